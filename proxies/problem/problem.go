@@ -1,0 +1,79 @@
+// Package problem is the one error document of the gateway: RFC 9457 problem details with the members
+// that older clients read.
+package problem
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// typePrefix and a code make the `type` member of a problem. It is a name, not an address.
+const typePrefix = "urn:fairway:problem:"
+
+// Codes name what went wrong; they are the last part of the `type` member and never change their meaning.
+// A problem that HTTP's own status says all about has no code and the type about:blank.
+const (
+	BadParameter      = "bad_parameter"      // a parameter of the caller is missing or not as declared
+	BadPath           = "bad_path"           // the path holds what no backend should ever see
+	NoCredentials     = "no_credentials"     // the backend needs the caller's credentials and there are none
+	BackendStatus     = "backend_status"     // the backend answered with a status of failure
+	BackendRedirect   = "backend_redirect"   // the backend redirected where it may not
+	BackendTimeout    = "backend_timeout"    // no complete answer in time
+	BackendUnreachable = "backend_unreachable" // no connection, or the connection broke
+	BackendCut        = "backend_cut"        // the body ended before its length
+	BackendTooLarge   = "backend_too_large"  // the body is longer than the backend's limit
+	BackendEmpty      = "backend_empty"      // no body where one was due
+	Undecodable       = "undecodable"        // the body is not what the decoder or charset says
+	BackendFailed     = "backend_failed"     // fail_when found a failure inside an answer of success
+	BreakerOpen       = "breaker_open"       // the backend failed too often lately and is left alone
+	MemorySpent       = "memory_spent"       // the gateway's budget for buffered bytes is spent
+	ReplyFailed       = "reply_failed"       // a jq program could not make its value of this answer
+	Internal          = "internal"           // a defect of the gateway
+)
+
+// Problem is one failure as the caller is told it. It is an error, so that it can travel up unchanged.
+type Problem struct {
+	// Code is one of the constants above, or empty for a problem that its status says all about.
+	Code string
+	// Status is the HTTP status of the answer, 400 to 599.
+	Status int
+	// Detail is a sentence for the caller: no credentials, no stack, nothing of the gateway's inside.
+	Detail string
+	// Reason is the backend's reason phrase. Default: the standard phrase of Status.
+	Reason string
+	// ErrorContent is the backend's text, cleaned and cut by Excerpt; nil where there is none.
+	ErrorContent *string
+	// BackendStatus is the status that the backend answered with; 0 where it answered none.
+	BackendStatus int
+	// Backend and Fetch name where it went wrong; Parameter the caller's parameter that is at fault.
+	Backend, Fetch, Parameter string
+	// RetryAfter, where not 0, becomes the header Retry-After in whole seconds, rounded up.
+	RetryAfter time.Duration
+	// Header holds further headers of the answer (Allow, WWW-Authenticate). May be nil.
+	Header http.Header
+	// Cause is for the log only.
+	Cause error
+}
+
+// Error gives the sentence for logs, the cause included.
+func (p *Problem) Error() string {
+	name := cmp.Or(p.Code, http.StatusText(p.Status))
+	if p.Cause != nil {
+		return fmt.Sprintf("%d %s: %s: %v", p.Status, name, p.Detail, p.Cause)
+	}
+	return fmt.Sprintf("%d %s: %s", p.Status, name, p.Detail)
+}
+
+// Unwrap gives the cause.
+func (p *Problem) Unwrap() error { return p.Cause }
+
+// Of finds the problem in err, or makes a 500 of it that tells the caller nothing of err.
+func Of(err error) *Problem {
+	if p, ok := errors.AsType[*Problem](err); ok {
+		return p
+	}
+	return &Problem{Code: Internal, Status: http.StatusInternalServerError, Detail: "The gateway failed; the log has more under this request id.", Cause: err}
+}

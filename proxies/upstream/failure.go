@@ -1,0 +1,92 @@
+package upstream
+
+import (
+	"fmt"
+	"time"
+)
+
+// Kind is what a failed attempt failed of.
+type Kind int
+
+// The kinds of failure. The comment says: retried?, counted by the breaker?
+const (
+	Unreachable Kind = iota + 1 // refused, reset, DNS, TLS: retried, counted
+	Timeout                     // no whole answer in time: retried, counted
+	Cut                         // the body ended early: retried, counted
+	TooLarge                    // the body is over the limit: not retried, counted
+	Status                      // a status of failure: 5xx retried and counted, 429 and 408 retried, other 4xx neither
+	Redirected                  // a redirect that may not be followed: neither
+	Empty                       // no body where one was due: retried, counted
+	Undecodable                 // charset, encoding or format: retried, counted
+	Judged                      // fail_when: retried and counted unless Verdict is a 4xx
+	BreakerOpen                 // nothing was sent: not retried
+	MemorySpent                 // the budget for buffered bytes is spent: not retried, not counted
+	Cancelled                   // the caller hung up: neither
+	Login                       // the strategy could not log in: neither (the login issue refines it)
+)
+
+// String gives the word for metrics labels and logs.
+func (k Kind) String() string {
+	switch k {
+	case Unreachable:
+		return "unreachable"
+	case Timeout:
+		return "timeout"
+	case Cut:
+		return "cut"
+	case TooLarge:
+		return "too_large"
+	case Status:
+		return "status"
+	case Redirected:
+		return "redirect"
+	case Empty:
+		return "empty"
+	case Undecodable:
+		return "undecodable"
+	case Judged:
+		return "failed"
+	case BreakerOpen:
+		return "breaker_open"
+	case MemorySpent:
+		return "memory"
+	case Cancelled:
+		return "cancelled"
+	case Login:
+		return "login"
+	}
+	return "unknown"
+}
+
+// Failure is why a fetch gave no value: of its last attempt.
+type Failure struct {
+	Kind Kind
+	// Status, Reason and Excerpt are the backend's where it answered: its status line and at most 1 KiB of its
+	// body as UTF-8 text (see problem.Excerpt), empty where there was none.
+	Status  int
+	Reason  string
+	Excerpt string
+	// Verdict is the status that fail_when asks for (400 to 599); 0: the default of its kind.
+	Verdict int
+	// Detail is for the caller; empty: made from the kind.
+	Detail string
+	// Attempts is how many were made.
+	Attempts int
+	// RetryAfter is what the backend asked for, or how long the breaker stays open; 0: unknown.
+	RetryAfter time.Duration
+	// Err is the cause, for the log.
+	Err error
+}
+
+func (f *Failure) Error() string {
+	switch {
+	case f.Err != nil:
+		return fmt.Sprintf("%s after %d attempt(s): %v", f.Kind, f.Attempts, f.Err)
+	case f.Status != 0:
+		return fmt.Sprintf("%s after %d attempt(s): the backend answered %d %s", f.Kind, f.Attempts, f.Status, f.Reason)
+	}
+	return fmt.Sprintf("%s after %d attempt(s)", f.Kind, f.Attempts)
+}
+
+// Unwrap gives the cause.
+func (f *Failure) Unwrap() error { return f.Err }
