@@ -1,0 +1,90 @@
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# Leave out the embedded databases of Caddy's ACME server; the driver of our own PostgreSQL store is not among them.
+TAGS := nobadger,nomysql,nopgx
+# Empty outside a tagged clone: the binary then says the version of its source.
+VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
+LDFLAGS := -s -w $(if $(VERSION),-X github.com/fairway-gateway/fairway/caddy/identity.version=$(VERSION))
+BIN ?= bin/fairway
+# Further flags for go test: make test GOTESTFLAGS=-v
+GOTESTFLAGS ?=
+# How long each target of make fuzz runs.
+FUZZTIME ?= 1m
+# How long all targets of make fuzz-smoke run, together, in seconds.
+FUZZ_SMOKE_SECONDS ?= 180
+PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
+GO ?= go
+export TAGS GO
+
+tool = $(GO) tool -modfile=tools/$(1)/go.mod $(1)
+
+.PHONY: help
+help: ## Show this help
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' Makefile
+
+.PHONY: build
+build: ## Build bin/fairway
+	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./caddy
+
+.PHONY: xcaddy
+xcaddy: ## Build bin/fairway with xcaddy from xcaddy.json, with this source
+	$(GO) run -C tools/xcaddy . -recipe ../../xcaddy.json -replace github.com/fairway-gateway/fairway=$(CURDIR) -output $(CURDIR)/$(BIN)
+
+.PHONY: setup
+setup: ## Install what the tests need and is missing (as root, from Debian)
+	.ci/setup
+
+.PHONY: test
+test: setup ## Run all tests with the race detector
+	GOTESTFLAGS='$(GOTESTFLAGS)' .ci/test
+
+.PHONY: test-plugin
+test-plugin: ## Build the example plugin into a binary with xcaddy and test it
+	cd docs/examples/plugin && FAIRWAY_REQUIRE="$${FAIRWAY_REQUIRE:-},xcaddy" $(GO) test -count=1 -timeout 30m -tags $(TAGS) $(GOTESTFLAGS) ./...
+
+.PHONY: lint
+lint: ## Check formatting and run golangci-lint
+	files=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs -r $(call tool,gofumpt) -l); \
+	if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
+	$(call tool,golangci-lint) run ./...
+
+.PHONY: fmt
+fmt: ## Format all Go files and sort their imports
+	git ls-files --cached --others --exclude-standard '*.go' | xargs -r $(call tool,gofumpt) -w
+	$(call tool,golangci-lint) fmt ./...
+
+.PHONY: generate
+generate: ## Make all generated files anew
+	$(GO) generate ./...
+
+.PHONY: fuzz
+fuzz: ## Run every fuzz target for FUZZTIME (1m) each
+	.ci/fuzz each $(FUZZTIME)
+
+.PHONY: fuzz-smoke
+fuzz-smoke: ## Run all fuzz targets for three minutes, together
+	.ci/fuzz all $(FUZZ_SMOKE_SECONDS)
+
+.PHONY: bench
+bench: build ## Run the side-by-side benchmarks; results go to docs/benchmarks.md
+	$(GO) run -C bench .
+
+.PHONY: cross
+cross: ## Vet and build for the other systems
+	for platform in $(PLATFORMS); do \
+		export GOOS=$${platform%/*} GOARCH=$${platform#*/} CGO_ENABLED=0; \
+		echo "$$platform"; \
+		$(GO) vet -trimpath -tags $(TAGS) ./...; \
+		$(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o /dev/null ./caddy; \
+	done
+
+.PHONY: smoke
+smoke: build ## Start the shipped Caddyfile as a user without privileges and ask it
+	.ci/smoke $(BIN)
+
+.PHONY: ci
+ci: ## Everything that must pass before a change is merged
+	bash .ci/run
