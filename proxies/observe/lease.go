@@ -1,0 +1,73 @@
+package observe
+
+import (
+	"sync"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// kind says which labels a lease has.
+type kind int
+
+const (
+	ofRoute kind = iota
+	ofFetch
+	ofBackend
+	ofBreaker
+)
+
+// lease names the series that one handle writes to. Old and new config hold the same one for a while.
+type lease struct {
+	kind                                   kind
+	service, route, fetch, backend, address string
+}
+
+func (l lease) labels() prometheus.Labels {
+	labels := prometheus.Labels{"service": l.service}
+	switch l.kind {
+	case ofRoute:
+		labels["route"] = l.route
+	case ofFetch:
+		labels["route"], labels["fetch"], labels["backend"] = l.route, l.fetch, l.backend
+	case ofBackend:
+		labels["backend"] = l.backend
+	case ofBreaker:
+		labels["backend"], labels["address"] = l.backend, l.address
+	}
+	return labels
+}
+
+// take counts one more holder of l and gives the function that ends it; ending twice does nothing.
+func (m *Metrics) take(l lease) func() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leases[l]++
+	return sync.OnceFunc(func() { m.giveUp(l) })
+}
+
+// giveUp drops the series of l when nobody else holds it. The lock is kept while they are dropped: a new holder
+// must not bind series that are about to go.
+func (m *Metrics) giveUp(l lease) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.leases[l]--
+	if m.leases[l] > 0 {
+		return
+	}
+	delete(m.leases, l)
+	labels := l.labels()
+	switch l.kind {
+	case ofRoute:
+		m.requests.DeletePartialMatch(labels)
+	case ofFetch:
+		m.fetches.DeletePartialMatch(labels)
+		delete(labels, "backend")
+		m.decodeFailures.DeletePartialMatch(labels)
+	case ofBackend:
+		m.attempts.DeletePartialMatch(labels)
+		m.retries.DeletePartialMatch(labels)
+	case ofBreaker:
+		m.breakerState.DeletePartialMatch(labels)
+		m.breakerChanges.DeletePartialMatch(labels)
+	}
+}
