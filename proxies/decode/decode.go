@@ -74,7 +74,7 @@ func (e *SyntaxError) Error() string {
 
 // LimitError says that the document is larger as a value than the limits allow.
 type LimitError struct {
-	What  string // "nodes" or "depth"
+	What  string // "nodes", "depth" or "bytes in a number"
 	Limit int
 }
 

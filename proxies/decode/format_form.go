@@ -1,0 +1,148 @@
+package decode
+
+import (
+	"context"
+	"strings"
+	"unicode/utf8"
+)
+
+// Form decodes application/x-www-form-urlencoded to an object, in the order of first occurrence. White space around the
+// body is cut off, empty pairs are left out, a pair without "=" has an empty value. A percent sign that is not followed
+// by two hexadecimal digits, and escapes that are not UTF-8, are a *SyntaxError. An empty body is an empty object.
+//
+//	a=1&b=x+y&a=2  ->  {"a":["1","2"],"b":["x y"]}
+type Form struct {
+	// Repeated says what becomes of a name that occurs again: "error" refuses the document, "first" or "last" take
+	// that value, "list" makes every value an array of strings, also of names that occur once. Default: "list", which
+	// loses nothing, never fails and has one shape; the others make every value a string.
+	Repeated string `json:"repeated,omitempty"`
+}
+
+const formFactor = 120
+
+// Check implements the check at load.
+func (d *Form) Check() error { return checkRepeated(d.Repeated) }
+
+// Factor implements Decoder.
+func (*Form) Factor() float64 { return formFactor }
+
+// Decode implements Decoder.
+func (d *Form) Decode(ctx context.Context, in *Input, out Sink) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	whole := string(in.Body)
+	text := strings.TrimRight(whole, asciiSpace)
+	f := formReader{text: text, next: len(text) - len(strings.TrimLeft(text, asciiSpace)), poll: poll{ctx: ctx}}
+	if d.Repeated == RepeatedError {
+		return f.stream(out)
+	}
+	m := members{policy: d.Repeated}
+	if m.policy == "" {
+		m.policy = RepeatedList
+	}
+	for {
+		name, value, ok, err := f.pair()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return m.tell(&f.poll, out, tellString)
+		}
+		m.add(name, value)
+	}
+}
+
+type formReader struct {
+	text string
+	next int
+	poll poll
+}
+
+// stream tells the pairs as they come and leaves it to the sink to refuse names that repeat.
+func (f *formReader) stream(out Sink) error {
+	if err := out.BeginObject(); err != nil {
+		return err
+	}
+	for {
+		name, value, ok, err := f.pair()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return out.EndObject()
+		}
+		if err := out.Key(name); err != nil {
+			return err
+		}
+		if err := out.String(value); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *formReader) pair() (name, value string, ok bool, err error) {
+	for f.next < len(f.text) {
+		if err := f.poll.err(); err != nil {
+			return "", "", false, err
+		}
+		start := f.next
+		pair, _, _ := strings.Cut(f.text[start:], "&")
+		f.next = start + len(pair) + 1
+		if pair == "" {
+			continue
+		}
+		rawName, rawValue, _ := strings.Cut(pair, "=")
+		name, err = unescapeForm(rawName, start)
+		if err != nil {
+			return "", "", false, err
+		}
+		value, err = unescapeForm(rawValue, start+len(rawName)+1)
+		return name, value, err == nil, err
+	}
+	return "", "", false, nil
+}
+
+// unescapeForm undoes the escapes of a name or value that starts at offset.
+func unescapeForm(s string, offset int) (string, error) {
+	i := strings.IndexAny(s, "%+")
+	if i < 0 {
+		return s, nil
+	}
+	b := make([]byte, 0, len(s))
+	b = append(b, s[:i]...)
+	for ; i < len(s); i++ {
+		switch s[i] {
+		case '+':
+			b = append(b, ' ')
+		case '%':
+			if i+2 >= len(s) || !isHex(s[i+1]) || !isHex(s[i+2]) {
+				return "", &SyntaxError{Format: "form", Offset: int64(offset + i), Msg: "a percent sign without two hexadecimal digits"}
+			}
+			b = append(b, unhex(s[i+1])<<4|unhex(s[i+2]))
+			i += 2
+		default:
+			b = append(b, s[i])
+		}
+	}
+	if !utf8.Valid(b) {
+		return "", &SyntaxError{Format: "form", Offset: int64(offset), Msg: "escapes that are not UTF-8"}
+	}
+	return string(b), nil
+}
+
+func isHex(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+}
+
+func unhex(c byte) byte {
+	switch {
+	case c <= '9':
+		return c - '0'
+	case c <= 'F':
+		return c - 'A' + 10
+	}
+	return c - 'a' + 10
+}
+
+var _ Decoder = (*Form)(nil)

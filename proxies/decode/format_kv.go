@@ -1,0 +1,137 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"strings"
+)
+
+// KV decodes lines of "name: value" or "name=value" to an object of strings, in the order of the document. White space
+// around name and value is cut off, blank lines and comments are left out. A value may be empty, a name may not. A
+// line without delimiter is a *SyntaxError. A body without any line is an empty object.
+//
+//	# node 7          ->  {"state":"up","load":"0.5"}
+//	state: up
+//	load = 0.5
+type KV struct {
+	// Delimiter ends the name. Default: ":" or "=", whichever comes first on the line.
+	Delimiter string `json:"delimiter,omitempty"`
+	// Comment starts a line that is left out, after white space or at once. Default: "#".
+	Comment string `json:"comment,omitempty"`
+	// NoComment reads lines that start with Comment as any other.
+	NoComment bool `json:"no_comment,omitempty"`
+	// Repeated says what becomes of a name that occurs again: "error" refuses the document, "first" or "last" take
+	// that value, "list" makes every value an array of strings, also of names that occur once. Default: "error".
+	Repeated string `json:"repeated,omitempty"`
+	// Numbers makes numbers, true, false and null of values that are written as in JSON: 007 and 1. stay strings.
+	// Default: all values are strings.
+	Numbers bool `json:"numbers,omitempty"`
+}
+
+const kvFactor = 90
+
+// Check implements the check at load.
+func (d *KV) Check() error {
+	if strings.ContainsAny(d.Delimiter, "\r\n") {
+		return errors.New("delimiter contains an end of line")
+	}
+	if d.NoComment && d.Comment != "" {
+		return errors.New("comment and no_comment exclude each other")
+	}
+	if err := checkComment(d.Comment); err != nil {
+		return err
+	}
+	return checkRepeated(d.Repeated)
+}
+
+// Factor implements Decoder.
+func (*KV) Factor() float64 { return kvFactor }
+
+// Decode implements Decoder.
+func (d *KV) Decode(ctx context.Context, in *Input, out Sink) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	l := lines{text: string(in.Body)}
+	p := poll{ctx: ctx}
+	scalar := tellString
+	if d.Numbers {
+		scalar = tellTyped
+	}
+	if d.Repeated != "" && d.Repeated != RepeatedError {
+		m := members{policy: d.Repeated}
+		for {
+			name, value, ok, err := d.pair(&l, &p)
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return m.tell(&p, out, scalar)
+			}
+			m.add(name, value)
+		}
+	}
+	if err := out.BeginObject(); err != nil {
+		return err
+	}
+	for {
+		name, value, ok, err := d.pair(&l, &p)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return out.EndObject()
+		}
+		if err := out.Key(name); err != nil {
+			return err
+		}
+		if err := scalar(out, value); err != nil {
+			return err
+		}
+	}
+}
+
+// pair gives the next name and its value.
+func (d *KV) pair(l *lines, p *poll) (name, value string, ok bool, err error) {
+	comment := d.Comment
+	if comment == "" {
+		comment = "#"
+	}
+	for {
+		line, offset, ok := l.cut()
+		if !ok {
+			return "", "", false, nil
+		}
+		if err := p.err(); err != nil {
+			return "", "", false, err
+		}
+		// The end is not trimmed yet: the delimiter may be white space, with nothing after it.
+		text := strings.TrimLeft(line, asciiSpace)
+		if text == "" || !d.NoComment && strings.HasPrefix(text, comment) {
+			continue
+		}
+		at, width := d.delimiter(text)
+		if at < 0 {
+			return "", "", false, &SyntaxError{Format: "kv", Offset: int64(offset), Msg: "a line without delimiter"}
+		}
+		name = strings.Trim(text[:at], asciiSpace)
+		if name == "" {
+			return "", "", false, &SyntaxError{Format: "kv", Offset: int64(offset), Msg: "a line without a name"}
+		}
+		return name, strings.Trim(text[at+width:], asciiSpace), true, nil
+	}
+}
+
+func (d *KV) delimiter(line string) (at, width int) {
+	if d.Delimiter != "" {
+		return strings.Index(line, d.Delimiter), len(d.Delimiter)
+	}
+	for i := 0; i < len(line); i++ {
+		if line[i] == ':' || line[i] == '=' {
+			return i, 1
+		}
+	}
+	return -1, 0
+}
+
+var _ Decoder = (*KV)(nil)

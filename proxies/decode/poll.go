@@ -1,0 +1,17 @@
+package decode
+
+import "context"
+
+// poll asks a context now and then whether it has ended; asking for every token would cost more than the token.
+type poll struct {
+	ctx context.Context
+	n   uint
+}
+
+func (p *poll) err() error {
+	p.n++
+	if p.n&2047 != 0 {
+		return nil
+	}
+	return p.ctx.Err()
+}
