@@ -3,14 +3,15 @@ package integration_test
 import (
 	"bufio"
 	"context"
-	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 )
 
 // fakeBackend is a server that does to each connection what its script says, HTTP or not.
@@ -26,8 +27,8 @@ type fakeBackend struct {
 	gone  bool
 }
 
-// script answers the requests of one connection; the connection is closed when it returns. stop is closed when the
-// test has had enough: a script that never ends by itself ends then.
+// script answers the requests of one connection, which is closed when it returns, and under its feet when the fake
+// ends. next reads a request's head.
 type script func(conn net.Conn, next func() (head string, ok bool))
 
 // startFake listens and runs the script for every connection. It ends with the test, or earlier by close.
@@ -205,4 +206,15 @@ func (r *recorder) asked() []string {
 // deadAddress is an origin that refuses connections.
 func deadAddress(t testing.TB) string { return "http://" + freeAddress(t) }
 
-var errNotYet = errors.New("not yet")
+// pause waits a moment, or less if done is closed; it says whether it is.
+func pause(done <-chan struct{}) bool {
+	select {
+	case <-done:
+		return true
+	case <-time.After(50 * time.Millisecond):
+		return false
+	}
+}
+
+// quiet is a log for servers that are meant to be complained about.
+func quiet() *log.Logger { return log.New(io.Discard, "", 0) }
