@@ -43,7 +43,7 @@ test: setup ## Run all tests with the race detector
 
 .PHONY: test-plugin
 test-plugin: ## Build the example plugin into a binary with xcaddy and test it
-	cd docs/examples/plugin && FAIRWAY_REQUIRE="$${FAIRWAY_REQUIRE:-},xcaddy" $(GO) test -count=1 -timeout 30m -tags $(TAGS) $(GOTESTFLAGS) ./...
+	.ci/test-plugin
 
 .PHONY: lint
 lint: ## Check formatting and run golangci-lint
