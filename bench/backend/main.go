@@ -1,0 +1,170 @@
+// Package main is the backend of the benchmarks: a loop over raw connections with answers made beforehand, so that it
+// is never what limits a gateway. It understands GET with keep-alive and nothing more.
+//
+//	*/kv          25 bytes of `key: value` in ISO-8859-1
+//	*/fail        500 with a short text
+//	/count        the number of requests answered on this port so far, this one not counted
+//	anything else 984 bytes of JSON
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"os/signal"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+)
+
+// maxHead is the longest request head in bytes that is understood.
+const maxHead = 16 << 10
+
+func main() {
+	listen := flag.String("listen", "127.0.0.1:8080", "`addresses` to listen on, separated by commas")
+	flag.Parse()
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := run(ctx, strings.Split(*listen, ",")); err != nil {
+		fmt.Fprintln(os.Stderr, "backend:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves on all addresses until ctx ends.
+func run(ctx context.Context, addresses []string) error {
+	var listeners []net.Listener
+	for _, address := range addresses {
+		listener, err := net.Listen("tcp", address)
+		if err != nil {
+			return fmt.Errorf("listen: %w", err)
+		}
+		listeners = append(listeners, listener)
+	}
+
+	var serving sync.WaitGroup
+	for _, listener := range listeners {
+		s := newServer()
+		serving.Go(func() { s.serve(listener) })
+	}
+	<-ctx.Done()
+	for _, listener := range listeners {
+		if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+			return fmt.Errorf("close: %w", err)
+		}
+	}
+	serving.Wait()
+	return nil
+}
+
+type server struct {
+	json, kv, fail []byte
+	answered       atomic.Int64
+}
+
+func newServer() *server {
+	return &server{
+		json: response("200 OK", "application/json", jsonBody()),
+		kv:   response("200 OK", "text/plain; charset=iso-8859-1", []byte("Temp\xe9rature: 21.5 degr\xe9s\n")),
+		fail: response("500 Internal Server Error", "text/plain", []byte("out of order\n")),
+	}
+}
+
+// serve accepts until the listener is closed; open connections end with the process.
+func (s *server) serve(listener net.Listener) {
+	for {
+		conn, err := listener.Accept()
+		if err != nil {
+			return
+		}
+		go s.converse(conn) // ends with its connection
+	}
+}
+
+// converse answers the requests of one connection until the peer closes it or sends what is no plain GET.
+func (s *server) converse(conn net.Conn) {
+	defer conn.Close() //nolint:errcheck // nothing is left to be written
+
+	in := bufio.NewReaderSize(conn, maxHead)
+	for {
+		target, err := readTarget(in)
+		if err != nil {
+			return
+		}
+		answer := s.answer(target)
+		s.answered.Add(1)
+		if _, err := conn.Write(answer); err != nil {
+			return
+		}
+	}
+}
+
+func (s *server) answer(target []byte) []byte {
+	switch {
+	case bytes.HasSuffix(target, []byte("/kv")):
+		return s.kv
+	case bytes.HasSuffix(target, []byte("/fail")):
+		return s.fail
+	case bytes.Equal(target, []byte("/count")):
+		return response("200 OK", "text/plain", strconv.AppendInt(nil, s.answered.Load(), 10))
+	default:
+		return s.json
+	}
+}
+
+// readTarget consumes one request head and returns its target, valid until the next read.
+func readTarget(in *bufio.Reader) ([]byte, error) {
+	for wanted := 1; ; {
+		if _, err := in.Peek(wanted); err != nil {
+			return nil, err
+		}
+		head, err := in.Peek(in.Buffered())
+		if err != nil {
+			return nil, err
+		}
+		end := bytes.Index(head, []byte("\r\n\r\n"))
+		if end < 0 {
+			wanted = len(head) + 1
+			continue
+		}
+		if _, err := in.Discard(end + 4); err != nil {
+			return nil, err
+		}
+		rest, ok := bytes.CutPrefix(head[:end], []byte("GET "))
+		if !ok {
+			return nil, io.ErrUnexpectedEOF
+		}
+		target, _, _ := bytes.Cut(rest, []byte(" "))
+		return target, nil
+	}
+}
+
+func response(status, contentType string, body []byte) []byte {
+	return fmt.Appendf(nil, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s",
+		status, contentType, len(body), body)
+}
+
+// jsonBody returns 984 bytes of JSON: an object with a list of twelve measurements.
+func jsonBody() []byte {
+	var b bytes.Buffer
+	b.WriteString(`{"station":"ridge-4","values":[`)
+	for i := range 12 {
+		if i > 0 {
+			b.WriteByte(',')
+		}
+		fmt.Fprintf(&b, `{"id":%d,"name":"sensor-%02d","value":%d.%d,"unit":"celsius","ok":true}`, 1000+i, i, 20+i%7, i%10)
+	}
+	b.WriteString(`],"note":"`)
+	b.WriteString(strings.Repeat("x", 984-b.Len()-2))
+	b.WriteString(`"}`)
+	return b.Bytes()
+}

@@ -1,0 +1,96 @@
+// Package main is a small gateway on Lura v2, with its gin router: GET /pass hands the backend's /json on unread
+// ("no-op"), GET /text puts the backend's /kv into {"content": ...} (encoding "string"). Lura neither parses the text
+// nor converts its charset: a byte that is no UTF-8 comes out as U+FFFD.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/gin-gonic/gin"
+	"github.com/luraproject/lura/v2/config"
+	"github.com/luraproject/lura/v2/encoding"
+	"github.com/luraproject/lura/v2/logging"
+	"github.com/luraproject/lura/v2/proxy"
+	luragin "github.com/luraproject/lura/v2/router/gin"
+	"github.com/luraproject/lura/v2/transport/http/server"
+)
+
+func main() {
+	port := flag.Int("port", 8081, "port on 127.0.0.1 to listen on")
+	backend := flag.String("backend", "http://127.0.0.1:8080", "base `URL` of the backend")
+	keepalive := flag.Int("keepalive", 512, "idle connections kept to the backend")
+	flag.Parse()
+
+	if err := run(*port, *backend, *keepalive); err != nil {
+		fmt.Fprintln(os.Stderr, "lura:", err)
+		os.Exit(1)
+	}
+}
+
+func run(port int, backend string, keepalive int) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+
+	service := config.ServiceConfig{
+		Name:                "bench",
+		Version:             config.ConfigVersion,
+		Address:             "127.0.0.1",
+		Port:                port,
+		Timeout:             10 * time.Second,
+		MaxIdleConnsPerHost: keepalive,
+		Endpoints: []*config.EndpointConfig{
+			endpoint("/pass", "/json", backend, encoding.NOOP, encoding.NOOP),
+			endpoint("/text", "/kv", backend, encoding.STRING, encoding.JSON),
+		},
+	}
+	if err := service.Init(); err != nil {
+		return fmt.Errorf("configuration: %w", err)
+	}
+	logger, err := logging.NewLogger("ERROR", os.Stderr, "")
+	if err != nil {
+		return fmt.Errorf("logger: %w", err)
+	}
+
+	gin.SetMode(gin.ReleaseMode)
+	gin.DefaultWriter = io.Discard
+	engine := gin.New() // without gin's access log
+	engine.ContextWithFallback = true
+	engine.Use(gin.Recovery())
+
+	router := luragin.NewFactory(luragin.Config{
+		Engine:         engine,
+		HandlerFactory: luragin.EndpointHandler,
+		ProxyFactory:   proxy.DefaultFactory(logger),
+		Logger:         logger,
+		RunServer:      server.RunServer,
+	}).NewWithContext(ctx)
+	router.Run(service)
+
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+func endpoint(path, target, backend, in, out string) *config.EndpointConfig {
+	return &config.EndpointConfig{
+		Endpoint:       path,
+		Method:         http.MethodGet,
+		OutputEncoding: out,
+		Backend: []*config.Backend{{
+			Method:     http.MethodGet,
+			Host:       []string{backend},
+			URLPattern: target,
+			Encoding:   in,
+		}},
+	}
+}

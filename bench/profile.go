@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/fairway-gateway/fairway/bench/load"
+)
+
+// takeProfiles writes a CPU and an allocation profile of fairway for both variants of W2, taken apart from what is measured.
+func (b *bench) takeProfiles(ctx context.Context, f *field) error {
+	if err := os.MkdirAll(b.profile, 0o750); err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	for name, path := range map[string]string{"w2": "/w2/status", "w2-reply": "/w2/reading"} {
+		if err := b.profileOne(ctx, f, name, path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) profileOne(ctx context.Context, f *field, name, path string) error {
+	c := cell{address: f.fairwayAt, path: path, status: http.StatusOK, body: func([]byte) error { return nil }}
+	check, err := c.verify(ctx)
+	if err != nil {
+		return fmt.Errorf("profile: %w", err)
+	}
+	run := load.Start(load.Options{Address: c.address, Path: c.path, Connections: b.connections, Check: check})
+	defer run.Stop()
+	seconds := strconv.Itoa(int(math.Ceil(b.duration.Seconds())))
+	for kind, file := range map[string]string{"profile": name + ".cpu.pprof", "allocs": name + ".allocs.pprof"} {
+		target := filepath.Join(b.profile, file)
+		if err := download(ctx, "http://"+f.fairwayAdminAt+"/debug/pprof/"+kind+"?seconds="+seconds, target, b.duration+time.Minute); err != nil {
+			return fmt.Errorf("profile: %w", err)
+		}
+		b.say("wrote %s", target)
+	}
+	return nil
+}
+
+func download(ctx context.Context, url, path string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close() //nolint:errcheck // it was only read
+	if response.StatusCode != http.StatusOK {
+		return fmt.Errorf("%s: %s", url, response.Status)
+	}
+	content, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o600)
+}
