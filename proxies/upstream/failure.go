@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 )
 
@@ -23,6 +24,7 @@ const (
 	MemorySpent                 // the budget for buffered bytes is spent: not retried, not counted
 	Cancelled                   // the caller hung up: neither
 	Login                       // the strategy could not log in: neither (the login issue refines it)
+	Unsendable                  // the call is none that can be sent, a defect of who made it: neither
 )
 
 // String gives the word for metrics labels and logs.
@@ -54,6 +56,8 @@ func (k Kind) String() string {
 		return "cancelled"
 	case Login:
 		return "login"
+	case Unsendable:
+		return "unsendable"
 	}
 	return "unknown"
 }
@@ -76,6 +80,9 @@ type Failure struct {
 	RetryAfter time.Duration
 	// Err is the cause, for the log.
 	Err error
+
+	// panicked: it says nothing of the backend and would come again.
+	panicked bool
 }
 
 func (f *Failure) Error() string {
@@ -90,3 +97,47 @@ func (f *Failure) Error() string {
 
 // Unwrap gives the cause.
 func (f *Failure) Unwrap() error { return f.Err }
+
+// retried says that another attempt may fare better.
+func (f *Failure) retried() bool {
+	if f.panicked {
+		return false
+	}
+	switch f.Kind {
+	case Unreachable, Timeout, Cut, Empty, Undecodable:
+		return true
+	case Status:
+		return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == http.StatusRequestTimeout
+	case Judged:
+		return !f.clientError()
+	}
+	return false
+}
+
+// excluded says that the failure tells the breaker nothing about the backend.
+func (f *Failure) excluded() bool {
+	if f.panicked {
+		return true
+	}
+	switch f.Kind {
+	case MemorySpent, Cancelled, Login, Unsendable, BreakerOpen:
+		return true
+	}
+	return false
+}
+
+// answered says that the backend did well although the fetch failed. The breaker takes it as a success: else one
+// that answers 404 to everything could never leave the state half-open.
+func (f *Failure) answered() bool {
+	switch f.Kind {
+	case Status:
+		return f.Status < 500
+	case Redirected:
+		return true
+	case Judged:
+		return f.clientError()
+	}
+	return false
+}
+
+func (f *Failure) clientError() bool { return f.Verdict >= 400 && f.Verdict < 500 }

@@ -85,16 +85,15 @@ type Answer struct {
 	Address  string
 	Attempts int
 
-	release func()
+	lease *lease
 }
 
-// Release gives the body's memory back to pool and budget. It may be called on nil and twice.
+// Release gives the body's memory back to pool and budget, once. It may be called on nil and twice.
 func (a *Answer) Release() {
-	if a == nil || a.release == nil {
+	if a == nil || a.lease == nil || !a.lease.end() {
 		return
 	}
-	a.release()
-	a.release, a.Body = nil, nil
+	a.Body = nil
 }
 
 // Trace holds functions that are told what a fetch does; each may be nil.

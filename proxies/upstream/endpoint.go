@@ -1,0 +1,132 @@
+package upstream
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"github.com/sony/gobreaker/v2"
+	"golang.org/x/net/http/httpproxy"
+
+	"github.com/fairway-gateway/fairway/proxies/observe"
+)
+
+// Settings of every transport.
+const (
+	dialTimeout     = 5 * time.Second
+	dialKeepAlive   = 30 * time.Second
+	tlsTimeout      = 10 * time.Second
+	idleTimeout     = 90 * time.Second
+	idlePerAddress  = 512
+	headerLimit     = 64 << 10 // bytes, of an answer with all its 1xx
+	continueTimeout = time.Second
+	pingAfter       = 15 * time.Second // of silence on an HTTP/2 connection
+	pingTimeout     = 5 * time.Second
+)
+
+// endpoint is one address with its connections and its breaker.
+type endpoint struct {
+	origin
+	address   string // as configured
+	absolute  bool   // the request line has the whole URL, for a forward proxy
+	transport *http.Transport
+	breaker   *gobreaker.CircuitBreaker[*Answer]
+	metrics   *observe.BreakerMetrics
+
+	inFlight  atomic.Int64
+	openUntil atomic.Int64 // nanoseconds since 1970; 0: not open
+	failures  atomic.Uint32
+}
+
+// open says that the breaker lets nothing through at now.
+func (e *endpoint) open(now time.Time) bool {
+	until := e.openUntil.Load()
+	return until != 0 && now.UnixNano() < until
+}
+
+func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, error) {
+	o, err := parseAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialKeepAlive}
+	t := &http.Transport{
+		DialContext:            dialer.DialContext,
+		TLSClientConfig:        trust.Clone(),
+		TLSHandshakeTimeout:    tlsTimeout,
+		DisableCompression:     true, // the attempt asks for gzip and inflates under its limit
+		MaxIdleConnsPerHost:    idlePerAddress,
+		IdleConnTimeout:        idleTimeout,
+		ExpectContinueTimeout:  continueTimeout,
+		MaxResponseHeaderBytes: headerLimit,
+		ForceAttemptHTTP2:      true,
+		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
+	}
+	e := &endpoint{origin: o, address: address, transport: t}
+	if o.socket != "" {
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", o.socket)
+		}
+		return e, nil
+	}
+	proxy, err := proxyOf(cfg.Proxy, o)
+	if err != nil {
+		return nil, err
+	}
+	if proxy != nil {
+		t.Proxy = http.ProxyURL(proxy)
+		e.absolute = o.scheme == "http" && (proxy.Scheme == "http" || proxy.Scheme == "https")
+	}
+	return e, nil
+}
+
+// proxyOf gives the forward proxy towards o, or nil. The environment is read now and not once per process.
+func proxyOf(setting string, o origin) (*url.URL, error) {
+	switch setting {
+	case "":
+		return nil, nil
+	case proxyEnvironment:
+		u, err := httpproxy.FromEnvironment().ProxyFunc()(&url.URL{Scheme: o.scheme, Host: o.host})
+		if err != nil {
+			return nil, fmt.Errorf("proxy: the environment's URL for %s is none", o.scheme)
+		}
+		return u, nil
+	}
+	return parseProxy(setting)
+}
+
+// load reads the files and makes what the transports are configured with.
+func (t TLS) load() (*tls.Config, error) {
+	c := &tls.Config{
+		MinVersion:         tls.VersionTLS12,
+		ServerName:         t.ServerName,
+		InsecureSkipVerify: t.InsecureSkipVerify, //nolint:gosec // the operator's explicit wish
+	}
+	if len(t.CA) > 0 {
+		c.RootCAs = x509.NewCertPool()
+	}
+	for _, file := range t.CA {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("tls: ca: %w", err)
+		}
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("tls: ca: %s holds no certificate in PEM", file)
+		}
+	}
+	if t.ClientCertificateFile != "" {
+		pair, err := tls.LoadX509KeyPair(t.ClientCertificateFile, t.ClientKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("tls: client certificate: %w", err)
+		}
+		c.Certificates = []tls.Certificate{pair}
+	}
+	return c, nil
+}
