@@ -86,7 +86,8 @@ func lookup(label string) (canonical string, ok bool) {
 
 // Text gives body as UTF-8 without byte order mark, and the charset it was read in. The first of these rules that
 // knows decides: byte order mark, Option, Header, Document, detection. Detection takes UTF-16 if the NUL bytes lie
-// as in UTF-16, else UTF-8 if the body is valid, else windows-1252.
+// as in UTF-16, else UTF-8 if the body is valid, else windows-1252, but then without the five bytes that Windows leaves
+// undefined: a body that has them is in some other encoding, or no text.
 //
 // A byte that the charset does not know is a *CharsetError; nothing is replaced. Control characters, NUL among
 // them, stay. The text shares the memory of body if it is the same bytes.
@@ -95,7 +96,7 @@ func Text(body []byte, o TextOptions) (text []byte, cs Charset, err error) {
 	if err != nil {
 		return nil, cs, err
 	}
-	text, at := transcode(body[mark:], cs.Name)
+	text, at := transcode(body[mark:], cs.Name, cs.Source == "detection")
 	if at >= 0 {
 		at += mark
 		return nil, cs, &CharsetError{Charset: cs.Name, Offset: int64(at), Byte: body[at]}

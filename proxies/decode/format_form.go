@@ -18,13 +18,21 @@ type Form struct {
 	Repeated string `json:"repeated,omitempty"`
 }
 
-const formFactor = 120
+const (
+	formFactor          = 60
+	formCollectedFactor = 140
+)
 
 // Check implements the check at load.
 func (d *Form) Check() error { return checkRepeated(d.Repeated) }
 
 // Factor implements Decoder.
-func (*Form) Factor() float64 { return formFactor }
+func (d *Form) Factor() float64 {
+	if d.Repeated == RepeatedError {
+		return formFactor
+	}
+	return formCollectedFactor
+}
 
 // Decode implements Decoder.
 func (d *Form) Decode(ctx context.Context, in *Input, out Sink) error {
@@ -49,7 +57,9 @@ func (d *Form) Decode(ctx context.Context, in *Input, out Sink) error {
 		if !ok {
 			return m.tell(&f.poll, out, tellString)
 		}
-		m.add(name, value)
+		if err := m.add(name, value); err != nil {
+			return err
+		}
 	}
 }
 

@@ -28,7 +28,11 @@ type KV struct {
 	Numbers bool `json:"numbers,omitempty"`
 }
 
-const kvFactor = 90
+// Factors are those of the shortest names that differ; collected members take memory before they are told.
+const (
+	kvFactor          = 50
+	kvCollectedFactor = 110
+)
 
 // Check implements the check at load.
 func (d *KV) Check() error {
@@ -45,7 +49,15 @@ func (d *KV) Check() error {
 }
 
 // Factor implements Decoder.
-func (*KV) Factor() float64 { return kvFactor }
+func (d *KV) Factor() float64 {
+	if d.streams() {
+		return kvFactor
+	}
+	return kvCollectedFactor
+}
+
+// streams says whether the sink refuses names that repeat, so that nothing need be collected.
+func (d *KV) streams() bool { return d.Repeated == "" || d.Repeated == RepeatedError }
 
 // Decode implements Decoder.
 func (d *KV) Decode(ctx context.Context, in *Input, out Sink) error {
@@ -58,7 +70,7 @@ func (d *KV) Decode(ctx context.Context, in *Input, out Sink) error {
 	if d.Numbers {
 		scalar = tellTyped
 	}
-	if d.Repeated != "" && d.Repeated != RepeatedError {
+	if !d.streams() {
 		m := members{policy: d.Repeated}
 		for {
 			name, value, ok, err := d.pair(&l, &p)
@@ -68,7 +80,9 @@ func (d *KV) Decode(ctx context.Context, in *Input, out Sink) error {
 			if !ok {
 				return m.tell(&p, out, scalar)
 			}
-			m.add(name, value)
+			if err := m.add(name, value); err != nil {
+				return err
+			}
 		}
 	}
 	if err := out.BeginObject(); err != nil {

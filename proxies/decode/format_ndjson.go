@@ -12,7 +12,7 @@ import (
 //	[2]      ->  [{"a":1},[2]]
 type NDJSON struct{}
 
-const ndjsonFactor = 65
+const ndjsonFactor = jsonFactor
 
 // Check implements the check at load; NDJSON has no options.
 func (*NDJSON) Check() error { return nil }

@@ -63,6 +63,9 @@ func (d *Regexp) Check() error {
 	}
 	d.groups = nil
 	for i, name := range re.SubexpNames() {
+		if re.SubexpIndex(name) != i && name != "" {
+			return fmt.Errorf("pattern has two groups named %q", name)
+		}
 		if name != "" {
 			d.groups = append(d.groups, group{name, i})
 		}
@@ -103,11 +106,12 @@ func looksBack(re *syntax.Regexp) bool {
 // measure estimates the memory of a tree for each byte of text: that of one match over the least text it takes.
 func (d *Regexp) measure(re *regexp.Regexp, parsed *syntax.Regexp) float64 {
 	const (
-		perText  = 2
-		perMatch = 448 // an object of up to eight members, its place in the array, and what the search leaves
-		perGroup = 144 // its value, its place in an object that has more than eight, its submatch
+		perText     = 2
+		perMatch    = 400 // an empty object, its place in the array, what the search takes
+		perGroup    = 80  // its place in the object, at the sizes where maps are most wasteful
+		perSubmatch = 16  // its indices
 	)
-	match := float64(perMatch + perGroup*len(d.groups) + 32*re.NumSubexp())
+	match := float64(perMatch + perGroup*len(d.groups) + perSubmatch*re.NumSubexp())
 	switch d.Mode {
 	case RegexpAll:
 		return perText + match/float64(max(1, minLength(parsed)))

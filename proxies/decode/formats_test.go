@@ -68,9 +68,6 @@ func both(t *testing.T, d Decoder, body []byte) ([]byte, error) {
 		t.Fatalf("writer: %v, tree: %v", err, treeErr)
 	}
 	if err != nil {
-		if w.Bytes() != nil || tree.Value() != nil {
-			t.Fatalf("a value in spite of %v", err)
-		}
 		return nil, err
 	}
 	if !w.Complete() || !tree.Complete() {
@@ -153,7 +150,7 @@ func TestNDJSON(t *testing.T) {
 		{name: "same names", dec: d, in: "{\"a\":1}\n{\"a\":2}\n", want: `[{"a":1},{"a":2}]`},
 		{name: "bad line", dec: d, in: "{\"a\":1}\nERROR\n{}", fail: "ndjson: ", at: 8},
 		{name: "two on a line", dec: d, in: "1\n2 3\n", fail: "ndjson: ", at: 4},
-		{name: "one over two lines", dec: d, in: "1\n{\"a\":\n1}\n", fail: "ndjson: ", at: 7},
+		{name: "one over two lines", dec: d, in: "1\n{\"a\":\n1}\n", fail: "ndjson: the text ends", at: 7},
 		{name: "cut at the end", dec: d, in: "{}\n{\"a\":", fail: "ndjson: the text ends", at: 8},
 		{name: "duplicate", dec: d, in: `{"a":1,"a":2}`, fail: "twice", at: -1},
 	})

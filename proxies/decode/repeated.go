@@ -2,6 +2,8 @@ package decode
 
 import (
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 )
 
@@ -31,40 +33,47 @@ func checkComment(s string) error {
 // members collects the members of an object whose names may repeat, in the order of their first occurrence.
 type members struct {
 	policy string
-	names  []string
-	first  []int // index in values
-	last   []int
-	values []member
-	index  map[string]int
+	all    []member
+	index  map[string]int32 // of the first member with a name
 }
 
 type member struct {
-	value string
-	next  int // index of the next value of the same name; 0: none
+	name, value string
+	next        int32 // index of the next value of the same name; 0: none
+	last        int32 // index of the last value of the same name, in the first; in the others -1
 }
 
-func (m *members) add(name, value string) {
-	if m.index == nil {
-		m.index = make(map[string]int)
+func (m *members) add(name, value string) error {
+	if len(m.all) == math.MaxInt32 {
+		return &LimitError{What: "members", Limit: math.MaxInt32}
 	}
-	i, known := m.index[name]
+	if m.index == nil {
+		m.index = make(map[string]int32)
+	}
+	at := int32(len(m.all))
+	first, known := m.index[name]
 	if !known {
-		i = len(m.names)
-		m.index[name] = i
-		m.names = append(m.names, name)
-		m.first = append(m.first, len(m.values))
-		m.last = append(m.last, len(m.values))
-		m.values = append(m.values, member{value: value})
-		return
+		m.index[name] = at
+		m.push(member{name: name, value: value, last: at})
+		return nil
 	}
 	switch m.policy {
 	case RepeatedLast:
-		m.values[m.first[i]].value = value
+		m.all[first].value = value
 	case RepeatedList:
-		m.values[m.last[i]].next = len(m.values)
-		m.last[i] = len(m.values)
-		m.values = append(m.values, member{value: value})
+		m.all[m.all[first].last].next = at
+		m.all[first].last = at
+		m.push(member{value: value, last: -1})
 	}
+	return nil
+}
+
+// push doubles what is too small; append grows large slices by a quarter only, which in sum takes more.
+func (m *members) push(one member) {
+	if len(m.all) == cap(m.all) {
+		m.all = slices.Grow(m.all, max(16, len(m.all)))
+	}
+	m.all = append(m.all, one)
 }
 
 // tell tells what was collected as one object; scalar tells one value.
@@ -72,8 +81,11 @@ func (m *members) tell(p *poll, out Sink, scalar func(Sink, string) error) error
 	if err := out.BeginObject(); err != nil {
 		return err
 	}
-	for i, name := range m.names {
-		if err := out.Key(name); err != nil {
+	for i := range m.all {
+		if m.all[i].last < 0 {
+			continue
+		}
+		if err := out.Key(m.all[i].name); err != nil {
 			return err
 		}
 		if err := m.tellValue(i, p, out, scalar); err != nil {
@@ -88,19 +100,19 @@ func (m *members) tellValue(i int, p *poll, out Sink, scalar func(Sink, string) 
 		if err := p.err(); err != nil {
 			return err
 		}
-		return scalar(out, m.values[m.first[i]].value)
+		return scalar(out, m.all[i].value)
 	}
 	if err := out.BeginArray(); err != nil {
 		return err
 	}
-	for at := m.first[i]; ; at = m.values[at].next {
+	for {
 		if err := p.err(); err != nil {
 			return err
 		}
-		if err := scalar(out, m.values[at].value); err != nil {
+		if err := scalar(out, m.all[i].value); err != nil {
 			return err
 		}
-		if m.values[at].next == 0 {
+		if i = int(m.all[i].next); i == 0 {
 			return out.EndArray()
 		}
 	}

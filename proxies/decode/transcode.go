@@ -13,7 +13,7 @@ import (
 
 // transcode gives b, which is in the named encoding, as UTF-8. If a byte cannot be decoded, at is its offset,
 // else at is negative.
-func transcode(b []byte, name string) (text []byte, at int) {
+func transcode(b []byte, name string, guess bool) (text []byte, at int) {
 	switch name {
 	case nameUTF8:
 		return validUTF8(b)
@@ -32,14 +32,14 @@ func transcode(b []byte, name string) (text []byte, at int) {
 		return b, -1
 	}
 	if name == nameWindows1252 {
-		return fromCharmap(b, charmap.Windows1252)
+		return fromCharmap(b, charmap.Windows1252, guess)
 	}
 	enc, err := decoderOf(name)
 	if err != nil {
 		return nil, 0
 	}
 	if cm, ok := enc.(*charmap.Charmap); ok {
-		return fromCharmap(b, cm)
+		return fromCharmap(b, cm, guess)
 	}
 	return fromMultibyte(b, name, enc.NewDecoder().Transformer)
 }
@@ -103,7 +103,10 @@ func fromUTF16(b []byte, order binary.ByteOrder) (text []byte, at int) {
 	return text, -1
 }
 
-func fromCharmap(b []byte, cm *charmap.Charmap) (text []byte, at int) {
+// fromCharmap reads an encoding of one byte for each character. The WHATWG standard gives bytes from 0x80 to 0x9f that
+// have no character the control character of the same number, which the tables of x/text leave out. Where the
+// encoding is only a guess, such a byte says that the guess is wrong.
+func fromCharmap(b []byte, cm *charmap.Charmap, guess bool) (text []byte, at int) {
 	text = make([]byte, 0, len(b)+len(b)/4+8)
 	for i, c := range b {
 		if c < utf8.RuneSelf {
@@ -112,7 +115,10 @@ func fromCharmap(b []byte, cm *charmap.Charmap) (text []byte, at int) {
 		}
 		r := cm.DecodeByte(c)
 		if r == utf8.RuneError {
-			return nil, i
+			if guess || c > 0x9f {
+				return nil, i
+			}
+			r = rune(c)
 		}
 		text = utf8.AppendRune(text, r)
 	}

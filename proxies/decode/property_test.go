@@ -1,0 +1,108 @@
+package decode
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestSinksAgree tells random values to both sinks: what encoding/json reads of Writer's text is Tree's value.
+func TestSinksAgree(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(500) {
+		rnd := rand.New(rand.NewPCG(seed, 7))
+		w, tree := NewWriter(nil, Limits{}), NewTree(Limits{})
+		if err := tellRandom(rnd, twoSinks{w, tree}, 0); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(parse(t, w.Bytes()), tree.Value()); diff != "" {
+			t.Fatalf("seed %d (-writer +tree):\n%s", seed, diff)
+		}
+	}
+}
+
+func tellRandom(rnd *rand.Rand, s Sink, depth int) error {
+	kind := rnd.IntN(8)
+	if depth > 5 {
+		kind = rnd.IntN(5)
+	}
+	switch kind {
+	case 0:
+		return s.Null()
+	case 1:
+		return s.Bool(rnd.IntN(2) == 0)
+	case 2:
+		return s.Number(strconv.FormatInt(rnd.Int64(), 10))
+	case 3:
+		return s.Number(strconv.FormatFloat(rnd.NormFloat64(), 'e', -1, 64))
+	case 4:
+		return s.String(randomString(rnd))
+	case 5:
+		if err := s.BeginArray(); err != nil {
+			return err
+		}
+		for range rnd.IntN(6) {
+			if err := tellRandom(rnd, s, depth+1); err != nil {
+				return err
+			}
+		}
+		return s.EndArray()
+	}
+	if err := s.BeginObject(); err != nil {
+		return err
+	}
+	for i := range rnd.IntN(40) {
+		if err := s.Key(fmt.Sprint(randomString(rnd), i)); err != nil {
+			return err
+		}
+		if err := tellRandom(rnd, s, depth+2); err != nil {
+			return err
+		}
+	}
+	return s.EndObject()
+}
+
+func randomString(rnd *rand.Rand) string {
+	r := make([]rune, rnd.IntN(8))
+	for i := range r {
+		switch rnd.IntN(4) {
+		case 0:
+			r[i] = rune(rnd.IntN(0x80))
+		case 1:
+			r[i] = rune(0x1F600 + rnd.IntN(50))
+		default:
+			r[i] = rune(rnd.IntN(0xd800))
+		}
+	}
+	return string(r)
+}
+
+// twoSinks tells both.
+type twoSinks struct{ a, b Sink }
+
+func (s twoSinks) each(tell func(Sink) error) error {
+	if err := tell(s.a); err != nil {
+		return err
+	}
+	return tell(s.b)
+}
+
+func (s twoSinks) BeginObject() error { return s.each(Sink.BeginObject) }
+func (s twoSinks) EndObject() error   { return s.each(Sink.EndObject) }
+func (s twoSinks) BeginArray() error  { return s.each(Sink.BeginArray) }
+func (s twoSinks) EndArray() error    { return s.each(Sink.EndArray) }
+func (s twoSinks) Null() error        { return s.each(Sink.Null) }
+func (s twoSinks) Key(n string) error { return s.each(func(k Sink) error { return k.Key(n) }) }
+func (s twoSinks) String(v string) error {
+	return s.each(func(k Sink) error { return k.String(v) })
+}
+
+func (s twoSinks) Number(l string) error {
+	return s.each(func(k Sink) error { return k.Number(l) })
+}
+func (s twoSinks) Bool(v bool) error { return s.each(func(k Sink) error { return k.Bool(v) }) }
+
+var _ Sink = twoSinks{}
