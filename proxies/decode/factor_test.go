@@ -11,6 +11,9 @@ import (
 // TestFactor measures all memory that building a tree takes, what is freed meanwhile included, for bodies of about
 // 256 KiB: usual ones and the worst there are. It runs before the parallel tests, so nobody else allocates.
 func TestFactor(t *testing.T) {
+	if raceDetector {
+		t.Skip("memory is measured without the race detector")
+	}
 	const size = 256 << 10
 	fill := func(s string) string { return strings.Repeat(s, size/len(s)) }
 	names := func(format string) string {

@@ -108,7 +108,7 @@ func (d *Regexp) measure(re *regexp.Regexp, parsed *syntax.Regexp) float64 {
 	const (
 		perText     = 2
 		perMatch    = 400 // an empty object, its place in the array, what the search takes
-		perGroup    = 80  // its place in the object, at the sizes where maps are most wasteful
+		perGroup    = 88  // its place in the object, at the sizes where maps are most wasteful
 		perSubmatch = 16  // its indices
 	)
 	match := float64(perMatch + perGroup*len(d.groups) + perSubmatch*re.NumSubexp())
