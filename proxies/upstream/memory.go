@@ -22,13 +22,20 @@ var (
 // Memory is the budget for buffered bytes of the whole process, and the pool of their buffers. It is used
 // concurrently and never waits.
 type Memory struct {
-	limit int64
+	limit atomic.Int64
 	inUse atomic.Int64
 	pool  sync.Pool
 }
 
 // NewMemory makes a budget of limit bytes; 0 or less is no limit.
-func NewMemory(limit int64) *Memory { return &Memory{limit: limit} }
+func NewMemory(limit int64) *Memory {
+	m := new(Memory)
+	m.limit.Store(limit)
+	return m
+}
+
+// SetLimit changes the size; what is taken already stays so.
+func (m *Memory) SetLimit(limit int64) { m.limit.Store(limit) }
 
 // Acquire takes n bytes of the budget, or nothing and gives false when they are not there.
 func (m *Memory) Acquire(n int64) bool {
@@ -36,8 +43,8 @@ func (m *Memory) Acquire(n int64) bool {
 		return n == 0
 	}
 	for {
-		used := m.inUse.Load()
-		if m.limit > 0 && n > m.limit-used || n > math.MaxInt64-used {
+		used, limit := m.inUse.Load(), m.limit.Load()
+		if limit > 0 && n > limit-used || n > math.MaxInt64-used {
 			return false
 		}
 		if m.inUse.CompareAndSwap(used, used+n) {
@@ -57,7 +64,7 @@ func (m *Memory) Release(n int64) {
 func (m *Memory) InUse() int64 { return m.inUse.Load() }
 
 // Limit gives the size of the budget in bytes; 0 or less is no limit.
-func (m *Memory) Limit() int64 { return m.limit }
+func (m *Memory) Limit() int64 { return m.limit.Load() }
 
 // buffer is what the pool holds.
 type buffer struct{ bytes []byte }

@@ -215,7 +215,7 @@ func TestMemorySpent(t *testing.T) {
 	t.Parallel()
 	s := serve(t, say(ok(strings.Repeat("x", 50_000))))
 	f := start(t, Config{Retries: 3}, s.address)
-	f.memory.limit = 100_000
+	f.memory.SetLimit(100_000)
 	call := get("/")
 	call.Factor = 3
 	if got := f.failure(t, t.Context(), call); got.Kind != MemorySpent || got.Attempts != 1 {
