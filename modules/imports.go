@@ -1,2 +1,13 @@
 // Package modules adds everything of Fairway that Caddy can load: import it for its side effects.
 package modules
+
+import (
+	// The modules.
+	_ "github.com/fairway-gateway/fairway/modules/auth"
+	_ "github.com/fairway-gateway/fairway/modules/decoders"
+	_ "github.com/fairway-gateway/fairway/modules/fairway"
+	_ "github.com/fairway-gateway/fairway/modules/health"
+	_ "github.com/fairway-gateway/fairway/modules/metadata"
+	_ "github.com/fairway-gateway/fairway/modules/problem"
+	_ "github.com/fairway-gateway/fairway/modules/service"
+)

@@ -18,7 +18,7 @@ const (
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
 type lease struct {
-	kind                                   kind
+	kind                                    kind
 	service, route, fetch, backend, address string
 }
 

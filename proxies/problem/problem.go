@@ -16,22 +16,22 @@ const typePrefix = "urn:fairway:problem:"
 // Codes name what went wrong; they are the last part of the `type` member and never change their meaning.
 // A problem that HTTP's own status says all about has no code and the type about:blank.
 const (
-	BadParameter      = "bad_parameter"      // a parameter of the caller is missing or not as declared
-	BadPath           = "bad_path"           // the path holds what no backend should ever see
-	NoCredentials     = "no_credentials"     // the backend needs the caller's credentials and there are none
-	BackendStatus     = "backend_status"     // the backend answered with a status of failure
-	BackendRedirect   = "backend_redirect"   // the backend redirected where it may not
-	BackendTimeout    = "backend_timeout"    // no complete answer in time
+	BadParameter       = "bad_parameter"       // a parameter of the caller is missing or not as declared
+	BadPath            = "bad_path"            // the path holds what no backend should ever see
+	NoCredentials      = "no_credentials"      // the backend needs the caller's credentials and there are none
+	BackendStatus      = "backend_status"      // the backend answered with a status of failure
+	BackendRedirect    = "backend_redirect"    // the backend redirected where it may not
+	BackendTimeout     = "backend_timeout"     // no complete answer in time
 	BackendUnreachable = "backend_unreachable" // no connection, or the connection broke
-	BackendCut        = "backend_cut"        // the body ended before its length
-	BackendTooLarge   = "backend_too_large"  // the body is longer than the backend's limit
-	BackendEmpty      = "backend_empty"      // no body where one was due
-	Undecodable       = "undecodable"        // the body is not what the decoder or charset says
-	BackendFailed     = "backend_failed"     // fail_when found a failure inside an answer of success
-	BreakerOpen       = "breaker_open"       // the backend failed too often lately and is left alone
-	MemorySpent       = "memory_spent"       // the gateway's budget for buffered bytes is spent
-	ReplyFailed       = "reply_failed"       // a jq program could not make its value of this answer
-	Internal          = "internal"           // a defect of the gateway
+	BackendCut         = "backend_cut"         // the body ended before its length
+	BackendTooLarge    = "backend_too_large"   // the body is longer than the backend's limit
+	BackendEmpty       = "backend_empty"       // no body where one was due
+	Undecodable        = "undecodable"         // the body is not what the decoder or charset says
+	BackendFailed      = "backend_failed"      // fail_when found a failure inside an answer of success
+	BreakerOpen        = "breaker_open"        // the backend failed too often lately and is left alone
+	MemorySpent        = "memory_spent"        // the gateway's budget for buffered bytes is spent
+	ReplyFailed        = "reply_failed"        // a jq program could not make its value of this answer
+	Internal           = "internal"            // a defect of the gateway
 )
 
 // Problem is one failure as the caller is told it. It is an error, so that it can travel up unchanged.

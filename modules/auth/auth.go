@@ -1,0 +1,125 @@
+// Package auth holds the guest modules of the namespace fairway.auth: how a backend knows who calls.
+package auth
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/fairway-gateway/fairway/modules/fairway"
+	"github.com/fairway-gateway/fairway/proxies/session"
+)
+
+func init() {
+	caddy.RegisterModule(new(None))
+	caddy.RegisterModule(new(Basic))
+}
+
+// None sends no credentials.
+type None struct{ session.None }
+
+// CaddyModule returns the Caddy module information.
+func (*None) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "fairway.auth.none", New: func() caddy.Module { return new(None) }}
+}
+
+// UnmarshalCaddyfile reads: auth none.
+func (*None) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the mode
+	if d.NextArg() {
+		return d.Err("auth none takes nothing more")
+	}
+	return nil
+}
+
+// Basic sends HTTP Basic credentials: the caller's own, or fixed ones.
+type Basic struct {
+	// User of the fixed credentials; {env.X} and {file./path} are resolved. Default: none, the caller's own are sent.
+	User string `json:"user,omitempty"`
+	// Password of the fixed credentials; {env.X} and {file./path} are resolved.
+	Password string `json:"password,omitempty"`
+
+	session.Basic `json:"-"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Basic) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "fairway.auth.basic", New: func() caddy.Module { return new(Basic) }}
+}
+
+// Provision resolves the fixed credentials.
+func (b *Basic) Provision(caddy.Context) error {
+	if err := b.Check(); err != nil {
+		return err
+	}
+	var err error
+	if b.Basic.User, err = fairway.Resolve(b.User); err != nil {
+		return fmt.Errorf("auth basic: user %w", err)
+	}
+	if b.Basic.Password, err = fairway.Resolve(b.Password); err != nil {
+		return fmt.Errorf("auth basic: password %w", err)
+	}
+	return nil
+}
+
+// Check refuses half of the credentials, and a password that would stand in the configuration for everybody to read.
+func (b *Basic) Check() error {
+	if (b.User == "") != (b.Password == "") {
+		return errors.New("fixed credentials need both a user and a password; without both the caller's own are sent")
+	}
+	if b.Password != "" && !strings.Contains(b.Password, "{env.") && !strings.Contains(b.Password, "{file.") {
+		return errors.New("a password must not stand in the configuration; write {env.NAME} or {file./run/secrets/name}")
+	}
+	return nil
+}
+
+// PerCaller says whether the caller's own credentials are sent; it is known before secrets are resolved.
+func (b *Basic) PerCaller() bool { return b.User == "" }
+
+// ServiceAccount says whether fixed credentials are sent.
+func (b *Basic) ServiceAccount() bool { return b.User != "" }
+
+// Mode is basic where the caller must send credentials.
+func (b *Basic) Mode() session.Mode {
+	if b.PerCaller() {
+		return session.ModeBasic
+	}
+	return session.ModeNone
+}
+
+// RoundTrip sends req with the credentials.
+func (b *Basic) RoundTrip(req *http.Request, caller session.Caller, next http.RoundTripper) (*http.Response, error) {
+	return b.Basic.RoundTrip(req, caller, next)
+}
+
+// UnmarshalCaddyfile reads:
+//
+//	auth basic [<user> <password>]
+func (b *Basic) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the mode
+	args := d.RemainingArgs()
+	switch len(args) {
+	case 0:
+	case 2:
+		b.User, b.Password = args[0], args[1]
+	default:
+		return d.Err("auth basic takes nothing (the caller's own credentials) or a user and a password: auth basic {env.USER} {env.PASSWORD}")
+	}
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("auth basic has no word %s", d.Val())
+	}
+	return nil
+}
+
+// Interface guards.
+var (
+	_ session.Strategy      = (*None)(nil)
+	_ session.Strategy      = (*Basic)(nil)
+	_ caddy.Provisioner     = (*Basic)(nil)
+	_ caddyfile.Unmarshaler = (*None)(nil)
+	_ caddyfile.Unmarshaler = (*Basic)(nil)
+)

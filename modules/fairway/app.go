@@ -1,0 +1,159 @@
+// Package fairway is the Caddy app and global option `fairway`: what the services of a configuration share.
+package fairway
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+// DefaultMemory is the budget for buffered bytes.
+const DefaultMemory = 512 << 20
+
+func init() { caddy.RegisterModule(new(App)) }
+
+// App is shared by all services of a configuration: the budget for buffered bytes, the metrics, the pools of
+// connections to backends, and the list of services. Metrics, budget, pools and breakers outlive a reload.
+type App struct {
+	// Memory is the budget for buffered bytes of backends' answers, charged with the bytes of a body times the
+	// factor of its format. Past it requests are answered 503. In bytes; default 512MiB.
+	Memory wrap.Size `json:"memory,omitempty"`
+
+	ctx     caddy.Context
+	process *process
+	keys    []string // what this instance took from the pool
+
+	mu       sync.Mutex
+	services []*wrap.Service
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "fairway", New: func() caddy.Module { return new(App) }}
+}
+
+// processKey is the key of the one entry that all configurations share.
+const processKey = "process"
+
+// shared holds what outlives a reload, by key.
+var shared = caddy.NewUsagePool()
+
+// process lives as long as any configuration uses it.
+type process struct {
+	metrics *observe.Metrics
+	memory  *upstream.Memory
+}
+
+// Destruct has nothing to end.
+func (*process) Destruct() error { return nil }
+
+// pool is a backend in the usage pool.
+type pool struct{ *upstream.Backend }
+
+// Destruct closes the idle connections.
+func (p pool) Destruct() error {
+	p.Close()
+	return nil
+}
+
+// Provision finds or makes what is shared.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.ctx = ctx
+	if a.Memory == 0 {
+		a.Memory = DefaultMemory
+	}
+	v, err := a.take(processKey, func() (caddy.Destructor, error) {
+		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory))}
+		p.metrics.Watch(p.memory)
+		return p, nil
+	})
+	if err != nil {
+		return err
+	}
+	a.process = v.(*process)
+	if err := a.process.metrics.Register(ctx.GetMetricsRegistry()); err != nil {
+		return fmt.Errorf("metrics: %w", err)
+	}
+	return nil
+}
+
+// take finds or makes an entry and remembers to give it back.
+func (a *App) take(key string, construct func() (caddy.Destructor, error)) (any, error) {
+	v, _, err := shared.LoadOrNew(key, construct)
+	if err != nil {
+		return nil, err
+	}
+	a.keys = append(a.keys, key)
+	return v, nil
+}
+
+// Start makes this configuration's budget the one that counts.
+func (a *App) Start() error {
+	a.process.memory.SetLimit(int64(a.Memory))
+	return nil
+}
+
+// Stop has nothing to do: requests in flight end on what they hold.
+func (*App) Stop() error { return nil }
+
+// Cleanup gives back what this instance took.
+func (a *App) Cleanup() error {
+	var errs []error
+	for _, key := range a.keys {
+		if _, err := shared.Delete(key); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	a.keys = nil
+	return errors.Join(errs...)
+}
+
+// Deps is what wrap.Compile needs to make a service that works.
+func (a *App) Deps(ctx caddy.Context) wrap.Deps {
+	return wrap.Deps{Backend: a.backend, Secret: Secret, Metrics: a.process.metrics, Logger: ctx.Slogger()}
+}
+
+// backend gives the pool of a backend: the one of an earlier configuration if nothing of it has changed.
+func (a *App) backend(cfg upstream.Config) (*upstream.Backend, func(), error) {
+	key, err := json.Marshal(cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	v, _, err := shared.LoadOrNew("backend "+string(key), func() (caddy.Destructor, error) {
+		b, err := upstream.New(cfg, upstream.Options{Metrics: a.process.metrics, Memory: a.process.memory, Logger: a.ctx.Slogger()})
+		return pool{b}, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	release := sync.OnceFunc(func() { _, _ = shared.Delete("backend " + string(key)) })
+	return v.(pool).Backend, release, nil
+}
+
+// Announce adds a service to the list.
+func (a *App) Announce(s *wrap.Service) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.services = append(a.services, s)
+}
+
+// Services lists the services of this configuration in the order in which they were provisioned.
+func (a *App) Services() []*wrap.Service {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.services[:len(a.services):len(a.services)]
+}
+
+// Interface guards.
+var (
+	_ caddy.App          = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
+)

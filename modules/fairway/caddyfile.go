@@ -1,0 +1,55 @@
+package fairway
+
+import (
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+func init() { httpcaddyfile.RegisterGlobalOption("fairway", parseOption) }
+
+// later are words of the option that this version does not have yet.
+func later() []string { return []string{"database", "secret", "mail", "events", "runner"} }
+
+// parseOption reads the global option:
+//
+//	fairway {
+//		memory <size>
+//	}
+func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	if existing != nil {
+		return nil, d.Err("the option fairway is there twice")
+	}
+	app := new(App)
+	d.Next() // the option's name
+	if d.NextArg() {
+		return nil, d.ArgErr()
+	}
+	for d.NextBlock(0) {
+		switch word := d.Val(); word {
+		case "memory":
+			if app.Memory != 0 {
+				return nil, d.Err("memory is there twice")
+			}
+			args := d.RemainingArgs()
+			if len(args) != 1 {
+				return nil, d.Err("memory takes one size: memory 512MiB")
+			}
+			size, err := wrap.ParseSize(args[0])
+			if err != nil {
+				return nil, d.Err(err.Error())
+			}
+			app.Memory = size
+		default:
+			for _, l := range later() {
+				if l == word {
+					return nil, d.Errf("%s is not available in this version of Fairway", word)
+				}
+			}
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory")))
+		}
+	}
+	return httpcaddyfile.App{Name: "fairway", Value: caddyconfig.JSON(app, nil)}, nil
+}

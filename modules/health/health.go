@@ -1,0 +1,98 @@
+// Package health is the Caddy handler and directive `health`: it makes a site answer as a platform expects.
+package health
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/fairway-gateway/fairway/modules/fairway"
+	"github.com/fairway-gateway/fairway/modules/request"
+	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/requestid"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// Handler answers `GET /` with 200 OK without asking anybody, `GET /ready` with whether the gateway can work, and
+// `GET /services` with the list of services. What no later handler answers it answers with a 404 problem. Every
+// answer of the site carries the request's id.
+type Handler struct {
+	app *fairway.App
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.health", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds the app.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	v, err := ctx.App("fairway")
+	if err != nil {
+		return err
+	}
+	h.app = v.(*fairway.App)
+	return nil
+}
+
+// ServeHTTP answers r if it is for one of the three paths.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	switch r.URL.Path {
+	case "/":
+		return h.answer(w, r, "text/html; charset=utf-8", []byte("OK"))
+	case "/ready":
+		return h.answer(w, r, "application/json", []byte(`{"status":"ready","checks":{"config":"ok"}}`+"\n"))
+	case "/services":
+		list, err := json.Marshal(map[string]any{"services": h.services()})
+		if err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("listing services: %w", err))
+		}
+		return h.answer(w, r, "application/json", append(list, '\n'))
+	}
+	id := request.ID(r)
+	w.Header()[requestid.Header] = []string{id}
+	if err := next.ServeHTTP(w, r); err != nil {
+		return err
+	}
+	if unhandled, _ := caddyhttp.GetVar(r.Context(), "unhandled").(bool); unhandled {
+		p := &problem.Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path."}
+		return caddyhttp.Error(http.StatusNotFound, p)
+	}
+	return nil
+}
+
+// answer writes a body that is the same for every caller.
+func (h *Handler) answer(w http.ResponseWriter, r *http.Request, mediaType string, body []byte) error {
+	id := request.ID(r)
+	header := w.Header()
+	header[requestid.Header] = []string{id}
+	switch r.Method {
+	case http.MethodGet, http.MethodHead:
+	case http.MethodOptions:
+		header.Set("Allow", allow)
+		w.WriteHeader(http.StatusOK)
+		return nil
+	default:
+		p := &problem.Problem{Status: http.StatusMethodNotAllowed, Detail: "This path knows GET only.", Header: http.Header{"Allow": {allow}}}
+		p.Write(w, r, id)
+		return nil
+	}
+	header["Content-Type"] = []string{mediaType}
+	header["Content-Length"] = []string{strconv.Itoa(len(body))}
+	header["Cache-Control"] = []string{"no-store"}
+	_, _ = w.Write(body) // a caller who has gone is nobody's failure
+	return nil
+}
+
+const allow = "GET, HEAD, OPTIONS"
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

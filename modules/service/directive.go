@@ -1,0 +1,142 @@
+package service
+
+import (
+	"cmp"
+	"path"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+func init() {
+	httpcaddyfile.RegisterDirective("service", parseDirective)
+	httpcaddyfile.RegisterDirectiveOrder("service", httpcaddyfile.Before, "respond")
+}
+
+// parseDirective reads:
+//
+//	service [@matcher] <prefix>... {
+//		name        <word>
+//		version     <text>
+//		repository  <url>
+//		description <text>
+//		api_version <word>
+//		callers     anyone
+//		budget      <duration>
+//		backend     [<name>] <address>... { ... }
+//		<METHOD>    <pattern> { ... }
+//	}
+//
+// A service of several prefixes becomes as many routes, so that Caddy sorts each by its path; they share pools and
+// breakers, which are found by what the backends are.
+func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
+	matcher, err := matcherOf(h)
+	if err != nil {
+		return nil, err
+	}
+	h.Reset()
+	n, err := caddyfiles.Read(h.Dispenser)
+	if err != nil {
+		return nil, err
+	}
+	p := &parser{place: caddyfiles.Place{}, known: wordsOfGuests()}
+	if err := p.service(n); err != nil {
+		return nil, err
+	}
+	if err := checkRaw(caddyfiles.FilesOf(h.State), n, p.programs); err != nil {
+		return nil, err
+	}
+	checked, err := wrap.Compile(&p.config, wrap.Deps{})
+	if err != nil {
+		return nil, p.place.Locate(err, n.Word)
+	}
+	defer checked.Close()
+	if err := claim(h, n, p); err != nil {
+		return nil, err
+	}
+	p.config.Name = cmp.Or(p.config.Name, path.Base(p.config.Prefixes[0]))
+	var values []httpcaddyfile.ConfigValue
+	for _, prefix := range p.config.Prefixes {
+		handler := &Handler{Config: p.config}
+		handler.Prefixes = []string{prefix}
+		values = append(values, h.NewRoute(withPath(h, matcher, prefix), handler)...)
+	}
+	return values, nil
+}
+
+// matcherOf takes the matcher token, which a prefix is not: both may start with a slash.
+func matcherOf(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
+	h.Next() // the directive's name
+	if !h.NextArg() || !strings.HasPrefix(h.Val(), "@") {
+		return nil, nil
+	}
+	h.Prev()
+	set, _, err := h.MatcherToken()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := set["path"]; ok {
+		return nil, h.Errf("the matcher %s has a path of its own; a service's path is its prefix", h.Val())
+	}
+	return set, nil
+}
+
+// withPath adds the matcher of a prefix: exactly one path, so that Caddy sorts the longest first. The handler looks
+// at the border of the segment.
+func withPath(h httpcaddyfile.Helper, matcher caddy.ModuleMap, prefix string) caddy.ModuleMap {
+	if prefix == "/" {
+		return matcher
+	}
+	set := caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{prefix + "*"})}
+	for name, raw := range matcher {
+		set[name] = raw
+	}
+	return set
+}
+
+// checkRaw looks for what Caddy has replaced in the raw text, once for each file.
+func checkRaw(files *caddyfiles.Files, n caddyfiles.Node, programs []caddyfile.Token) error {
+	looked, err := files.Check(n, programs)
+	if err != nil {
+		return err
+	}
+	if !looked && files.FirstUnread(n.Word.File) {
+		caddy.Log().Named("caddyfile").Info("cannot look at the raw text of this Caddyfile: a {$ that is no environment variable would go unnoticed")
+	}
+	return nil
+}
+
+// claim says what the service's paths are, so that another claim on them is an error.
+func claim(h httpcaddyfile.Helper, n caddyfiles.Node, p *parser) error {
+	block := caddyfiles.FilesOf(h.State).Block(n.Word)
+	if block == "" {
+		return nil
+	}
+	claims := caddyfiles.ClaimsOf(h.State)
+	scope := block
+	if len(n.Args) > 0 && strings.HasPrefix(n.Args[0].Text, "@") {
+		scope += " " + n.Args[0].Text
+	}
+	for i, prefix := range p.config.Prefixes {
+		at := p.place["prefixes/"+itoa(i)]
+		if err := claims.Claim(scope, prefix+" (prefix)", at, "the prefix "+prefix); err != nil {
+			return err
+		}
+		for j, rt := range p.config.Routes {
+			full := strings.TrimSuffix(prefix, "/") + rt.Pattern
+			if !caddyfiles.Reserved(full) {
+				continue
+			}
+			if err := claims.Claim(block, full, p.place["routes/"+itoa(j)], "the path "+full); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

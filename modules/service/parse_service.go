@@ -1,0 +1,141 @@
+package service
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+func itoa(n int) string { return strconv.Itoa(n) }
+
+// parser makes the configuration of one service and remembers where each part of it stands.
+type parser struct {
+	config   wrap.Config
+	place    caddyfiles.Place
+	programs []caddyfile.Token
+	known    guests
+}
+
+// guests are the names of the guest modules of our namespaces.
+type guests struct{ decoders, auth []string }
+
+func wordsOfGuests() guests {
+	names := func(namespace string) []string {
+		var out []string
+		for _, m := range caddy.GetModules(namespace) {
+			out = append(out, m.ID.Name())
+		}
+		return out
+	}
+	return guests{decoders: names("fairway.decoders"), auth: names("fairway.auth")}
+}
+
+func (p *parser) service(n caddyfiles.Node) error {
+	args := n.Args
+	if len(args) > 0 && strings.HasPrefix(args[0].Text, "@") {
+		args = args[1:]
+	}
+	if len(args) == 0 {
+		return n.Errorf("a service needs a prefix: service /name { ... }")
+	}
+	for i, a := range args {
+		p.place["prefixes/"+itoa(i)] = a
+		p.config.Prefixes = append(p.config.Prefixes, a.Text)
+	}
+	if !n.HasBlock {
+		return n.Errorf("a service needs a block: service %s { ... }", args[0].Text)
+	}
+	words := caddyfiles.MetadataWords(&p.config.Metadata, p.place)
+	words["callers"] = caddyfiles.Word{Parse: p.callers}
+	words["budget"] = p.duration("budget", &p.config.Budget)
+	words["backend"] = caddyfiles.Word{Parse: p.backend, Many: true}
+	return caddyfiles.Words{Owner: "service", Known: words, Later: []string{"rate", "cors"}, Other: p.routeLine}.Parse(n)
+}
+
+func (p *parser) callers(n caddyfiles.Node) error {
+	t, err := n.One("callers anyone")
+	switch {
+	case err != nil && len(n.Args) == 0:
+		return err
+	case n.Args[0].Text == "users", n.Args[0].Text == "signin":
+		return n.Errorf("callers %s is not available in this version of Fairway", n.Args[0].Text)
+	case err != nil:
+		return err
+	case t.Text != "anyone":
+		return n.Errorf("callers is anyone, users or signin, not %q%s", t.Text, wrap.Suggest(t.Text, []string{"anyone", "users", "signin"}))
+	}
+	return nil
+}
+
+// duration reads a word with one duration into to.
+func (p *parser) duration(path string, to *wrap.Duration) caddyfiles.Word {
+	return caddyfiles.Word{Parse: func(n caddyfiles.Node) error {
+		t, err := n.One(n.Word.Text + " 10s")
+		if err != nil {
+			return err
+		}
+		p.place[path] = t
+		d, err := wrap.ParseDuration(t.Text)
+		if err != nil {
+			return caddyfiles.Errorf(t, "%w", err)
+		}
+		*to = d
+		return nil
+	}}
+}
+
+// routeLine reads a line that begins with a method, and helps where one is meant.
+func (p *parser) routeLine(n caddyfiles.Node) (bool, error) {
+	word := n.Word.Text
+	switch {
+	case slices.Contains(wrap.Methods(), word):
+		return true, p.route(n)
+	case slices.Contains(wrap.Methods(), strings.ToUpper(word)):
+		return true, n.Errorf("write methods in capitals: %s", strings.ToUpper(word))
+	case word == "HEAD" || word == "OPTIONS":
+		return true, n.Errorf("%s is answered by itself; there is no route for it", word)
+	case strings.Contains(word, ",") && slices.Contains(wrap.Methods(), strings.SplitN(word, ",", 2)[0]):
+		return true, n.Errorf("a route has one method; HEAD comes with GET: write one route for each")
+	case strings.HasPrefix(word, "@"):
+		return true, n.Errorf("a matcher stands behind the directive: service %s /prefix { ... }", word)
+	case strings.HasPrefix(word, "/"):
+		return true, n.Errorf("a route begins with its method: GET %s { ... }", word)
+	}
+	return false, nil
+}
+
+// guest reads a guest module and gives it with its JSON.
+func guest[T any](n caddyfiles.Node, namespace, key string, known []string) (T, []byte, string, error) {
+	var none T
+	if len(n.Args) == 0 {
+		return none, nil, "", n.Errorf("%s needs a name: %s %s", n.Word.Text, n.Word.Text, strings.Join(known, " | "))
+	}
+	name := n.Args[0].Text
+	if !slices.Contains(known, name) {
+		return none, nil, "", caddyfiles.Errorf(n.Args[0], "there is no %s %q; there is %s%s", n.Word.Text, name, strings.Join(known, ", "), wrap.Suggest(name, known))
+	}
+	d := caddyfile.NewDispenser(n.Segment)
+	d.Next()
+	d.Next()
+	unm, err := caddyfile.UnmarshalModule(d, namespace+"."+name)
+	if err != nil {
+		return none, nil, "", err
+	}
+	v, ok := unm.(T)
+	if !ok {
+		return none, nil, "", n.Errorf("the module %s.%s is no %s", namespace, name, n.Word.Text)
+	}
+	if c, ok := unm.(interface{ Check() error }); ok {
+		if err := c.Check(); err != nil {
+			return none, nil, "", n.Errorf("%s %s: %w", n.Word.Text, name, err)
+		}
+	}
+	return v, caddyconfig.JSONModuleObject(unm, key, name, nil), name, nil
+}

@@ -1,0 +1,107 @@
+// Package service is the Caddy handler and directive `service`: one public API over backends that have none.
+package service
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/fairway-gateway/fairway/modules/fairway"
+	"github.com/fairway-gateway/fairway/modules/request"
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/session"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// Handler answers the requests under its prefixes with JSON made of what backends answer; other requests go on to the
+// next handler. Its configuration is that of wrap.Config.
+type Handler struct {
+	wrap.Config
+
+	service *wrap.Service
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.service", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision loads the guest modules and compiles the service.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	if err := h.loadGuests(ctx); err != nil {
+		return err
+	}
+	v, err := ctx.App("fairway")
+	if err != nil {
+		return err
+	}
+	app := v.(*fairway.App)
+	if h.service, err = wrap.Compile(&h.Config, app.Deps(ctx)); err != nil {
+		return err
+	}
+	app.Announce(h.service)
+	return nil
+}
+
+func (h *Handler) loadGuests(ctx caddy.Context) error {
+	for i := range h.Backends {
+		b := &h.Backends[i]
+		if len(b.AuthRaw) == 0 {
+			continue
+		}
+		v, err := ctx.LoadModule(b, "AuthRaw")
+		if err != nil {
+			return fmt.Errorf("backend %s: auth: %w", b.Name, err)
+		}
+		strategy, ok := v.(session.Strategy)
+		if !ok {
+			return fmt.Errorf("backend %s: auth: %T is no strategy", b.Name, v)
+		}
+		b.Auth = strategy
+	}
+	for i := range h.Routes {
+		for j := range h.Routes[i].Fetches {
+			f := &h.Routes[i].Fetches[j]
+			if len(f.DecodeRaw) == 0 {
+				continue
+			}
+			v, err := ctx.LoadModule(f, "DecodeRaw")
+			if err != nil {
+				return fmt.Errorf("route %s %s: fetch %s: decode: %w", h.Routes[i].Method, h.Routes[i].Pattern, f.Name, err)
+			}
+			decoder, ok := v.(decode.Decoder)
+			if !ok {
+				return fmt.Errorf("route %s %s: fetch %s: decode: %T is no decoder", h.Routes[i].Method, h.Routes[i].Pattern, f.Name, v)
+			}
+			f.Decoder, f.Format = decoder, v.(caddy.Module).CaddyModule().ID.Name()
+		}
+	}
+	return nil
+}
+
+// Cleanup gives back the backends' pools.
+func (h *Handler) Cleanup() error {
+	if h.service != nil {
+		h.service.Close()
+	}
+	return nil
+}
+
+// ServeHTTP answers r, or hands it on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.service.Serve(w, r, request.ID(r), nil) {
+		return nil
+	}
+	return next.ServeHTTP(w, r)
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

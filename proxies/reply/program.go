@@ -1,0 +1,115 @@
+// Package reply compiles and runs the jq programs of a configuration: reply, fail_when, request bodies.
+package reply
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"github.com/itchyny/gojq"
+)
+
+// Program is a compiled jq program. It is used concurrently.
+type Program struct {
+	code   *gojq.Code
+	source string
+}
+
+// SyntaxError says why a program does not compile.
+type SyntaxError struct {
+	// Offset is where in the source, in bytes; -1: unknown.
+	Offset int
+	// Variable is the name, with its dollar sign, of a variable that nothing binds; empty for any other mistake.
+	Variable string
+	Msg      string
+}
+
+func (e *SyntaxError) Error() string { return e.Msg }
+
+// Run-time errors beside those of jq itself.
+var (
+	ErrNoValue    = errors.New("the program gave no value")
+	ErrManyValues = errors.New("the program gave more than one value; put it in [ ] to make a list of them")
+)
+
+// Compile compiles source. Vars are the names, without dollar sign, of the variables that Run gives it, in Run's order.
+// The error is a *SyntaxError.
+func Compile(source string, vars []string) (*Program, error) {
+	query, err := gojq.Parse(source)
+	if err != nil {
+		return nil, syntaxError(source, err)
+	}
+	names := make([]string, len(vars))
+	for i, v := range vars {
+		names[i] = "$" + v
+	}
+	code, err := gojq.Compile(query, gojq.WithVariables(names))
+	if err != nil {
+		return nil, syntaxError(source, err)
+	}
+	return &Program{code: code, source: source}, nil
+}
+
+// undefined is how gojq words a variable that nothing binds; it has no exported type for it. A test holds it to gojq's.
+const undefined = "variable not defined: "
+
+func syntaxError(source string, err error) *SyntaxError {
+	e := &SyntaxError{Offset: -1, Msg: "jq: " + err.Error()}
+	if parse, ok := errors.AsType[*gojq.ParseError](err); ok {
+		e.Offset = max(parse.Offset-len(parse.Token), 0)
+		return e
+	}
+	if _, name, ok := strings.Cut(err.Error(), undefined); ok {
+		e.Variable = name
+		e.Offset = strings.Index(source, name)
+		e.Msg = fmt.Sprintf("jq: nothing binds the variable %s", name)
+	}
+	return e
+}
+
+// Run gives the one value of the program for input. Values are those of Compile's vars, in the same order; the
+// program does not change them nor input. An error is ErrNoValue, ErrManyValues, jq's own or ctx's.
+func (p *Program) Run(ctx context.Context, input any, values ...any) (any, error) {
+	iter := p.code.RunWithContext(ctx, input, values...)
+	v, ok := iter.Next()
+	if !ok {
+		return nil, ErrNoValue
+	}
+	if err, ok := v.(error); ok {
+		return nil, fmt.Errorf("jq: %w", err)
+	}
+	second, ok := iter.Next()
+	if !ok {
+		return v, nil
+	}
+	if err, ok := second.(error); ok {
+		return nil, fmt.Errorf("jq: %w", err)
+	}
+	return nil, ErrManyValues
+}
+
+// String gives the source.
+func (p *Program) String() string { return p.source }
+
+// Marshal writes a program's value as JSON: keys sorted, numbers of the input exact.
+func Marshal(v any) ([]byte, error) {
+	out, err := gojq.Marshal(v)
+	if err != nil {
+		return nil, fmt.Errorf("jq: %w", err)
+	}
+	return out, nil
+}
+
+// Uses tells which of the names occur as variables in source. It may name one too many (in a string or a comment),
+// never one too few.
+func Uses(source string, names []string) []string {
+	var used []string
+	for _, name := range names {
+		if regexp.MustCompile(`\$` + regexp.QuoteMeta(name) + `\b`).MatchString(source) {
+			used = append(used, name)
+		}
+	}
+	return used
+}

@@ -1,0 +1,184 @@
+// Package wrap is a service: it is compiled from its configuration and answers HTTP requests with JSON made of what
+// backends answer. It knows nothing of Caddy; the struct tags named caddy only say where guest modules stand in JSON.
+package wrap
+
+import (
+	"encoding/json"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/session"
+)
+
+// Config is one service: a public API under one or more prefixes.
+type Config struct {
+	// Prefixes are the paths under which routes and metadata exist: literal, starting with "/", without a trailing
+	// one. "/" alone is the root. At least one.
+	Prefixes []string `json:"prefixes,omitempty"`
+	// Metadata is the service's description of itself.
+	Metadata
+	// Budget is the time for one request of a caller, retries included. Default 30s.
+	Budget Duration `json:"budget,omitempty"`
+	// Backends are what the routes' fetches speak to. At most one has no name: the default of a fetch.
+	Backends []Backend `json:"backends,omitempty"`
+	// Routes are tried most specific first, as in net/http's ServeMux. At least one.
+	Routes []Route `json:"routes,omitempty"`
+}
+
+// Metadata is the six words of a service (the contract of sqre-apikit).
+type Metadata struct {
+	// Name of the service. Default: the last segment of the first prefix.
+	Name string `json:"name,omitempty"`
+	// Version of the service, required.
+	Version string `json:"version,omitempty"`
+	// Repository is where its source is, required.
+	Repository string `json:"repository,omitempty"`
+	// Description in a sentence, required.
+	Description string `json:"description,omitempty"`
+	// APIVersion stands in the paths of the metadata document. Default 1.0.
+	APIVersion string `json:"api_version,omitempty"`
+	// Auth is what a caller must send: none, basic or bitly-proxy. Default: what the backends need.
+	Auth session.Mode `json:"auth,omitempty"`
+}
+
+// Backend is an HTTP server, at one or several addresses.
+type Backend struct {
+	// Name is what fetches call it. Default: none, and it is then the backend of fetches that name none.
+	Name string `json:"name,omitempty"`
+	// Addresses are origins (https://host[:port], unix//path), balanced by least busy. {env.X} and {file./path} are
+	// resolved when the configuration is loaded. At least one.
+	Addresses []string `json:"addresses,omitempty"`
+	// AuthRaw says how the backend knows the caller. Default: none.
+	AuthRaw json.RawMessage `json:"auth,omitempty" caddy:"namespace=fairway.auth inline_key=mode"`
+	// Timeout is for one attempt. Default 10s.
+	Timeout Duration `json:"timeout,omitempty"`
+	// Retries is how many attempts may follow the first. Default 2.
+	Retries *int `json:"retries,omitempty"`
+	// Breaker opens for an address that fails. Default: 5 consecutive failures, for 30s.
+	Breaker Breaker `json:"breaker,omitzero"`
+	// Limit is the longest body in bytes, after content decoding. Default 10MiB.
+	Limit Size `json:"limit,omitempty"`
+	// Redirects is how many redirects within the same origin are followed. Default 0: a redirect is a failure.
+	Redirects int `json:"redirects,omitempty"`
+	// Charset overrules what the backend says of its charset (a WHATWG label). Default: none.
+	Charset string `json:"charset,omitempty"`
+	// Header is added to every request. Values may hold {env.X} and {file./path}.
+	Header []Header `json:"header,omitempty"`
+	// TLS is how an https backend is trusted. Default: the system's roots.
+	TLS TLS `json:"tls,omitzero"`
+	// Proxy is the URL of a forward proxy (http, https, socks5), or "environment" for HTTP_PROXY and friends. Default: none.
+	Proxy string `json:"proxy,omitempty"`
+
+	// Auth is AuthRaw loaded, set by who loads guest modules. Nil means none.
+	Auth session.Strategy `json:"-"`
+}
+
+// Breaker is when a backend that fails is left alone.
+type Breaker struct {
+	// Failures in a row that open it. Default 5.
+	Failures int `json:"failures,omitempty"`
+	// Open is for how long. Default 30s.
+	Open Duration `json:"open,omitempty"`
+}
+
+// TLS is how an https backend is trusted, and what it is shown.
+type TLS struct {
+	// CA are files of PEM certificates. Default: the system's roots.
+	CA []string `json:"ca,omitempty"`
+	// ServerName is asked for and verified. Default: the address's host.
+	ServerName string `json:"server_name,omitempty"`
+	// ClientCertificate and ClientKey are PEM files; both or neither. Default: none.
+	ClientCertificate string `json:"client_certificate,omitempty"`
+	ClientKey         string `json:"client_key,omitempty"`
+	// InsecureSkipVerify trusts anybody. Default false.
+	InsecureSkipVerify bool `json:"insecure_skip_verify,omitempty"`
+}
+
+// Header is one header field; the value is a template where the field stands in a fetch.
+type Header struct {
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// Route is a method and path pattern: it fetches, then replies.
+type Route struct {
+	// Method, in capitals. GET answers HEAD too.
+	Method string `json:"method"`
+	// Pattern as in net/http's ServeMux, except that a trailing "/" matches that path only.
+	Pattern string `json:"pattern"`
+	// Params declares and checks what the caller sends. Path parameters that are not declared are strings.
+	Params []Param `json:"params,omitempty"`
+	// ParamsStrict refuses query parameters that are not declared. Default false.
+	ParamsStrict bool `json:"params_strict,omitempty"`
+	// Fetches run in parallel. At least one; at most one without a name.
+	Fetches []Fetch `json:"fetches,omitempty"`
+	// FailWhen is a jq program over the fetched values that says whether the whole is a failure: see Fetch.FailWhen.
+	// Nothing is tried again for it. Default: none.
+	FailWhen string `json:"fail_when,omitempty"`
+	// Reply is the jq program that makes the answer. Default: the fetched value, or an object of the named ones.
+	Reply string `json:"reply,omitempty"`
+	// Budget is the time for one request. Default: the service's.
+	Budget Duration `json:"budget,omitempty"`
+	// Summary, Describe and Example are for the API document. Example is JSON text.
+	Summary  string `json:"summary,omitempty"`
+	Describe string `json:"describe,omitempty"`
+	Example  string `json:"example,omitempty"`
+}
+
+// Param is one parameter of a route.
+type Param struct {
+	Name string `json:"name"`
+	// In is path, query or header. Default: path where the pattern has the name, else query.
+	In string `json:"in,omitempty"`
+	// Type is string, integer, number, bool or date (RFC 3339 full-date).
+	Type string `json:"type"`
+	// Required refuses a request without it. Default false; path parameters always are.
+	Required bool `json:"required,omitempty"`
+	// Default is the value of one not sent, as text. Default: none, jq sees null.
+	Default *string `json:"default,omitempty"`
+	// Enum lists the allowed values as text. Default: any.
+	Enum []string `json:"enum,omitempty"`
+	// Pattern is an RE2 expression that the whole text must match. Default: any.
+	Pattern string `json:"pattern,omitempty"`
+	// Min and Max bound numbers (inclusive) and the length of strings in characters. Default: none.
+	Min *float64 `json:"min,omitempty"`
+	Max *float64 `json:"max,omitempty"`
+	// Description for the API document.
+	Description string `json:"description,omitempty"`
+}
+
+// Fetch is one request to a backend, inside a route.
+type Fetch struct {
+	// Name is the jq variable of its value. Default: none, and its value is the dot.
+	Name string `json:"name,omitempty"`
+	// Method, in capitals. Default GET.
+	Method string `json:"method,omitempty"`
+	// Target is a template: /path?query, an absolute URL or {env.X}/path.
+	Target string `json:"target"`
+	// Backend is a backend's name. Default: the one without a name, or the only one. None for an absolute URL.
+	Backend string `json:"backend,omitempty"`
+	// Header is added to the request; values are templates.
+	Header []Header `json:"header,omitempty"`
+	// Body is made by jq. Default: none.
+	Body *Body `json:"body,omitempty"`
+	// Timeout is for one attempt. Default: the backend's.
+	Timeout Duration `json:"timeout,omitempty"`
+	// DecodeRaw says how the bytes become a value. Default: by the answer's media type is a later format; required.
+	DecodeRaw json.RawMessage `json:"decode,omitempty" caddy:"namespace=fairway.decoders inline_key=format"`
+	// Charset overrules what the backend says of its charset (a WHATWG label). Default: the backend's.
+	Charset string `json:"charset,omitempty"`
+	// FailWhen is a jq program over the decoded value: false or null is a success; true, a text (the reason) or an
+	// object {status, detail} a failure of the attempt. Default: none.
+	FailWhen string `json:"fail_when,omitempty"`
+
+	// Decoder is DecodeRaw loaded, and Format its name; set by who loads guest modules.
+	Decoder decode.Decoder `json:"-"`
+	Format  string         `json:"-"`
+}
+
+// Body is the body of a fetch.
+type Body struct {
+	// Kind is json, form or text.
+	Kind string `json:"kind"`
+	// JQ is the program that makes it, with the same variables as reply but the fetched values.
+	JQ string `json:"jq"`
+}

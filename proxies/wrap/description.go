@@ -1,0 +1,63 @@
+package wrap
+
+import (
+	"encoding/json"
+
+	"github.com/fairway-gateway/fairway/proxies/upstream"
+)
+
+// Description is what documents and the catalogue say of a service.
+type Description struct {
+	Metadata
+	Prefixes []string
+	Routes   []RouteDescription
+}
+
+// RouteDescription is one route as its users see it.
+type RouteDescription struct {
+	Method, Pattern   string
+	Summary, Describe string
+	Params            []Param
+	Example           json.RawMessage // nil: none
+}
+
+// BackendStatus is a backend's state for the catalogue.
+type BackendStatus struct {
+	Name      string
+	Addresses []upstream.AddressStatus
+}
+
+// Describe gives the description. Path parameters that are not declared appear as strings.
+func (s *Service) Describe() Description {
+	d := Description{Metadata: s.Metadata, Prefixes: s.config.Prefixes}
+	for i, rt := range s.routes {
+		r := s.config.Routes[i]
+		rd := RouteDescription{Method: rt.method, Pattern: rt.pattern, Summary: r.Summary, Describe: r.Describe}
+		if r.Example != "" {
+			rd.Example = json.RawMessage(r.Example)
+		}
+		declared := map[string]bool{}
+		for _, p := range rt.params {
+			rd.Params = append(rd.Params, p.Param)
+			declared[p.In+" "+p.Name] = true
+		}
+		for _, name := range rt.names {
+			if !declared[inPath+" "+name] {
+				rd.Params = append(rd.Params, Param{Name: name, In: inPath, Type: "string", Required: true})
+			}
+		}
+		d.Routes = append(d.Routes, rd)
+	}
+	return d
+}
+
+// Backends gives the state of the service's backends, those of absolute targets left out.
+func (s *Service) Backends() []BackendStatus {
+	var out []BackendStatus
+	for _, b := range s.backends {
+		if b.pool != nil {
+			out = append(out, BackendStatus{Name: b.Name, Addresses: b.pool.Status()})
+		}
+	}
+	return out
+}

@@ -1,0 +1,112 @@
+package wrap
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
+)
+
+// problem says to the caller why a fetch gave no value. The rules are those of the page docs/errors.md.
+func (f *fetch) problem(err error) *problem.Problem {
+	failure, ok := errors.AsType[*upstream.Failure](err)
+	if !ok {
+		return problem.Of(err)
+	}
+	p := &problem.Problem{
+		Status: http.StatusBadGateway, Backend: f.backend.label(), Fetch: f.Name,
+		BackendStatus: failure.Status, Reason: failure.Reason, Detail: failure.Detail, RetryAfter: failure.RetryAfter, Cause: err,
+	}
+	if failure.Excerpt != "" {
+		p.ErrorContent = &failure.Excerpt
+	}
+	who := "The backend"
+	if p.Backend != "" {
+		who += " " + p.Backend
+	}
+	switch failure.Kind {
+	case upstream.Unreachable:
+		p.Describe(problem.BackendUnreachable, who+" cannot be reached, or broke the connection.")
+	case upstream.Timeout:
+		p.Status = http.StatusGatewayTimeout
+		p.Describe(problem.BackendTimeout, who+" gave no whole answer in time.")
+	case upstream.Cut:
+		p.Describe(problem.BackendCut, who+" ended its answer before the end.")
+	case upstream.TooLarge:
+		p.Describe(problem.BackendTooLarge, who+" answered more than is allowed to be read.")
+	case upstream.Status:
+		f.reflect(p, failure, who)
+	case upstream.Redirected:
+		p.Describe(problem.BackendRedirect, who+" redirected elsewhere, which is not followed.")
+	case upstream.Empty:
+		p.Describe(problem.BackendEmpty, who+" answered without a body where one was due.")
+	case upstream.Undecodable:
+		p.Describe(problem.Undecodable, who+" answered what cannot be read as "+cmp.Or(f.Format, "its format")+why(failure.Err)+".")
+	case upstream.Judged:
+		p.Status = cmp.Or(failure.Verdict, http.StatusBadGateway)
+		p.Describe(problem.BackendFailed, who+" answered that it failed.")
+	case upstream.BreakerOpen:
+		p.Status = http.StatusServiceUnavailable
+		p.RetryAfter = max(p.RetryAfter, time.Second)
+		p.Describe(problem.BreakerOpen, who+" failed too often lately and is left alone for a while.")
+	case upstream.MemorySpent:
+		p.Status = http.StatusServiceUnavailable
+		p.RetryAfter = max(p.RetryAfter, time.Second)
+		p.Describe(problem.MemorySpent, "The gateway is reading as much as its memory allows; try again soon.")
+	case upstream.Cancelled:
+		p.Status = statusClientClosed
+		p.Describe("", "The caller hung up.")
+	default:
+		p.Describe(problem.BackendUnreachable, who+" could not be asked.")
+	}
+	return p
+}
+
+// statusClientClosed is nginx's word for a caller who did not wait; nobody reads it but logs and metrics.
+const statusClientClosed = 499
+
+// why adds where a body is not of its format; what the error says of the format is no secret, the body stays out.
+func why(err error) string {
+	if e, ok := errors.AsType[*decode.SyntaxError](err); ok {
+		return fmt.Sprintf(" (%s at byte %d)", e.Msg, e.Offset)
+	}
+	if e, ok := errors.AsType[*decode.CharsetError](err); ok {
+		return " (" + e.Error() + ")"
+	}
+	if e, ok := errors.AsType[*decode.LimitError](err); ok {
+		return " (" + e.Error() + ")"
+	}
+	return ""
+}
+
+// reflect answers a backend's status of failure: 4xx with the same, except where it is the operator who is refused,
+// or where the caller would take it for an answer about itself; 5xx with 502.
+func (f *fetch) reflect(p *problem.Problem, failure *upstream.Failure, who string) {
+	p.Code = problem.BackendStatus
+	p.Detail = fmt.Sprintf("%s answered %d %s.", who, failure.Status, failure.Reason)
+	switch s := failure.Status; {
+	case s == http.StatusTooManyRequests:
+		p.Status = http.StatusServiceUnavailable
+		p.RetryAfter = max(p.RetryAfter, time.Second)
+	case s == http.StatusRequestTimeout:
+		p.Status = http.StatusGatewayTimeout
+	case s == http.StatusProxyAuthRequired:
+		p.Status = http.StatusBadGateway
+	case s == http.StatusUnauthorized, s == http.StatusForbidden:
+		p.Status = s
+		if f.strategy.ServiceAccount() {
+			p.Status = http.StatusBadGateway
+		}
+	case s >= 400 && s <= 499:
+		p.Status = s
+	}
+	if p.Status == http.StatusUnauthorized {
+		p.Header = challenge(f.backend.config.Service)
+	}
+}
+

@@ -1,0 +1,222 @@
+package wrap
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/reply"
+	"github.com/fairway-gateway/fairway/proxies/session"
+)
+
+// fetch is a compiled Fetch.
+type fetch struct {
+	Fetch
+	index    int
+	target   *target
+	backend  *backend
+	strategy session.Strategy
+	// header are those of the backend and then of the fetch. fixed is all of them where nothing of the request goes
+	// in: it is shared between requests and must be cloned before it is changed.
+	header   []header
+	fixed    http.Header
+	body     *program
+	bodyType string
+	failWhen *program
+	timeout  time.Duration
+	charset  string
+	metrics  *observe.FetchMetrics
+	// used says that something of the answer depends on the value; tree that a jq program reads it; text that it is
+	// answered as it was decoded.
+	used, tree, text bool
+}
+
+func (rt *route) compileFetch(c *Config, f *Fetch, i int, sc scope, deps Deps, at place) (*fetch, error) {
+	out := &fetch{Fetch: *f, index: i, timeout: time.Duration(f.Timeout)}
+	if out.Method == "" {
+		out.Method = http.MethodGet
+	}
+	if !slices.Contains(append(Methods(), http.MethodHead), out.Method) {
+		return nil, at.field("method").errf("%q is no method of a fetch; it is one of %s%s", f.Method, strings.Join(Methods(), ", "), Suggest(f.Method, Methods()))
+	}
+	if f.Timeout < 0 {
+		return nil, at.field("timeout").errf("the timeout must be more than nothing")
+	}
+	var err *ConfigError
+	if out.target, err = sc.compileTarget(f.Target, at.field("target")); err != nil {
+		return nil, err
+	}
+	b, berr := rt.service.backendOf(f, out.target, deps, at.field("target"))
+	if berr != nil {
+		return nil, berr
+	}
+	out.backend, out.strategy = b, b.Auth
+	if err := out.compileCharset(at); err != nil {
+		return nil, err
+	}
+	if err := out.compileHeaders(sc, at); err != nil {
+		return nil, err
+	}
+	if f.Decoder == nil {
+		return nil, at.field("decode").errf("the fetch does not say how to decode the answer; add a line: decode json")
+	}
+	if f.FailWhen != "" {
+		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, false, at.field("fail_when")); err != nil {
+			return nil, err
+		}
+		out.tree = true
+	}
+	if err := rt.compileBody(out, at); err != nil {
+		return nil, err
+	}
+	if deps.Metrics != nil {
+		out.metrics = deps.Metrics.Fetch(rt.service.Name, rt.method+" "+rt.pattern, f.Name, b.Name)
+		rt.service.release = append(rt.service.release, out.metrics.Close)
+	}
+	return out, nil
+}
+
+func (f *fetch) compileCharset(at place) error {
+	f.charset = f.backend.Charset
+	if f.Charset == "" {
+		return nil
+	}
+	name, err := decode.CheckCharset(f.Charset)
+	if err != nil {
+		return at.field("charset").errf("%v", err)
+	}
+	f.charset = name
+	return nil
+}
+
+func (f *fetch) compileHeaders(sc scope, at place) error {
+	f.header = slices.Clone(f.backend.header)
+	for i, h := range f.Header {
+		compiled, err := sc.compileHeader(h, at.field("header/"+itoa(i)))
+		if err != nil {
+			return err
+		}
+		if compiled.name == "Authorization" && f.strategy.Mode() != session.ModeNone {
+			return at.field("header/"+itoa(i)).errf("the backend's auth sets Authorization already")
+		}
+		f.header = append(f.header, *compiled)
+	}
+	dynamic := func(h header) bool { return slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil }) }
+	if !slices.ContainsFunc(f.header, dynamic) {
+		f.fixed, _ = f.headers(nil)
+	}
+	return nil
+}
+
+// headers renders the headers of one request. A later one of the same name wins over the backend's.
+func (f *fetch) headers(x *exchange) (http.Header, *problem.Problem) {
+	if f.fixed != nil {
+		return f.fixed, nil
+	}
+	out := make(http.Header, len(f.header)+1)
+	for i := range f.header {
+		v, sent, prob := f.header[i].render(x)
+		if prob != nil {
+			return nil, prob
+		}
+		if sent {
+			out[f.header[i].name] = []string{v}
+		}
+	}
+	return out, nil
+}
+
+// bodyTypes are the kinds of a body and their media types.
+func bodyTypes() map[string]string {
+	return map[string]string{
+		"json": "application/json",
+		"form": "application/x-www-form-urlencoded",
+		"text": "text/plain; charset=utf-8",
+	}
+}
+
+func (rt *route) compileBody(f *fetch, at place) error {
+	if f.Body == nil {
+		return nil
+	}
+	at = at.field("body")
+	mediaType, ok := bodyTypes()[f.Body.Kind]
+	if !ok {
+		kinds := []string{"json", "form", "text"}
+		return at.errf("%q is no kind of body; it is one of %s%s", f.Body.Kind, strings.Join(kinds, ", "), Suggest(f.Body.Kind, kinds))
+	}
+	if f.Method == http.MethodGet || f.Method == http.MethodHead {
+		return at.errf("a %s has no body; write the method: fetch POST %s", f.Method, f.Target)
+	}
+	p, err := rt.compileProgram("body", f.Body.JQ, false, at)
+	if err != nil {
+		return err
+	}
+	f.body, f.bodyType = p, mediaType
+	return nil
+}
+
+// render makes the body of one request.
+func (f *fetch) render(x *exchange) ([]byte, *problem.Problem) {
+	if f.body == nil {
+		return nil, nil
+	}
+	v, err := f.body.run(x.ctx, x, nil)
+	if err != nil {
+		return nil, replyFailed("The body for the backend could not be made.", f.Name, err)
+	}
+	switch f.Body.Kind {
+	case "form":
+		fields, ok := v.(map[string]any)
+		if !ok {
+			return nil, replyFailed("The body for the backend is no object, as a form must be.", f.Name, nil)
+		}
+		return encodeForm(fields, f.Name)
+	case "text":
+		s, ok := v.(string)
+		if !ok {
+			return nil, replyFailed("The body for the backend is no string.", f.Name, nil)
+		}
+		return []byte(s), nil
+	}
+	out, err := reply.Marshal(v)
+	if err != nil {
+		return nil, replyFailed("The body for the backend could not be written.", f.Name, err)
+	}
+	return out, nil
+}
+
+// encodeForm writes an object as a form: strings as they are, null left out, lists as repeated fields, the rest as JSON.
+func encodeForm(fields map[string]any, fetch string) ([]byte, *problem.Problem) {
+	form := url.Values{}
+	for name, v := range fields {
+		list, ok := v.([]any)
+		if !ok {
+			list = []any{v}
+		}
+		for _, item := range list {
+			switch item := item.(type) {
+			case nil:
+			case string:
+				form.Add(name, item)
+			default:
+				text, err := reply.Marshal(item)
+				if err != nil {
+					return nil, replyFailed("The body for the backend could not be written.", fetch, err)
+				}
+				form.Add(name, string(text))
+			}
+		}
+	}
+	return []byte(form.Encode()), nil
+}
+
+// idempotent says whether a second attempt does no harm (RFC 9110, 9.2.2).
+func (f *fetch) idempotent() bool {
+	return f.Method != http.MethodPost && f.Method != http.MethodPatch
+}

@@ -1,0 +1,160 @@
+package wrap
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+)
+
+// source is where a placeholder's value comes from.
+type source struct {
+	kind  sourceKind
+	name  string
+	index int  // of the path parameter, or of the declared query or header parameter; -1: not declared
+	rest  bool // {name...}: slashes stay
+}
+
+type sourceKind int
+
+const (
+	fromPath sourceKind = iota + 1
+	fromQuery
+	fromHeader
+	fromCaller
+)
+
+// part is a piece of a template: text that is escaped for its place already, or a source.
+type part struct {
+	text string
+	from *source
+}
+
+// scope is what the placeholders of a route may name.
+type scope struct {
+	names    []string // path parameters, in the pattern's order
+	rest     string   // the one that is {name...}
+	declared []*param
+	fetches  []string
+	secret   Secrets
+}
+
+// Secrets resolves {env.X} and {file./path}. It is nil while a configuration is only checked.
+type Secrets func(placeholder string) (string, error)
+
+// callerFields are the x of {caller.x}.
+func callerFields() []string { return []string{"user"} }
+
+// parse splits text at its placeholders. Escape makes text and secrets fit the place; it may be nil.
+func (s scope) parse(text string, at place, escape func(string) string) ([]part, *ConfigError) {
+	var parts []part
+	literal := func(t string) {
+		if t == "" {
+			return
+		}
+		if n := len(parts); n > 0 && parts[n-1].from == nil {
+			parts[n-1].text += t
+			return
+		}
+		parts = append(parts, part{text: t})
+	}
+	for rest := text; rest != ""; {
+		open := strings.IndexAny(rest, "{}")
+		if open < 0 {
+			literal(rest)
+			break
+		}
+		literal(rest[:open])
+		end := strings.IndexByte(rest, '}')
+		if rest[open] == '}' || end < 0 || strings.Contains(rest[open+1:end], "{") {
+			return nil, at.errf("%q has a brace without its other half", text)
+		}
+		name := rest[open+1 : end]
+		rest = rest[end+1:]
+		if isSecret(name) {
+			value, err := s.resolve(name, at)
+			if err != nil {
+				return nil, err
+			}
+			if escape != nil {
+				value = escape(value)
+			}
+			literal(value)
+			continue
+		}
+		from, err := s.source(name, at)
+		if err != nil {
+			return nil, err
+		}
+		parts = append(parts, part{from: from})
+	}
+	return parts, nil
+}
+
+func isSecret(name string) bool {
+	return strings.HasPrefix(name, "env.") || strings.HasPrefix(name, "file.")
+}
+
+// resolve gives a secret's value, or the empty string while the configuration is only checked.
+func (s scope) resolve(name string, at place) (string, *ConfigError) {
+	if path, ok := strings.CutPrefix(name, "file."); ok && !strings.HasPrefix(path, "/") {
+		return "", at.errf("{%s} needs an absolute path: {file./run/secrets/name}", name)
+	}
+	if s.secret == nil {
+		return "", nil
+	}
+	value, err := s.secret("{" + name + "}")
+	if err != nil {
+		return "", at.errf("{%s}: %v", name, err)
+	}
+	return value, nil
+}
+
+func (s scope) source(name string, at place) (*source, *ConfigError) {
+	if strings.HasPrefix(name, "http.") {
+		return nil, at.errf("{%s} is Caddy's placeholder; a service knows path parameters, {query.x}, {header.X} and {caller.x}", name)
+	}
+	kind, field, dotted := strings.Cut(name, ".")
+	bare, rest := strings.CutSuffix(name, "...")
+	if rest || !dotted {
+		i := slices.Index(s.names, bare)
+		switch {
+		case i < 0 && slices.Contains(s.fetches, bare):
+			return nil, at.errf("{%s} is a fetch: its value has no place in a target of the same step", bare)
+		case i < 0:
+			return nil, at.errf("nothing binds {%s}%s", bare, Suggest(bare, s.names))
+		case rest && s.rest != bare:
+			return nil, at.errf("{%s...} is not what the pattern calls it; write {%s}", bare, bare)
+		}
+		return &source{kind: fromPath, name: bare, index: i, rest: rest}, nil
+	}
+	if field == "" {
+		return nil, at.errf("{%s} names nothing", name)
+	}
+	switch kind {
+	case "query":
+		return &source{kind: fromQuery, name: field, index: s.declaration(inQuery, field)}, nil
+	case "header":
+		switch h := http.CanonicalHeaderKey(field); h {
+		case "Authorization", "Cookie", "Proxy-Authorization":
+			return nil, at.errf("{%s} would hand the caller's credentials on; the backend's auth does that", name)
+		default:
+			return &source{kind: fromHeader, name: h, index: s.declaration(inHeader, h)}, nil
+		}
+	case "caller":
+		if !slices.Contains(callerFields(), field) {
+			return nil, at.errf("{%s} is unknown: a caller has %s%s", name, strings.Join(callerFields(), ", "), Suggest(field, callerFields()))
+		}
+		return &source{kind: fromCaller, name: field}, nil
+	}
+	if slices.Contains(s.fetches, kind) {
+		return nil, at.errf("{%s}: a fetch that waits for another is not available in this version", name)
+	}
+	return nil, at.errf("{%s} is unknown%s", name, Suggest(kind, append([]string{"query", "header", "caller", "env", "file"}, s.names...)))
+}
+
+// declaration is the index of the declared parameter, or -1.
+func (s scope) declaration(in, name string) int {
+	return slices.IndexFunc(s.declared, func(p *param) bool {
+		return p.In == in && (p.Name == name || in == inHeader && http.CanonicalHeaderKey(p.Name) == name)
+	})
+}

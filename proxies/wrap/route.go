@@ -1,0 +1,229 @@
+package wrap
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/textproto"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairway-gateway/fairway/proxies/observe"
+)
+
+// Methods are those that a route and a fetch may have. HEAD and OPTIONS of routes are answered by themselves.
+func Methods() []string {
+	return []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
+}
+
+// route is a compiled Route.
+type route struct {
+	service  *Service
+	method   string
+	pattern  string
+	names    []string // of the wildcards, in order
+	params   []*param
+	strict   bool
+	fetches  []*fetch
+	single   bool // one fetch without a name: its value is the dot and the default answer
+	failWhen *program
+	reply    *program
+	budget   time.Duration
+	creds    bool // a fetch needs the caller's Basic credentials
+	metrics  *observe.RouteMetrics
+}
+
+func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, []segment, error) {
+	r := &c.Routes[i]
+	at = at.in("routes/"+itoa(i), "route "+r.Method+" "+r.Pattern)
+	if !slices.Contains(Methods(), r.Method) {
+		return nil, nil, at.field("method").errf("%q is no method of a route; it is one of %s%s", r.Method, strings.Join(Methods(), ", "), Suggest(r.Method, Methods()))
+	}
+	segments, err := parsePattern(r.Pattern)
+	if err != nil {
+		return nil, nil, at.field("pattern").errf("%v", err)
+	}
+	rt := &route{service: s, method: r.Method, pattern: r.Pattern, strict: r.ParamsStrict, budget: time.Duration(r.Budget)}
+	if rt.budget == 0 {
+		rt.budget = s.budget
+	}
+	sc := scope{secret: deps.Secret}
+	for _, seg := range segments {
+		if !seg.wildcard {
+			continue
+		}
+		if slices.Contains(reserved(), seg.text) || strings.HasPrefix(seg.text, "__") {
+			return nil, nil, at.field("pattern").errf("{%s} has a name that is reserved; choose another", seg.text)
+		}
+		rt.names = append(rt.names, seg.text)
+		if seg.rest {
+			sc.rest = seg.text
+		}
+	}
+	sc.names = rt.names
+	if err := rt.compileParams(r, at); err != nil {
+		return nil, nil, err
+	}
+	sc.declared = rt.params
+	if err := rt.compileFetches(c, r, sc, deps, at); err != nil {
+		return nil, nil, err
+	}
+	if err := rt.compilePrograms(r, at); err != nil {
+		return nil, nil, err
+	}
+	if r.Example != "" && !json.Valid([]byte(r.Example)) {
+		return nil, nil, at.field("example").errf("the example is not JSON")
+	}
+	rt.metrics = s.routeMetrics(deps, r)
+	return rt, segments, nil
+}
+
+func (rt *route) compileParams(r *Route, at place) error {
+	for i, p := range r.Params {
+		at := at.in("params/"+itoa(i), "param "+p.Name)
+		inPattern := slices.Contains(rt.names, p.Name)
+		switch {
+		case p.In == "" && inPattern:
+			p.In = inPath
+		case p.In == "":
+			p.In = inQuery
+		}
+		switch {
+		case p.In == inPath && !inPattern:
+			return at.errf("the pattern %s has no {%s}%s", r.Pattern, p.Name, Suggest(p.Name, rt.names))
+		case p.In == inHeader && !isToken(p.Name):
+			return at.errf("%q is no name of a header", p.Name)
+		case !slices.Contains([]string{inPath, inQuery, inHeader}, p.In):
+			return at.errf("a parameter is in path, query or header, not in %q%s", p.In, Suggest(p.In, []string{inPath, inQuery, inHeader}))
+		case p.Name == "":
+			return at.errf("a parameter needs a name")
+		}
+		for _, other := range rt.params {
+			if other.In == p.In && other.Name == p.Name {
+				return at.errf("the %s parameter %s is declared twice", p.In, p.Name)
+			}
+		}
+		compiled, err := compileParam(p, at)
+		if err != nil {
+			return err
+		}
+		rt.params = append(rt.params, compiled)
+	}
+	return nil
+}
+
+// isToken says whether s is a token of RFC 9110, as names of headers are.
+func isToken(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (rt *route) compileFetches(c *Config, r *Route, sc scope, deps Deps, at place) error {
+	if len(r.Fetches) == 0 {
+		return at.errf("the route fetches nothing; it needs a line: fetch /path")
+	}
+	for i, f := range r.Fetches {
+		at := at.in("fetches/"+itoa(i), fetchWhere(f.Name))
+		if err := checkFetchName(c, r, sc, i, at); err != nil {
+			return err
+		}
+		if f.Name != "" {
+			sc.fetches = append(sc.fetches, f.Name)
+		}
+	}
+	for i := range r.Fetches {
+		f, err := rt.compileFetch(c, &r.Fetches[i], i, sc, deps, at.in("fetches/"+itoa(i), fetchWhere(r.Fetches[i].Name)))
+		if err != nil {
+			return err
+		}
+		rt.fetches = append(rt.fetches, f)
+		rt.creds = rt.creds || f.strategy.PerCaller()
+	}
+	rt.single = len(rt.fetches) == 1 && rt.fetches[0].Name == ""
+	return nil
+}
+
+func fetchWhere(name string) string {
+	if name == "" {
+		return "fetch"
+	}
+	return "fetch " + name
+}
+
+// checkFetchName keeps the one name space of a route: fetches and path parameters are all jq variables.
+func checkFetchName(c *Config, r *Route, sc scope, i int, at place) error {
+	name := r.Fetches[i].Name
+	at = at.field("name")
+	for _, other := range r.Fetches[:i] {
+		if other.Name != name {
+			continue
+		}
+		if name == "" {
+			return at.errf("the route has two fetches without a name; name them: fetch a %s", r.Fetches[i].Target)
+		}
+		return at.errf("the route has two fetches of the name %s", name)
+	}
+	switch {
+	case name == "":
+		return nil
+	case !IsName(name):
+		return at.errf("%q is no name for a fetch: use letters, digits and _", name)
+	case slices.ContainsFunc(Methods(), func(m string) bool { return strings.EqualFold(m, name) }):
+		return at.errf("a fetch may not be called %s, which is a method", name)
+	case slices.Contains(reserved(), name) || strings.HasPrefix(name, "__"):
+		return at.errf("%s is a reserved name; choose another", name)
+	case slices.Contains(sc.names, name):
+		return at.errf("%s is already a parameter of the path; both would be $%s", name, name)
+	case slices.ContainsFunc(c.Backends, func(b Backend) bool { return b.Name == name }):
+		return at.errf("%s is the name of a backend; say backend %s inside the fetch, or choose another name", name, name)
+	}
+	return nil
+}
+
+func (rt *route) compilePrograms(r *Route, at place) error {
+	var err *ConfigError
+	dot := slices.IndexFunc(rt.fetches, func(f *fetch) bool { return f.Name == "" })
+	if r.FailWhen != "" {
+		if rt.failWhen, err = rt.compileProgram("fail_when", r.FailWhen, true, at.field("fail_when")); err != nil {
+			return err
+		}
+	}
+	if r.Reply != "" {
+		if rt.reply, err = rt.compileProgram("reply", r.Reply, true, at.field("reply")); err != nil {
+			return err
+		}
+	}
+	for i, f := range rt.fetches {
+		switch {
+		case i == dot:
+			f.used = true
+			f.tree = f.tree || rt.failWhen != nil || rt.reply != nil
+		case r.Reply == "":
+			f.used = true
+		case !f.used:
+			return at.in("fetches/"+itoa(i), fetchWhere(f.Name)).errf("nothing uses the fetch %s: reply has no $%s", f.Name, f.Name)
+		}
+		f.text = r.Reply == ""
+	}
+	return nil
+}
+
+// canonicalHeader checks and canonicalises a header that a configuration adds to requests.
+func canonicalHeader(name string, at place) (string, *ConfigError) {
+	if !isToken(name) {
+		return "", at.errf("%q is no name of a header", name)
+	}
+	h := textproto.CanonicalMIMEHeaderKey(name)
+	switch h {
+	case "Connection", "Keep-Alive", "Transfer-Encoding", "Te", "Trailer", "Upgrade", "Content-Length", "Proxy-Connection":
+		return "", at.errf("the header %s belongs to the connection and cannot be set", h)
+	case "Accept-Encoding":
+		return "", at.errf("the header %s is set by the gateway, which has to decode the answer", h)
+	}
+	return h, nil
+}

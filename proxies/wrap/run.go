@@ -1,0 +1,195 @@
+package wrap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"sync"
+	"time"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
+)
+
+// fetchAll runs the fetches of the route, in parallel, and gives the problem of the first in order that failed.
+// A required fetch that fails ends the others.
+func (x *exchange) fetchAll() *problem.Problem {
+	x.results = make([]result, len(x.route.fetches))
+	if len(x.route.fetches) == 1 {
+		return x.route.fetches[0].run(x.ctx, x)
+	}
+	ctx, cancel := context.WithCancel(x.ctx)
+	defer cancel()
+	problems := make([]*problem.Problem, len(x.route.fetches))
+	var first int
+	var once sync.Once
+	var wg sync.WaitGroup
+	for i, f := range x.route.fetches {
+		wg.Go(func() {
+			problems[i] = f.guarded(ctx, x)
+			if problems[i] != nil {
+				once.Do(func() { first = i })
+				cancel()
+			}
+		})
+	}
+	wg.Wait()
+	return problems[first]
+}
+
+// guarded is run with a panic made a problem: it has a goroutine of its own, where nobody else would catch it.
+func (f *fetch) guarded(ctx context.Context, x *exchange) (p *problem.Problem) {
+	defer func() {
+		if v := recover(); v != nil {
+			p = problem.Of(fmt.Errorf("panic in %s: %v\n%s", fetchWhere(f.Name), v, debug.Stack()))
+		}
+	}()
+	return f.run(ctx, x)
+}
+
+// run fetches once, attempts and all, and keeps the value in the exchange.
+func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
+	target, prob := f.target.render(x)
+	if prob != nil {
+		return prob
+	}
+	header, prob := f.headers(x)
+	if prob != nil {
+		return prob
+	}
+	body, prob := f.render(x)
+	if prob != nil {
+		return prob
+	}
+	if f.body != nil {
+		header = header.Clone()
+		header.Set("Content-Type", f.bodyType)
+	}
+	call := upstream.Call{
+		Method: f.Method, Target: target, Header: header, Body: body,
+		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: x.deadline,
+		Strategy: f.strategy, Caller: x.caller, Factor: f.Decoder.Factor(),
+		Judge: func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, x, a) },
+	}
+	if x.trace != nil && x.trace.Fetch != nil {
+		call.Trace = x.trace.Fetch(f.Name)
+	}
+	start := time.Now()
+	ctx, span := observe.Start(ctx, "fairway.fetch")
+	answer, err := f.backend.pool.Do(ctx, &call)
+	outcome := observe.OK
+	if err != nil {
+		outcome = f.outcome(err)
+	}
+	observe.End(span, outcome)
+	if f.metrics != nil {
+		f.metrics.Observe(outcome, time.Since(start))
+	}
+	x.results[f.index].answer = answer
+	if err != nil {
+		return f.problem(err)
+	}
+	return nil
+}
+
+func (f *fetch) outcome(err error) string {
+	failure, ok := errors.AsType[*upstream.Failure](err)
+	if !ok {
+		return "unknown"
+	}
+	return failure.Kind.String()
+}
+
+// judge decodes an answer and says whether it is a success. It is the last part of an attempt.
+func (f *fetch) judge(ctx context.Context, x *exchange, a *upstream.Answer) error {
+	if len(a.Body) == 0 && (a.Status == http.StatusNoContent || a.Status == http.StatusResetContent) {
+		return f.empty(x)
+	}
+	mediaType, label := decode.ContentType(a.Header.Get("Content-Type"))
+	text, charset, err := decode.Text(a.Body, decode.TextOptions{Option: f.charset, Header: label})
+	if x.trace != nil && x.trace.Charset != nil {
+		x.trace.Charset(f.Name, charset)
+	}
+	if err != nil {
+		return f.undecodable(err)
+	}
+	return f.decode(ctx, x, &decode.Input{Body: text, MediaType: mediaType})
+}
+
+// empty judges an answer that says itself that it has no body.
+func (f *fetch) empty(x *exchange) error {
+	if f.Method == http.MethodGet {
+		return &upstream.Failure{Kind: upstream.Empty, Detail: "The backend answered without a body where one was due."}
+	}
+	x.results[f.index] = result{json: []byte("null")}
+	return nil
+}
+
+func (f *fetch) decode(ctx context.Context, x *exchange, in *decode.Input) error {
+	res := &x.results[f.index]
+	*res = result{}
+	if f.text {
+		w := decode.NewWriter(make([]byte, 0, len(in.Body)+64), decode.Limits{})
+		if err := f.Decoder.Decode(ctx, in, w); err != nil {
+			return f.undecodable(err)
+		}
+		res.json = w.Bytes()
+	}
+	if f.tree {
+		t := decode.NewTree(decode.Limits{})
+		if err := f.Decoder.Decode(ctx, in, t); err != nil {
+			return f.undecodable(err)
+		}
+		res.tree = t.Value()
+	}
+	if x.trace != nil && x.trace.Decoded != nil {
+		x.trace.Decoded(f.Name, res.json, res.tree)
+	}
+	if f.failWhen == nil {
+		return nil
+	}
+	return f.failWhen.judge(ctx, x, res.tree)
+}
+
+func (f *fetch) undecodable(err error) error {
+	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	if f.metrics != nil {
+		f.metrics.DecodeFailed(f.Format)
+	}
+	return &upstream.Failure{Kind: upstream.Undecodable, Err: err}
+}
+
+// judge runs a fail_when program: false and null are a success; true, a text or an object {status, detail} a failure.
+func (p *program) judge(ctx context.Context, x *exchange, input any) error {
+	v, err := p.run(ctx, x, input)
+	if err != nil {
+		return &upstream.Failure{Kind: upstream.Judged, Detail: "fail_when could not judge the backend's answer.", Err: err}
+	}
+	failure := &upstream.Failure{Kind: upstream.Judged, Detail: "The backend's answer says that it failed."}
+	switch v := v.(type) {
+	case nil:
+		return nil
+	case bool:
+		if !v {
+			return nil
+		}
+	case string:
+		failure.Detail = printable(v)
+	case map[string]any:
+		if text, ok := v["detail"].(string); ok {
+			failure.Detail = printable(text)
+		}
+		if status, ok := v["status"].(int); ok && status >= 400 && status <= 599 {
+			failure.Verdict = status
+		}
+	default:
+		failure.Err = fmt.Errorf("fail_when gave %T; it must give true, false, null, a text or {status, detail}", v)
+	}
+	return failure
+}

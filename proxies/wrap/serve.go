@@ -1,0 +1,243 @@
+package wrap
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/reply"
+	"github.com/fairway-gateway/fairway/proxies/requestid"
+	"github.com/fairway-gateway/fairway/proxies/session"
+)
+
+// ServeHTTP answers every request; one that is not under a prefix is answered 404.
+func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	id := requestid.Of(r.Header)
+	if !s.Serve(w, r, id, nil) {
+		w.Header()[requestid.Header] = []string{id}
+		notFound().Write(w, r, id)
+	}
+}
+
+// Serve answers r if its path is under a prefix of the service, and says whether it was. Id names the request in the
+// answer, in errors and in the log. Trace may be nil.
+func (s *Service) Serve(w http.ResponseWriter, r *http.Request, id string, trace *Trace) bool {
+	escaped := r.URL.EscapedPath()
+	for _, prefix := range s.prefixes {
+		rest, ok := cutPrefix(escaped, prefix)
+		if !ok {
+			continue
+		}
+		w.Header()[requestid.Header] = []string{id}
+		s.serve(w, r, rest, id, trace)
+		return true
+	}
+	return false
+}
+
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string, trace *Trace) {
+	if p := checkPath(rest); p != nil {
+		p.Write(w, r, id)
+		return
+	}
+	if s.document.Has(rest) {
+		s.document.Write(w, r, id)
+		return
+	}
+	rt, raw, allow, ok := s.router.find(r.Method, rest, nil)
+	switch {
+	case ok:
+	case len(allow) == 0:
+		notFound().Write(w, r, id)
+		return
+	case r.Method == http.MethodOptions:
+		w.Header().Set("Allow", allowHeader(allow))
+		w.WriteHeader(http.StatusOK)
+		return
+	default:
+		notAllowed(allowHeader(allow)).Write(w, r, id)
+		return
+	}
+	now := time.Now()
+	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, deadline: now.Add(rt.budget), trace: trace}
+	status := x.answer(w)
+	if rt.metrics != nil {
+		rt.metrics.Observe(status, time.Since(now))
+	}
+}
+
+func notFound() *problem.Problem {
+	return &problem.Problem{Status: http.StatusNotFound, Detail: "There is nothing at this path."}
+}
+
+// answer runs the route and writes what it gives; it returns the status.
+func (x *exchange) answer(w http.ResponseWriter) (status int) {
+	defer x.release()
+	defer func() {
+		if v := recover(); v != nil {
+			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
+				panic(v)
+			}
+			status = x.fail(w, problem.Of(fmt.Errorf("panic: %v\n%s", v, debug.Stack())))
+		}
+	}()
+	body, p := x.make()
+	if p != nil {
+		return x.fail(w, p)
+	}
+	h := w.Header()
+	h["Content-Type"] = []string{"application/json"}
+	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	_, _ = w.Write(body) // a caller who has gone is nobody's failure
+	return http.StatusOK
+}
+
+// fail writes and logs p.
+func (x *exchange) fail(w http.ResponseWriter, p *problem.Problem) int {
+	if p.Status == statusClientClosed && x.ctx.Err() != nil {
+		return p.Status // nobody is there to read it
+	}
+	level := slog.LevelInfo
+	if p.Status >= http.StatusInternalServerError {
+		level = slog.LevelWarn
+	}
+	if log := x.route.service.log; log.Enabled(x.ctx, level) {
+		log.LogAttrs(x.ctx, level, "request failed", x.attrs(p)...)
+	}
+	p.Write(w, x.r, x.id)
+	return p.Status
+}
+
+// attrs is what the log says of a failed request: names and numbers, no body, no credentials, no target. The request's id
+// is added by the logger's handler, which finds it in the context.
+func (x *exchange) attrs(p *problem.Problem) []slog.Attr {
+	attrs := []slog.Attr{
+		slog.String("service", x.route.service.Name),
+		slog.String("route", x.route.method+" "+x.route.pattern),
+		slog.Int("status", p.Status),
+		slog.String("problem", cmp.Or(p.Code, http.StatusText(p.Status))),
+	}
+	for name, value := range map[string]string{"backend": p.Backend, "fetch": p.Fetch, "parameter": p.Parameter} {
+		if value != "" {
+			attrs = append(attrs, slog.String(name, value))
+		}
+	}
+	if p.Cause != nil {
+		attrs = append(attrs, slog.String("cause", p.Cause.Error()))
+	}
+	return attrs
+}
+
+// make gives the body of a good answer, or the problem.
+func (x *exchange) make() ([]byte, *problem.Problem) {
+	if p := x.admit(); p != nil {
+		return nil, p
+	}
+	x.caller = callerOf(x.r)
+	rt := x.route
+	if rt.creds && !x.caller.Basic {
+		return nil, &problem.Problem{
+			Code: problem.NoCredentials, Status: http.StatusUnauthorized,
+			Detail: "This service needs HTTP Basic credentials, which it passes on to its backend.", Header: challenge(rt.service.Name),
+		}
+	}
+	if p := x.fetchAll(); p != nil {
+		return nil, p
+	}
+	if rt.failWhen != nil {
+		if err := rt.failWhen.judge(x.ctx, x, x.dot()); err != nil {
+			return nil, rt.judged(err)
+		}
+	}
+	if rt.reply == nil {
+		return x.join(), nil
+	}
+	v, err := rt.reply.run(x.ctx, x, x.dot())
+	if err != nil {
+		return nil, replyFailed("The reply could not be made of what the backend answered.", "", err)
+	}
+	out, err := reply.Marshal(v)
+	if err != nil {
+		return nil, replyFailed("The reply could not be written.", "", err)
+	}
+	return append(out, '\n'), nil
+}
+
+// callerOf reads the Basic credentials of r, if there are any.
+func callerOf(r *http.Request) session.Caller {
+	if len(r.Header["Authorization"]) != 1 {
+		return session.Caller{}
+	}
+	user, password, ok := r.BasicAuth()
+	return session.Caller{User: user, Password: password, Basic: ok}
+}
+
+// challenge asks for HTTP Basic credentials (RFC 7617).
+func challenge(realm string) http.Header {
+	realm = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm)
+	return http.Header{"Www-Authenticate": {`Basic realm="` + realm + `", charset="UTF-8"`}}
+}
+
+// dot is the input of the route's programs: the value of the fetch without a name, or null.
+func (x *exchange) dot() any {
+	for i, f := range x.route.fetches {
+		if f.Name == "" {
+			return x.results[i].tree
+		}
+	}
+	return nil
+}
+
+// join is the answer of a route without a reply: the one value, or an object of the named ones in their order.
+func (x *exchange) join() []byte {
+	if x.route.single {
+		return append(x.results[0].json, '\n')
+	}
+	size := 2
+	for i, f := range x.route.fetches {
+		size += len(f.Name) + len(x.results[i].json) + 4
+	}
+	out := append(make([]byte, 0, size), '{')
+	for i, f := range x.route.fetches {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		out = append(out, '"')
+		out = append(out, f.Name...) // letters, digits and _
+		out = append(out, '"', ':')
+		out = append(out, x.results[i].json...)
+	}
+	return append(out, '}', '\n')
+}
+
+// judged makes a problem of what the route's own fail_when found.
+func (rt *route) judged(err error) *problem.Problem {
+	only := rt.fetches[0]
+	p := only.problem(err)
+	if len(rt.fetches) > 1 {
+		p.Backend, p.Fetch = "", ""
+	}
+	return p
+}
+
+func replyFailed(detail, fetch string, err error) *problem.Problem {
+	return &problem.Problem{Code: problem.ReplyFailed, Status: http.StatusBadGateway, Detail: detail, Fetch: fetch, Cause: err}
+}
+
+// label is the backend's name as callers are told it.
+func (b *backend) label() string {
+	if b.implicit() {
+		return ""
+	}
+	return b.Name
+}
+
+var _ http.Handler = (*Service)(nil)
+

@@ -1,0 +1,187 @@
+package wrap
+
+import (
+	"cmp"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/session"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
+)
+
+// DefaultBudget is the time for one request.
+const DefaultBudget = 30 * time.Second
+
+// Deps is what a service takes from the process. The zero value is for checking a configuration: no pool is opened
+// and no secret is read.
+type Deps struct {
+	// Backend gives the pool for a backend, which may be shared with an earlier configuration, and what gives it back.
+	Backend func(upstream.Config) (*upstream.Backend, func(), error)
+	// Secret resolves {env.X} and {file./path}.
+	Secret Secrets
+	// Metrics may be nil.
+	Metrics *observe.Metrics
+	// Logger gets a line for every request that failed. Default: none is written.
+	Logger *slog.Logger
+}
+
+// Service is a compiled Config. It answers the requests under its prefixes; it is used concurrently.
+type Service struct {
+	Metadata
+	prefixes []string // longest first
+	document *Document
+	budget   time.Duration
+	backends []*backend
+	origins  []*backend // of absolute targets
+	routes   []*route
+	router   router[*route]
+	release  []func()
+	log      *slog.Logger
+	config   *Config
+}
+
+// Compile checks c and makes a service of it. An error is a *ConfigError. The service must be closed.
+func Compile(c *Config, deps Deps) (*Service, error) {
+	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, config: c}
+	if s.budget == 0 {
+		s.budget = DefaultBudget
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if err := s.compile(c, deps); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Service) compile(c *Config, deps Deps) error {
+	if len(c.Prefixes) == 0 {
+		return place{}.field("prefixes").errf("a service needs a prefix: service /name")
+	}
+	for i, p := range c.Prefixes {
+		if err := checkPrefix(p, c.Prefixes[:i], place{}.in("prefixes/"+itoa(i), "service")); err != nil {
+			return err
+		}
+	}
+	s.prefixes = slices.SortedStableFunc(slices.Values(c.Prefixes), func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	at := place{where: "service " + c.Prefixes[0]}
+	if s.Name == "" {
+		s.Name = path.Base(c.Prefixes[0])
+		if s.Name == "/" {
+			return at.field("name").errf("a service at / needs a name: name <word>")
+		}
+	}
+	s.APIVersion = cmp.Or(s.APIVersion, "1.0")
+	if err := s.compileBackends(c, deps, at); err != nil {
+		return err
+	}
+	if err := s.compileRoutes(c, deps, at); err != nil {
+		return err
+	}
+	if err := s.checkUsed(at); err != nil {
+		return err
+	}
+	return s.describe(at)
+}
+
+// checkPrefix refuses what cannot be a prefix.
+func checkPrefix(p string, before []string, at place) error {
+	switch {
+	case p == "/":
+	case !strings.HasPrefix(p, "/"):
+		return at.errf("the prefix %q must start with /", p)
+	case strings.HasSuffix(p, "/"):
+		return at.errf("the prefix %q must not end in /", p)
+	case strings.ContainsAny(p, "{}*?#%\\ ") || path.Clean(p) != p || checkText(p) != "":
+		return at.errf("the prefix %q must be a plain path like /name or /group/name", p)
+	}
+	if slices.Contains(before, p) {
+		return at.errf("the prefix %s is there twice", p)
+	}
+	return nil
+}
+
+func (s *Service) compileRoutes(c *Config, deps Deps, at place) error {
+	if len(c.Routes) == 0 {
+		return at.errf("the service has no route; add one: GET /path { fetch /path { decode json } }")
+	}
+	for i := range c.Routes {
+		rt, segments, err := s.compileRoute(c, i, deps, at)
+		if err != nil {
+			return err
+		}
+		here := at.in("routes/"+itoa(i), "route "+rt.method+" "+rt.pattern)
+		for _, other := range s.routes {
+			if reason := conflict(other.method, other.pattern, rt.method, rt.pattern); reason != "" {
+				return here.field("pattern").errf("the route conflicts with %s %s: some paths match both and neither is more specific", other.method, other.pattern)
+			}
+		}
+		s.routes = append(s.routes, rt)
+		s.router.add(rt.method, segments, rt)
+	}
+	return nil
+}
+
+func (s *Service) routeMetrics(deps Deps, r *Route) *observe.RouteMetrics {
+	if deps.Metrics == nil {
+		return nil
+	}
+	m := deps.Metrics.Route(s.Name, r.Method+" "+r.Pattern)
+	s.release = append(s.release, m.Close)
+	return m
+}
+
+// checkUsed refuses a backend that nothing speaks to: it is a misspelling or a leftover.
+func (s *Service) checkUsed(at place) error {
+	for i, b := range s.backends {
+		used := slices.ContainsFunc(s.routes, func(rt *route) bool {
+			return slices.ContainsFunc(rt.fetches, func(f *fetch) bool { return f.backend == b })
+		})
+		if !used {
+			return at.in("backends/"+itoa(i), "backend "+b.Name).errf("nothing fetches from this backend")
+		}
+	}
+	return nil
+}
+
+// describe makes the metadata, whose auth is the most that any backend needs of the caller.
+func (s *Service) describe(at place) error {
+	if s.Auth == "" {
+		s.Auth = session.ModeNone
+		for _, b := range s.backends {
+			if m := b.Auth.Mode(); m == session.ModeBitlyProxy || s.Auth == session.ModeNone {
+				s.Auth = m
+			}
+		}
+	}
+	if err := s.Metadata.Check(); err != nil {
+		if e, ok := err.(*ConfigError); ok {
+			e.Where = at.where
+		}
+		return err
+	}
+	var err error
+	if s.document, err = s.Metadata.Document(); err != nil {
+		return at.errf("%v", err)
+	}
+	for i, rt := range s.routes {
+		if s.document.Has(rt.pattern) {
+			return at.in("routes/"+itoa(i)+"/pattern", "route "+rt.method+" "+rt.pattern).errf("the path is reserved for the service's metadata")
+		}
+	}
+	return nil
+}
+
+// Close gives back pools and metrics. The service answers nothing afterwards.
+func (s *Service) Close() {
+	for _, f := range slices.Backward(s.release) {
+		f()
+	}
+	s.release = nil
+}
