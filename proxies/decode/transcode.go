@@ -12,7 +12,7 @@ import (
 )
 
 // transcode gives b, which is in the named encoding, as UTF-8. If a byte cannot be decoded, at is its offset,
-// else at is negative.
+// else at is negative. guess says that nothing declares the encoding; fromCharmap then takes less.
 func transcode(b []byte, name string, guess bool) (text []byte, at int) {
 	switch name {
 	case nameUTF8:
