@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"runtime"
@@ -196,6 +197,6 @@ func (b *Backend) panicked(p any) *Failure {
 	if own, ok := p.(runtime.Error); ok {
 		err = fmt.Errorf("panic: %w", own)
 	}
-	b.log.Error("an attempt panicked", "error", err, "stack", string(debug.Stack()))
+	b.log.Error("an attempt panicked", slog.Any("error", err), slog.String("stack", string(debug.Stack())))
 	return &Failure{Kind: Undecodable, Err: err, panicked: true}
 }

@@ -61,7 +61,7 @@ func New(cfg Config, o Options) (*Backend, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	b := &Backend{cfg: cfg, memory: o.Memory, log: o.Logger.With("service", cfg.Service, "backend", cfg.Name)}
+	b := &Backend{cfg: cfg, memory: o.Memory, log: o.Logger.With(slog.String("service", cfg.Service), slog.String("backend", cfg.Name))}
 	for _, address := range cfg.Addresses {
 		e, err := newEndpoint(&cfg, address, trust)
 		if err != nil {
@@ -113,8 +113,8 @@ func (b *Backend) changed(e *endpoint, to gobreaker.State) {
 		e.openUntil.Store(time.Now().Add(b.cfg.BreakerOpen).UnixNano())
 	}
 	e.metrics.Change(state)
-	b.log.LogAttrs(context.Background(), level, "breaker "+state.String(),
-		slog.String("address", e.address), slog.Uint64("failures", uint64(e.failures.Load())))
+	b.log.LogAttrs(context.Background(), level, "breaker changed",
+		slog.String("to", state.String()), slog.String("address", e.address), slog.Uint64("failures", uint64(e.failures.Load())))
 }
 
 func stateOf(s gobreaker.State) observe.BreakerState {

@@ -110,6 +110,7 @@ func (f *Failure) retried() bool {
 		return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == http.StatusRequestTimeout
 	case Judged:
 		return !f.clientError()
+	case TooLarge, Redirected, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable:
 	}
 	return false
 }
@@ -122,6 +123,7 @@ func (f *Failure) excluded() bool {
 	switch f.Kind {
 	case MemorySpent, Cancelled, Login, Unsendable, BreakerOpen:
 		return true
+	case Unreachable, Timeout, Cut, TooLarge, Status, Redirected, Empty, Undecodable, Judged:
 	}
 	return false
 }
@@ -136,6 +138,7 @@ func (f *Failure) answered() bool {
 		return true
 	case Judged:
 		return f.clientError()
+	case Unreachable, Timeout, Cut, TooLarge, Empty, Undecodable, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable:
 	}
 	return false
 }

@@ -259,7 +259,7 @@ func TestOddStrategies(t *testing.T) {
 			return nil, fmt.Errorf("logging in: %w", &Failure{Kind: Login})
 		}, Login},
 		"no body": {func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
-			return &http.Response{StatusCode: 200, Request: req}, nil
+			return &http.Response{StatusCode: http.StatusOK, Request: req}, nil
 		}, 0},
 	} {
 		call := get("/")
@@ -319,7 +319,7 @@ func FuzzTarget(f *testing.F) {
 
 // FuzzFollow: whatever the backend says, no redirect leaves the origin.
 func FuzzFollow(f *testing.F) {
-	for _, location := range []string{"/b", "b", "//other/", "http://h:1/x", "http://h:1@other/", "?x", "#x", "http:x", "\\\\other"} {
+	for _, location := range []string{"/b", "b", "//other/", "http://h:1/x", "http://h:1@other/", "?x", "#x", "http:x", "\\\\elsewhere"} {
 		f.Add("/a", location)
 	}
 	e := &endpoint{origin: origin{scheme: "http", host: "h:1"}}

@@ -116,7 +116,7 @@ func (r *retries) add(e *endpoint) {
 // check is the policy: what may be repeated, and whether there is time for it.
 func (r *retries) check(ctx context.Context, _ *http.Response, err error) (bool, error) {
 	if err == nil || r.spent || ctx.Err() != nil || !r.failure.retried() {
-		return false, nil
+		return false, nil //nolint:nilerr // the client hands on the error of the attempt
 	}
 	now := time.Now()
 	r.wait = backoff(r.attempts, r.failure.RetryAfter)

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -237,8 +236,8 @@ func (f *fixture) failure(t testing.TB, ctx context.Context, call *Call) *Failur
 		a.Release()
 		t.Fatalf("Do gave %d %q, want a failure", a.Status, a.Body)
 	}
-	failure, ok := errors.AsType[*Failure](err)
-	if !ok || err != error(failure) {
+	failure, ok := err.(*Failure) //nolint:errorlint // Do promises the bare type
+	if !ok {
 		t.Fatalf("Do gave a %T, want a *Failure", err)
 	}
 	return failure
