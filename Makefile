@@ -47,9 +47,11 @@ test-plugin: ## Build the example plugin into a binary with xcaddy and test it
 
 .PHONY: lint
 lint: ## Check formatting and run golangci-lint
+	status=0; \
 	files=$$(git ls-files --cached --others --exclude-standard '*.go' | xargs -r $(call tool,gofumpt) -l); \
-	if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; exit 1; fi
-	$(call tool,golangci-lint) run ./...
+	if [ -n "$$files" ]; then echo "not formatted (make fmt):"; echo "$$files"; status=1; fi; \
+	$(call tool,golangci-lint) run --max-issues-per-linter 0 --max-same-issues 0 ./... || status=1; \
+	exit $$status
 
 .PHONY: fmt
 fmt: ## Format all Go files and sort their imports
