@@ -85,4 +85,3 @@ var (
 	_ caddy.Provisioner           = (*Sunset)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Sunset)(nil)
 )
-
