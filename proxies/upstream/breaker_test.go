@@ -238,3 +238,34 @@ func TestTiesRotate(t *testing.T) {
 		t.Errorf("%d and %d requests", a.requests.Load(), b.requests.Load())
 	}
 }
+
+// TestRetryTakesAnotherAddress although that one is busier than the one that failed.
+func TestRetryTakesAnotherAddress(t *testing.T) {
+	t.Parallel()
+	release := make(chan struct{})
+	good := serve(t, func(s *server, c net.Conn, req *http.Request, n int64) bool {
+		if req.URL.Path == "/hold" {
+			<-release
+		}
+		return say(ok("good"))(s, c, req, n)
+	})
+	bad := serve(t, say(broken))
+	f := start(t, Config{Retries: 1, BreakerFailures: 99}, good.address, bad.address)
+	var wg sync.WaitGroup
+	// The first call in turn may meet the bad address, and then goes to the good one.
+	wg.Go(func() { _ = f.body(t, t.Context(), get("/hold")) })
+	until(t, "the held request", func() bool { return good.requests.Load() == 1 })
+	for range 10 {
+		a, err := f.Do(t.Context(), get("/"))
+		if err != nil {
+			t.Error(err)
+			break
+		}
+		if a.Attempts != 2 {
+			t.Errorf("%d attempts, want the idle address first and then the other", a.Attempts)
+		}
+		a.Release()
+	}
+	close(release)
+	wg.Wait()
+}
