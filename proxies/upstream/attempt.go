@@ -123,6 +123,9 @@ func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoi
 	}
 	defer resp.Body.Close()
 	switch {
+	case resp.StatusCode < 200:
+		// 101: its body is the bare connection, whose reads no context of ours ends.
+		return nil, &Failure{Kind: Status, Status: resp.StatusCode, Reason: reason(resp)}
 	case resp.StatusCode >= 200 && resp.StatusCode <= 299:
 		return b.judge(parent, ctx, call, n, e, resp)
 	case resp.StatusCode >= 300 && resp.StatusCode <= 399:
