@@ -70,7 +70,7 @@ func (g *gateway) get(t testing.TB, path string) answer {
 }
 
 // askRaw sends the bytes as they are, for requests that net/http would clean or refuse to make. head is the request
-// line and the headers without the last empty line; "Connection: close" and Host are added.
+// line and the headers without the last empty line; Host and "Connection: close" are put behind the request line.
 func (g *gateway) askRaw(t testing.TB, head string) answer {
 	t.Helper()
 	a, err := g.tryRaw(head)
@@ -89,7 +89,11 @@ func (g *gateway) tryRaw(head string) (answer, error) {
 	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
 		return answer{}, err
 	}
-	if _, err := io.WriteString(conn, head+"\r\nHost: "+g.addr+"\r\nConnection: close\r\n\r\n"); err != nil {
+	line, rest, more := strings.Cut(head, "\r\n")
+	if more {
+		rest += "\r\n"
+	}
+	if _, err := io.WriteString(conn, line+"\r\nHost: "+g.addr+"\r\nConnection: close\r\n"+rest+"\r\n"); err != nil {
 		return answer{}, err
 	}
 	resp, err := http.ReadResponse(bufio.NewReader(conn), nil)

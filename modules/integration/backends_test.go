@@ -70,7 +70,8 @@ func TestBackends(t *testing.T) {
 		}
 		config += m.service(address)
 	}
-	g := startGateway(t, site(config))
+	// The budget for buffered bytes is out of the way here; see TestMemory.
+	g := startGateway(t, siteWith("fairway {\nmemory 8GiB\n}", config))
 	wantFine(t, g)
 	before := goroutines(t, g)
 
@@ -198,4 +199,24 @@ func TestBackendsAtOnce(t *testing.T) {
 	wantFine(t, g)
 	group.Wait()
 	wantFine(t, g)
+}
+
+// TestMemory has a budget for buffered bytes that a body does not fit in: the caller may try again, and small answers
+// still pass.
+func TestMemory(t *testing.T) {
+	t.Parallel()
+	fine := startFake(t, says(ok(js, `{"fine":true}`)))
+	large := misbehaviour{name: "large", status: http.StatusServiceUnavailable, codes: []string{"memory_spent"}, more: func(t *testing.T, a answer, _ document) {
+		t.Helper()
+		if a.header.Get("Retry-After") == "" {
+			t.Error("503 without Retry-After")
+		}
+	}}
+	backend := startFake(t, says(ok(js, "["+strings.Repeat("0,", 250_000)+"0]")))
+	config := "health\n" + misbehaviour{name: "fine"}.service(fine.url) + large.service(backend.url)
+	g := startGateway(t, siteWith("fairway {\nmemory 1MiB\n}", config))
+	for range 3 {
+		wantIll(t, g, large)
+		wantFine(t, g)
+	}
 }

@@ -47,8 +47,16 @@ func TestCallersRequests(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			var a answer
-			if got := onlyNew(t, backend, func() { a = g.askRaw(t, tt.head) }); got != "" {
+			var err error
+			if got := onlyNew(t, backend, func() { a, err = g.tryRaw(tt.head) }); got != "" {
 				t.Errorf("the backend was asked: %.300q", got)
+			}
+			if err != nil {
+				// The server may hang up on what is no request, and its answer be lost with the connection.
+				if tt.code != "text" {
+					t.Error(err)
+				}
+				return
 			}
 			if tt.status == 0 {
 				wantRefused(t, a)
@@ -180,11 +188,12 @@ func TestCallersHeaders(t *testing.T) {
 	} {
 		t.Run(header, func(t *testing.T) {
 			if strings.HasPrefix(header, "Transfer-Encoding") {
-				header += "\r\nX-Last: 1\r\n\r\n0\r\n\r\nGET /s/one/smuggled HTTP/1.1"
+				header += "\r\n\r\n0\r\n\r\nGET /s/one/smuggled HTTP/1.1\r\nHost: " + g.addr
 			}
-			got := onlyNew(t, backend, func() { g.askRaw(t, "GET /s/one/plain HTTP/1.1\r\n"+header) })
+			var a answer
+			got := onlyNew(t, backend, func() { a = g.askRaw(t, "GET /s/one/plain HTTP/1.1\r\n"+header) })
 			if got == "" {
-				t.Fatal("the backend was not asked")
+				t.Fatalf("the backend was not asked: %d %s", a.status, a.body)
 			}
 			if diff := cmp.Diff(want, takeApart(t, got), cmp.AllowUnexported(sent{})); diff != "" {
 				t.Errorf("what the backend got (-want +got):\n%s", diff)

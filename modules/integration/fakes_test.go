@@ -131,6 +131,15 @@ func says(answer string) script {
 	}
 }
 
+// interrupts says its answer as soon as it hears a byte, whatever it is.
+func interrupts(answer string) script {
+	return func(conn net.Conn, _ func() (string, bool)) {
+		if _, err := conn.Read(make([]byte, 4096)); err == nil {
+			_, _ = io.WriteString(conn, answer)
+		}
+	}
+}
+
 // saysForever writes the start and then repeats the rest until nobody reads any more.
 func saysForever(start, rest string) script {
 	return func(conn net.Conn, next func() (string, bool)) {

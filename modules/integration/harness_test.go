@@ -112,8 +112,11 @@ type gateway struct {
 }
 
 // site puts the body into a site block at the address that startGateway chooses.
-func site(body string) string {
-	return "{\n\tskip_install_trust\n}\n\n{$SITE_ADDRESS} {\n" + body + "\n}\n"
+func site(body string) string { return siteWith("", body) }
+
+// siteWith is site with global options.
+func siteWith(options, body string) string {
+	return "{\n\tskip_install_trust\n" + options + "\n}\n\n{$SITE_ADDRESS} {\n" + body + "\n}\n"
 }
 
 // startGateway runs the binary with a Caddyfile and waits until it answers. The file takes its site address from
