@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
+	"runtime/debug"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -14,8 +16,11 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
-// DefaultMemory is the budget for buffered bytes.
+// DefaultMemory is the budget for buffered bytes where the process has no memory limit of its own.
 const DefaultMemory = 512 << 20
+
+// leastMemory is the smallest default.
+const leastMemory = 64 << 20
 
 func init() { caddy.RegisterModule(new(App)) }
 
@@ -23,7 +28,8 @@ func init() { caddy.RegisterModule(new(App)) }
 // connections to backends, and the list of services. Metrics, budget, pools and breakers outlive a reload.
 type App struct {
 	// Memory is the budget for buffered bytes of backends' answers, charged with the bytes of a body times the
-	// factor of its format. Past it requests are answered 503. In bytes; default 512MiB.
+	// factor of its format. Past it requests are answered 503. In bytes; default half of the process's memory limit
+	// (GOMEMLIMIT, which Caddy sets from the container or machine), at least 64MiB, or 512MiB where there is no limit.
 	Memory wrap.Size `json:"memory,omitempty"`
 
 	ctx     caddy.Context
@@ -67,7 +73,7 @@ func (p pool) Destruct() error {
 func (a *App) Provision(ctx caddy.Context) error {
 	a.ctx = ctx
 	if a.Memory == 0 {
-		a.Memory = DefaultMemory
+		a.Memory = defaultMemory()
 	}
 	v, err := a.take(processKey, func() (caddy.Destructor, error) {
 		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory))}
@@ -82,6 +88,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("metrics: %w", err)
 	}
 	return nil
+}
+
+func defaultMemory() wrap.Size {
+	limit := debug.SetMemoryLimit(-1) // reads it
+	if limit == math.MaxInt64 {
+		return DefaultMemory
+	}
+	return wrap.Size(max(limit/2, leastMemory))
 }
 
 // take finds or makes an entry and remembers to give it back.

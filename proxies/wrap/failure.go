@@ -20,7 +20,10 @@ func (f *fetch) problem(err error) *problem.Problem {
 	}
 	p := &problem.Problem{
 		Status: http.StatusBadGateway, Backend: f.backend.label(), Fetch: f.Name,
-		BackendStatus: failure.Status, Reason: failure.Reason, Detail: failure.Detail, RetryAfter: failure.RetryAfter, Cause: err,
+		BackendStatus: failure.Status, Detail: failure.Detail, RetryAfter: failure.RetryAfter, Cause: err,
+	}
+	if failure.Status >= http.StatusBadRequest {
+		p.Reason = printable(failure.Reason)
 	}
 	if failure.Excerpt != "" {
 		p.ErrorContent = &failure.Excerpt
@@ -61,8 +64,11 @@ func (f *fetch) problem(err error) *problem.Problem {
 	case upstream.Cancelled:
 		p.Status = statusClientClosed
 		p.Describe("", "The caller hung up.")
-	default:
-		p.Describe(problem.BackendUnreachable, who+" could not be asked.")
+	case upstream.Login:
+		p.Describe(problem.BackendUnreachable, who+" did not let the gateway log in.")
+	case upstream.Unsendable:
+		p.Status = http.StatusInternalServerError
+		p.Describe(problem.Internal, "The gateway made a request that cannot be sent; the log has more under this request id.")
 	}
 	return p
 }
@@ -88,7 +94,7 @@ func why(err error) string {
 // or where the caller would take it for an answer about itself; 5xx with 502.
 func (f *fetch) reflect(p *problem.Problem, failure *upstream.Failure, who string) {
 	p.Code = problem.BackendStatus
-	p.Detail = fmt.Sprintf("%s answered %d %s.", who, failure.Status, failure.Reason)
+	p.Detail = fmt.Sprintf("%s answered %d %s.", who, failure.Status, printable(failure.Reason))
 	switch s := failure.Status; {
 	case s == http.StatusTooManyRequests:
 		p.Status = http.StatusServiceUnavailable

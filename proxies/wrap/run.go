@@ -72,7 +72,7 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 	call := upstream.Call{
 		Method: f.Method, Target: target, Header: header, Body: body,
 		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: x.deadline,
-		Strategy: f.strategy, Caller: x.caller, Factor: f.Decoder.Factor(),
+		Strategy: f.strategy, Caller: x.caller, Factor: f.factor(),
 		Judge: func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, x, a) },
 	}
 	if x.trace != nil && x.trace.Fetch != nil {
@@ -96,6 +96,18 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 	return nil
 }
 
+// factor is what a byte of the body takes in memory until the answer is written. A decoder's own factor is for a tree;
+// the text that a Writer makes of the same body takes less than a quarter of that, and at least a copy that has grown.
+func (f *fetch) factor() float64 {
+	switch {
+	case f.tree && f.text:
+		return f.Decoder.Factor() * 5 / 4
+	case f.tree:
+		return f.Decoder.Factor()
+	}
+	return max(3, f.Decoder.Factor()/4)
+}
+
 func (f *fetch) outcome(err error) string {
 	failure, ok := errors.AsType[*upstream.Failure](err)
 	if !ok {
@@ -117,7 +129,11 @@ func (f *fetch) judge(ctx context.Context, x *exchange, a *upstream.Answer) erro
 	if err != nil {
 		return f.undecodable(err)
 	}
-	return f.decode(ctx, x, &decode.Input{Body: text, MediaType: mediaType})
+	err = f.decode(ctx, x, &decode.Input{Body: text, MediaType: mediaType})
+	if err != nil && len(a.Body) == 0 && ctx.Err() == nil {
+		return f.empty(x)
+	}
+	return err
 }
 
 // empty judges an answer that says itself that it has no body.
