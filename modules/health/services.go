@@ -17,6 +17,7 @@ type service struct {
 	Auth        string    `json:"auth"`
 	Prefixes    []string  `json:"prefixes"`
 	Metadata    []string  `json:"metadata"`
+	Documents   []string  `json:"documents"`
 	Routes      []string  `json:"routes"`
 	Backends    []backend `json:"backends"`
 }
@@ -52,7 +53,7 @@ func (h *Handler) services() []service {
 func newService(s *wrap.Service, d wrap.Description) service {
 	out := service{
 		Name: d.Name, Version: d.Version, Description: d.Description, Repository: d.Repository,
-		APIVersion: d.APIVersion, Auth: string(d.Auth), Backends: []backend{},
+		APIVersion: d.APIVersion, Auth: string(d.Auth), Documents: []string{}, Backends: []backend{},
 	}
 	for _, r := range d.Routes {
 		out.Routes = append(out.Routes, r.Method+" "+r.Pattern)

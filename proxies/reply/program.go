@@ -70,7 +70,8 @@ func syntaxError(source string, err error) *SyntaxError {
 }
 
 // Run gives the one value of the program for input. Values are those of Compile's vars, in the same order; the
-// program does not change them nor input. An error is ErrNoValue, ErrManyValues, jq's own or ctx's.
+// program does not change them nor input. An error is ErrNoValue, ErrManyValues
+// or a *RuntimeError, of ctx's end too.
 func (p *Program) Run(ctx context.Context, input any, values ...any) (any, error) {
 	iter := p.code.RunWithContext(ctx, input, values...)
 	v, ok := iter.Next()
@@ -78,17 +79,38 @@ func (p *Program) Run(ctx context.Context, input any, values ...any) (any, error
 		return nil, ErrNoValue
 	}
 	if err, ok := v.(error); ok {
-		return nil, fmt.Errorf("jq: %w", err)
+		return nil, &RuntimeError{Err: err}
 	}
 	second, ok := iter.Next()
 	if !ok {
 		return v, nil
 	}
 	if err, ok := second.(error); ok {
-		return nil, fmt.Errorf("jq: %w", err)
+		return nil, &RuntimeError{Err: err}
 	}
 	return nil, ErrManyValues
 }
+
+// RuntimeError is a program that failed on its input. What jq says of it holds pieces of the input, which no log and no
+// caller may see: Error leaves them out, Err is for whoever runs the program by hand.
+type RuntimeError struct {
+	Err error
+}
+
+// Error is jq's message up to the first value in it.
+func (e *RuntimeError) Error() string {
+	msg := e.Err.Error()
+	if i := strings.IndexAny(msg, "(\"[{"); i >= 0 {
+		msg = strings.TrimRight(msg[:i], " :")
+	}
+	if own, _, ok := strings.Cut(msg, "error:"); ok { // the program's own error(...)
+		msg = own + "error"
+	}
+	return "jq: " + msg
+}
+
+// Unwrap gives jq's error.
+func (e *RuntimeError) Unwrap() error { return e.Err }
 
 // String gives the source.
 func (p *Program) String() string { return p.source }

@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"fmt"
+	"strings"
 	"net/http"
 	"time"
 )
@@ -88,7 +89,7 @@ type Failure struct {
 func (f *Failure) Error() string {
 	switch {
 	case f.Err != nil:
-		return fmt.Sprintf("%s after %d attempt(s): %v", f.Kind, f.Attempts, f.Err)
+		return fmt.Sprintf("%s after %d attempt(s): %s", f.Kind, f.Attempts, withoutBytes(f.Err.Error()))
 	case f.Status != 0:
 		return fmt.Sprintf("%s after %d attempt(s): the backend answered %d %s", f.Kind, f.Attempts, f.Status, f.Reason)
 	}
@@ -144,3 +145,12 @@ func (f *Failure) answered() bool {
 }
 
 func (f *Failure) clientError() bool { return f.Verdict >= 400 && f.Verdict < 500 }
+
+// withoutBytes cuts what net/http quotes of an answer that it cannot read off its message: no log holds a body.
+func withoutBytes(msg string) string {
+	if !strings.Contains(msg, "transport connection broken") && !strings.Contains(msg, "malformed") {
+		return msg
+	}
+	msg, _, _ = strings.Cut(msg, "\"")
+	return msg
+}

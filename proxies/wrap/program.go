@@ -101,7 +101,11 @@ func (p *program) run(ctx context.Context, x *exchange, input any) (any, error) 
 	}
 	v, err := p.Run(ctx, input, values...)
 	if x.trace != nil && x.trace.Program != nil {
-		x.trace.Program(p.kind, p.String(), v, err)
+		said := err
+		if failed, ok := errors.AsType[*reply.RuntimeError](err); ok {
+			said = failed.Err
+		}
+		x.trace.Program(p.kind, p.String(), v, said)
 	}
 	return v, err
 }
