@@ -82,7 +82,8 @@ func connectionRows(t *testing.T) []misbehaviour {
 		{name: "refused", address: deadAddress(t), status: 502, codes: unreachable},
 		{name: "reset", run: resets(""), status: 502, codes: unreachable},
 		{name: "reset in the header", run: resets("HTTP/1.1 200 OK\r\nContent-Ty"), status: 502, codes: unreachable},
-		{name: "reset in the body", run: resets(head("Content-Length: 100") + `{"a":`), status: 502, codes: append(cut, unreachable...)},
+		// A reset may overtake the bytes before it.
+		{name: "reset in the body", run: resets(head("Content-Length: 100") + `{"a":`), status: 502, codes: []string{"backend_cut", "backend_unreachable"}},
 		{name: "closes at once", run: says(""), status: 502, codes: unreachable},
 		{name: "not HTTP", run: says("SSH-2.0-OpenSSH_9.6\r\n"), status: 502, codes: unreachable},
 		{name: "HTTP/0.9", run: says(`{"a":1}`), status: 502, codes: unreachable},
@@ -96,7 +97,7 @@ func connectionRows(t *testing.T) []misbehaviour {
 		{name: "body that stops", run: saysAndWaits(head("Content-Length: 100") + `{"a":`), status: 504, codes: timeout},
 		{name: "cut body", run: says(head("Content-Length: 100") + `{"a":1}`), status: 502, codes: cut},
 		{name: "cut chunks", run: says(chunked + "7\r\n{\"a\":1}\r\n"), status: 502, codes: cut},
-		{name: "chunk that is none", run: says(chunked + "zz\r\n{\"a\":1}\r\n0\r\n\r\n"), status: 502, codes: append(cut, unreachable...)},
+		{name: "chunk that is none", run: says(chunked + "zz\r\n{\"a\":1}\r\n0\r\n\r\n"), status: 502, codes: cut},
 		{name: "no body of the announced length", run: says(head("Content-Length: 7")), status: 502, codes: cut},
 		{name: "endless body", run: saysForever(head("Connection: close"), strings.Repeat(" ", 4096)), status: 502, codes: []string{"backend_too_large"}, once: true},
 		{name: "endless chunks", run: saysForever(chunked, "1000\r\n"+strings.Repeat(" ", 4096)+"\r\n"), status: 502, codes: []string{"backend_too_large"}, once: true},
@@ -165,18 +166,18 @@ func statusRows(elsewhere *fakeBackend) []misbehaviour {
 		{name: "redirect to a file", run: says(moved("file:///etc/passwd")), options: "redirects 3", status: 502, codes: redirect},
 		{name: "redirect to nowhere", run: says(status("302 Found", "text/plain", "")), options: "redirects 3", status: 502, codes: redirect},
 		{name: "redirect to login", run: says(moved("https://login.example.org/?client_id=x")), status: 502, codes: redirect},
-		{name: "not modified", run: says("HTTP/1.1 304 Not Modified\r\n\r\n"), status: 502, codes: append(redirect, "backend_status", "backend_empty")},
+		{name: "not modified", run: says("HTTP/1.1 304 Not Modified\r\n\r\n"), status: 502, codes: redirect},
 		{name: "early hints", run: says(early + early + ok(js, `{"a":1}`)), status: 200, good: `{"a":1}`},
 		{name: "continue unasked", run: says("HTTP/1.1 100 Continue\r\n\r\n" + ok(js, `{"a":1}`)), status: 200, good: `{"a":1}`},
 		{name: "early hints without end", run: saysForever("", early), status: 502, codes: []string{"backend_unreachable"}},
 		{name: "early hints and silence", run: saysAndWaits(early), status: 504, codes: []string{"backend_timeout"}},
-		{name: "switching protocols", run: saysAndWaits("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), status: 502, codes: append(backendStatus, "backend_unreachable")},
+		{name: "switching protocols", run: saysAndWaits("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n"), status: 502, codes: backendStatus},
 		{name: "204", run: says("HTTP/1.1 204 No Content\r\n\r\n"), status: 502, codes: []string{"backend_empty"}},
-		{name: "200 without a body", run: says(ok(js, "")), status: 502, codes: []string{"undecodable"}},
+		{name: "200 without a body", run: says(ok(js, "")), status: 502, codes: []string{"backend_empty"}},
 		{name: "205", run: says("HTTP/1.1 205 Reset Content\r\nContent-Length: 0\r\n\r\n"), status: 502, codes: []string{"backend_empty"}},
 		{name: "500 with text", run: says(status("500 Internal Server Error", "text/plain", "disk full")), status: 502, codes: backendStatus, content: "disk full"},
 		{name: "503 with HTML", run: says(status("503 Service Unavailable", "text/html", "<html><head><title>t</title><script>var x=1</script></head><body><h1>Down</h1></body></html>")), status: 502, codes: backendStatus, content: "Down"},
-		{name: "500 with a megabyte", run: says(status("500 Internal Server Error", "text/plain", strings.Repeat("x", 1<<20-1))), status: 502, codes: append(backendStatus, "backend_too_large"), more: func(t *testing.T, _ answer, d document) {
+		{name: "500 with a megabyte", run: says(status("500 Internal Server Error", "text/plain", strings.Repeat("x", 1<<20-1))), status: 502, codes: backendStatus, more: func(t *testing.T, _ answer, d document) {
 			t.Helper()
 			if d.ErrorContent != nil && len(*d.ErrorContent) > 1024 {
 				t.Errorf("error_content has %d bytes", len(*d.ErrorContent))
@@ -213,9 +214,9 @@ func bodyRows(t *testing.T) []misbehaviour {
 	return []misbehaviour{
 		{name: "gzip", run: encoded("gzip", good), status: 200, good: `{"a":1}`},
 		{name: "gzip bomb", run: encoded("gzip", bomb), status: 502, codes: []string{"backend_too_large"}, once: true},
-		{name: "gzip bomb in gzip", run: encoded("gzip, gzip", gzipped(t, []byte(bomb))), status: 502, codes: append(undecodable, "backend_too_large")},
+		{name: "gzip bomb in gzip", run: encoded("gzip, gzip", gzipped(t, []byte(bomb))), status: 502, codes: []string{"backend_too_large"}, once: true},
 		{name: "gzip that lies", run: encoded("gzip", `{"a":1}`), status: 502, codes: undecodable},
-		{name: "gzip cut", run: encoded("gzip", good[:len(good)-9]), status: 502, codes: append(undecodable, "backend_cut")},
+		{name: "gzip cut", run: encoded("gzip", good[:len(good)-9]), status: 502, codes: undecodable},
 		{name: "gzip with a wrong sum", run: encoded("gzip", good[:len(good)-8]+"\x00\x00\x00\x00"+good[len(good)-4:]), status: 502, codes: undecodable},
 		{name: "gzip and then text", run: encoded("gzip", good+"trailing"), status: 502, codes: undecodable},
 		{name: "encoding of nobody", run: encoded("x-nothing", `{"a":1}`), status: 502, codes: undecodable},

@@ -68,11 +68,13 @@ func reports(w http.ResponseWriter, word string) bool {
 	return true
 }
 
-// wantFailures asks an example for the things that reports answers with.
-func wantFailures(t *testing.T, g *gateway, path func(word string) string, user string, json bool) {
+// wantFailures asks an example for the things that reports answers with. Each has a gateway of its own: together they
+// would open the breaker.
+func wantFailures(t *testing.T, caddyfile string, path func(word string) string, user string, json bool) {
 	t.Helper()
 	t.Run("404", func(t *testing.T) {
 		t.Parallel()
+		g := startGateway(t, caddyfile)
 		d := g.ask(t, request{path: path("missing"), user: user}).wantProblem(t, http.StatusNotFound, "backend_status")
 		if d.Reason != "Not Found" || d.BackendStatus != http.StatusNotFound || d.ErrorContent == nil || *d.ErrorContent != "no such thing" {
 			t.Errorf("the backend's answer is not told: %+v", d)
@@ -80,6 +82,7 @@ func wantFailures(t *testing.T, g *gateway, path func(word string) string, user 
 	})
 	t.Run("500", func(t *testing.T) {
 		t.Parallel()
+		g := startGateway(t, caddyfile)
 		d := g.ask(t, request{path: path("broken"), user: user}).wantProblem(t, http.StatusBadGateway, "backend_status")
 		if d.Reason != "Internal Server Error" || d.BackendStatus != http.StatusInternalServerError {
 			t.Errorf("the backend's answer is not told: %+v", d)
@@ -91,6 +94,7 @@ func wantFailures(t *testing.T, g *gateway, path func(word string) string, user 
 	if json {
 		t.Run("login page", func(t *testing.T) {
 			t.Parallel()
+			g := startGateway(t, caddyfile)
 			g.ask(t, request{path: path("login"), user: user}).wantProblem(t, http.StatusBadGateway, "undecodable")
 		})
 	}
@@ -99,6 +103,7 @@ func wantFailures(t *testing.T, g *gateway, path func(word string) string, user 
 	}
 	t.Run("nobody", func(t *testing.T) {
 		t.Parallel()
+		g := startGateway(t, caddyfile)
 		a := g.get(t, path("good"))
 		a.wantProblem(t, http.StatusUnauthorized, "no_credentials")
 		if got := a.header.Get("WWW-Authenticate"); !strings.HasPrefix(got, "Basic realm=") {
@@ -107,6 +112,7 @@ func wantFailures(t *testing.T, g *gateway, path func(word string) string, user 
 	})
 	t.Run("wrong password", func(t *testing.T) {
 		t.Parallel()
+		g := startGateway(t, caddyfile)
 		name, _, _ := strings.Cut(user, ":")
 		a := g.ask(t, request{path: path("good"), user: name + ":wr0ng-passw0rd"})
 		d := a.wantProblem(t, http.StatusForbidden, "backend_status")
@@ -120,7 +126,7 @@ func wantFailures(t *testing.T, g *gateway, path func(word string) string, user 
 // TestToy is case A: plain text becomes JSON, and path parameters a query.
 func TestToy(t *testing.T) {
 	t.Parallel()
-	backend := startRecorder(t, needsUser(map[string]string{"bob": "s3cret-toy"}, func(w http.ResponseWriter, r *http.Request) {
+	backend := startRecorder(t, needsUser(map[string]string{"bob": "s3cret-toy", "me": "secret"}, func(w http.ResponseWriter, r *http.Request) {
 		job := r.URL.Query().Get("job")
 		if reports(w, job) {
 			return
@@ -143,7 +149,8 @@ func TestToy(t *testing.T) {
 			_, _ = io.WriteString(w, "42")
 		}
 	}))
-	g := startGateway(t, example(t, "toy", "https://myservice.lsst.codes", backend.url))
+	caddyfile := example(t, "toy", "https://myservice.lsst.codes", backend.url)
+	g := startGateway(t, caddyfile)
 	const user = "bob:s3cret-toy"
 
 	vectors := []struct{ path, want string }{
@@ -163,7 +170,7 @@ func TestToy(t *testing.T) {
 	}
 	t.Run("failures", func(t *testing.T) {
 		t.Parallel()
-		wantFailures(t, g, func(word string) string { return "/mymicroservice/" + word + "/time" }, user, false)
+		wantFailures(t, caddyfile, func(word string) string { return "/mymicroservice/" + word + "/time" }, user, false)
 	})
 	t.Run("target", func(t *testing.T) {
 		t.Parallel()
@@ -172,6 +179,7 @@ func TestToy(t *testing.T) {
 			t.Errorf("the backend was asked %q, want %q among them", backend.asked(), want)
 		}
 	})
+	wantReadme(t, g, "toy")
 	wantMetadata(t, g, []string{"", "/mymicroservice"}, "1.0", map[string]string{
 		"name": "uservice-mymicroservice", "version": "1.0.0", "description": "My delightful microservice",
 		"repository": "https://github.com/sqre-lsst/uservice-mymicroservice", "auth": "basic",
@@ -184,11 +192,15 @@ func TestBuildStatus(t *testing.T) {
 	// Order of keys, spelling of numbers and a key that sorts first at the end: all of it must arrive.
 	const build = `{"_class":"hudson.model.FreeStyleProject","name":"NAME","color":"blue","number":12345678901234567890,` +
 		`"score":1.50,"ratio":1e2,"healthReport":[],"nil":null,"größe":"ü","a":{"z":1,"a":2}}`
-	users := map[string]string{"alice": "s3cret-alice", "bob": "s3cret-bob"}
+	users := map[string]string{"alice": "s3cret-alice", "bob": "s3cret-bob", "me": "secret"}
 	backend := startRecorder(t, needsUser(users, func(w http.ResponseWriter, r *http.Request) {
 		name, password, _ := r.BasicAuth()
 		word := strings.TrimSuffix(strings.TrimPrefix(r.URL.EscapedPath(), "/job/"), "/api/json")
 		if reports(w, word) {
+			return
+		}
+		if word == "nosuch" {
+			w.WriteHeader(http.StatusNotFound)
 			return
 		}
 		w.Header().Set("Content-Type", "text/html; charset=utf-8") // as the old service said
@@ -196,10 +208,15 @@ func TestBuildStatus(t *testing.T) {
 			_ = json.NewEncoder(w).Encode(map[string]string{"user": name, "password": password})
 			return
 		}
+		if word == "stack-os-matrix" {
+			_, _ = io.WriteString(w, `{"_class":"hudson.model.FreeStyleProject","name":"stack-os-matrix","color":"blue","lastBuild":{"number":23456},"healthReport":[{"score":100}]}`)
+			return
+		}
 		plain, _ := url.PathUnescape(word)
 		_, _ = io.WriteString(w, strings.Replace(build, "NAME", plain, 1))
 	}))
-	g := startGateway(t, example(t, "buildstatus", "https://ci.lsst.codes", backend.url))
+	caddyfile := example(t, "buildstatus", "https://ci.lsst.codes", backend.url)
+	g := startGateway(t, caddyfile)
 	const user = "bob:s3cret-bob"
 
 	for _, prefix := range []string{"/buildstatus", "/bldstatus", ""} {
@@ -223,12 +240,13 @@ func TestBuildStatus(t *testing.T) {
 	})
 	t.Run("failures", func(t *testing.T) {
 		t.Parallel()
-		wantFailures(t, g, func(word string) string { return "/buildstatus/" + word }, user, true)
+		wantFailures(t, caddyfile, func(word string) string { return "/buildstatus/" + word }, user, true)
 	})
 	t.Run("two callers", func(t *testing.T) {
 		t.Parallel()
-		wantNeverMixed(t, g, "/buildstatus/whoami", users)
+		wantNeverMixed(t, g, "/buildstatus/whoami", map[string]string{"alice": users["alice"], "bob": users["bob"]})
 	})
+	wantReadme(t, g, "buildstatus")
 	wantMetadata(t, g, []string{"", "/buildstatus", "/bldstatus"}, "1.0", map[string]string{
 		"name": "uservice-buildstatus", "version": "0.0.3", "description": "API wrapper for build status",
 		"repository": "https://github.com/lsst-sqre/uservice-buildstatus", "auth": "basic",
@@ -280,7 +298,7 @@ func wantSameText(t testing.TB, want, got string) {
 // TestStatus is case D: the smallest wrapper.
 func TestStatus(t *testing.T) {
 	t.Parallel()
-	const status = `{"status": "green", "uptime": 99.950, "nodes": [{"b": 1, "a": 2}], "at": "2017-03-14T15:09:26Z"}`
+	const status = `{"status": "green", "uptime": 99.950, "updated": "2017-03-14T15:09:26Z"}`
 	backend := startRecorder(t, func(w http.ResponseWriter, r *http.Request) {
 		if _, _, ok := r.BasicAuth(); ok || r.Header.Get("Authorization") != "" {
 			w.WriteHeader(http.StatusTeapot) // nobody's credentials belong here
@@ -313,6 +331,7 @@ func TestStatus(t *testing.T) {
 			t.Errorf("the backend was asked %q, want %q among them", backend.asked(), want)
 		}
 	})
+	wantReadme(t, g, "status")
 	wantMetadata(t, g, []string{"/status", "/status.json"}, "1.0", map[string]string{
 		"name": "uservice-status", "version": "0.0.2", "description": "API wrapper for status.lsst.codes",
 		"repository": "https://github.com/lsst-sqre/sqre-uservice-status", "auth": "none",

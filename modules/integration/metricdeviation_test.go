@@ -62,9 +62,10 @@ func TestMetricDeviation(t *testing.T) {
 	for _, v := range vectors {
 		answers[v.name] = fmt.Sprintf(`{"count": 2, "results": %s}`, v.results)
 	}
+	answers["AM1"] = answers["up"]
 	answers["nolist"] = `{"detail": "Invalid page."}`
 	answers["null"] = `{"results": [{"value": null}, {"value": 1}]}`
-	backend := startRecorder(t, needsUser(map[string]string{"bob": "s3cret-b"}, func(w http.ResponseWriter, r *http.Request) {
+	backend := startRecorder(t, needsUser(map[string]string{"bob": "s3cret-b", "me": "secret"}, func(w http.ResponseWriter, r *http.Request) {
 		metric := r.URL.Query().Get("metric")
 		if reports(w, metric) {
 			return
@@ -72,7 +73,8 @@ func TestMetricDeviation(t *testing.T) {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, answers[metric])
 	}))
-	g := startGateway(t, example(t, "metricdeviation", "https://squash.lsst.codes", backend.url))
+	caddyfile := example(t, "metricdeviation", "https://squash.lsst.codes", backend.url)
+	g := startGateway(t, caddyfile)
 	const user = "bob:s3cret-b"
 
 	for _, v := range vectors {
@@ -89,7 +91,7 @@ func TestMetricDeviation(t *testing.T) {
 	}
 	t.Run("failures", func(t *testing.T) {
 		t.Parallel()
-		wantFailures(t, g, func(word string) string { return "/metricdeviation/" + word }, user, true)
+		wantFailures(t, caddyfile, func(word string) string { return "/metricdeviation/" + word }, user, true)
 	})
 	t.Run("threshold", func(t *testing.T) {
 		t.Parallel()
@@ -102,6 +104,7 @@ func TestMetricDeviation(t *testing.T) {
 	})
 	t.Run("no list", func(t *testing.T) {
 		t.Parallel()
+		g := startGateway(t, caddyfile) // for its breaker
 		g.ask(t, request{path: "/nolist", user: user}).wantProblem(t, http.StatusBadGateway, "backend_failed")
 	})
 	t.Run("target", func(t *testing.T) {
@@ -116,6 +119,7 @@ func TestMetricDeviation(t *testing.T) {
 		a := g.ask(t, request{path: "/null", user: user})
 		a.wantProblem(t, http.StatusBadGateway, "reply_failed")
 	})
+	wantReadme(t, g, "metricdeviation")
 	wantMetadata(t, g, []string{"", "/metricdeviation"}, "1.0", map[string]string{
 		"name": "uservice-metricdeviation", "version": "0.0.6", "description": "API wrapper for deviation notifications",
 		"repository": "https://github.com/lsst-sqre/uservice-metricdeviation", "auth": "basic",

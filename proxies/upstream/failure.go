@@ -2,8 +2,8 @@ package upstream
 
 import (
 	"fmt"
-	"strings"
 	"net/http"
+	"strings"
 	"time"
 )
 

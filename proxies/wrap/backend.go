@@ -123,7 +123,7 @@ func (b *Backend) upstream(service string, sc scope, at place) (upstream.Config,
 			address = "http://unresolved.invalid:" + itoa(i+1)
 		}
 		if slices.Contains(cfg.Addresses, address) {
-			return cfg, at.field("addresses/" + itoa(i)).errf("the address %s is there twice", a)
+			return cfg, at.field("addresses/"+itoa(i)).errf("the address %s is there twice", a)
 		}
 		cfg.Addresses = append(cfg.Addresses, address)
 	}

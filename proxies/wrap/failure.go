@@ -115,4 +115,3 @@ func (f *fetch) reflect(p *problem.Problem, failure *upstream.Failure, who strin
 		p.Header = challenge(f.backend.config.Service)
 	}
 }
-

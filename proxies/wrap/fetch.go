@@ -102,7 +102,7 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 			return err
 		}
 		if compiled.name == "Authorization" && f.strategy.Mode() != session.ModeNone {
-			return at.field("header/"+itoa(i)).errf("the backend's auth sets Authorization already")
+			return at.field("header/" + itoa(i)).errf("the backend's auth sets Authorization already")
 		}
 		f.header = append(f.header, *compiled)
 	}

@@ -240,4 +240,3 @@ func (b *backend) label() string {
 }
 
 var _ http.Handler = (*Service)(nil)
-
