@@ -51,7 +51,7 @@ func newUndo() *strings.Replacer {
 	}
 	// The longest first: {http.request.uri.path.file. must win over {http.request.uri.path.
 	slices.SortFunc(pairs, func(a, b pair) int { return len(b.long) - len(a.long) })
-	var oldnew []string
+	oldnew := make([]string, 0, 2*len(pairs))
 	for _, p := range pairs {
 		oldnew = append(oldnew, p.long, p.short)
 	}

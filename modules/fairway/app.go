@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
@@ -162,7 +163,7 @@ func (a *App) Announce(s *wrap.Service) {
 func (a *App) Services() []*wrap.Service {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.services[:len(a.services):len(a.services)]
+	return slices.Clip(a.services)
 }
 
 // Interface guards.

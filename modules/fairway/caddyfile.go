@@ -1,6 +1,8 @@
 package fairway
 
 import (
+	"slices"
+
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -43,10 +45,8 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			}
 			app.Memory = size
 		default:
-			for _, l := range later() {
-				if l == word {
-					return nil, d.Errf("%s is not available in this version of Fairway", word)
-				}
+			if slices.Contains(later(), word) {
+				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
 			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory")))
 		}

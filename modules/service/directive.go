@@ -2,6 +2,7 @@ package service
 
 import (
 	"cmp"
+	"maps"
 	"path"
 	"strings"
 
@@ -94,9 +95,7 @@ func withPath(h httpcaddyfile.Helper, matcher caddy.ModuleMap, prefix string) ca
 		return matcher
 	}
 	set := caddy.ModuleMap{"path": h.JSON(caddyhttp.MatchPath{prefix + "*"})}
-	for name, raw := range matcher {
-		set[name] = raw
-	}
+	maps.Copy(set, matcher)
 	return set
 }
 

@@ -28,8 +28,9 @@ type guests struct{ decoders, auth []string }
 
 func wordsOfGuests() guests {
 	names := func(namespace string) []string {
-		var out []string
-		for _, m := range caddy.GetModules(namespace) {
+		modules := caddy.GetModules(namespace)
+		out := make([]string, 0, len(modules))
+		for _, m := range modules {
 			out = append(out, m.ID.Name())
 		}
 		return out

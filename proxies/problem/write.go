@@ -2,6 +2,7 @@ package problem
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strconv"
 	"time"
@@ -60,9 +61,7 @@ func (p *Problem) Write(w http.ResponseWriter, r *http.Request, id string) {
 	for _, name := range []string{"Content-Encoding", "Etag", "Last-Modified", "Cache-Control"} {
 		h.Del(name)
 	}
-	for name, values := range p.Header {
-		h[name] = values
-	}
+	maps.Copy(h, p.Header)
 	if p.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
 	}

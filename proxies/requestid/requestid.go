@@ -2,6 +2,7 @@
 package requestid
 
 import (
+	"encoding/binary"
 	"encoding/hex"
 	"math/rand/v2"
 	"net/http"
@@ -24,11 +25,8 @@ func Of(h http.Header) string {
 // New makes an id of 128 random bits in hexadecimal. It names, it does not protect: it need not be hard to guess.
 func New() string {
 	var raw [16]byte
-	hi, lo := rand.Uint64(), rand.Uint64()
-	for i := range 8 {
-		raw[i] = byte(hi >> (8 * i))
-		raw[8+i] = byte(lo >> (8 * i))
-	}
+	binary.LittleEndian.PutUint64(raw[:8], rand.Uint64()) //nolint:gosec // see above
+	binary.LittleEndian.PutUint64(raw[8:], rand.Uint64()) //nolint:gosec // see above
 	return hex.EncodeToString(raw[:])
 }
 

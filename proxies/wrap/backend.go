@@ -140,27 +140,27 @@ func (b *Backend) upstream(service string, sc scope, at place) (upstream.Config,
 }
 
 // text resolves the secrets in a text that may hold nothing else.
-func (sc scope) text(s string, at place) (string, error) {
-	parts, err := sc.parse(s, at, nil)
+func (s scope) text(text string, at place) (string, error) {
+	parts, err := s.parse(text, at, nil)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
 	for _, p := range parts {
 		if p.from != nil {
-			return "", at.errf("only {env.X} and {file./path} may stand in %q", s)
+			return "", at.errf("only {env.X} and {file./path} may stand in %q", text)
 		}
 		b.WriteString(p.text)
 	}
 	return b.String(), nil
 }
 
-func (sc scope) compileHeader(h Header, at place) (*header, error) {
+func (s scope) compileHeader(h Header, at place) (*header, error) {
 	name, err := canonicalHeader(h.Name, at)
 	if err != nil {
 		return nil, err
 	}
-	value, err := sc.parse(h.Value, at, nil)
+	value, err := s.parse(h.Value, at, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -36,7 +36,7 @@ type fetch struct {
 	used, tree, text bool
 }
 
-func (rt *route) compileFetch(c *Config, f *Fetch, i int, sc scope, deps Deps, at place) (*fetch, error) {
+func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*fetch, error) {
 	out := &fetch{Fetch: *f, index: i, timeout: time.Duration(f.Timeout)}
 	if out.Method == "" {
 		out.Method = http.MethodGet

@@ -137,7 +137,7 @@ func (rt *route) compileFetches(c *Config, r *Route, sc scope, deps Deps, at pla
 		}
 	}
 	for i := range r.Fetches {
-		f, err := rt.compileFetch(c, &r.Fetches[i], i, sc, deps, at.in("fetches/"+itoa(i), fetchWhere(r.Fetches[i].Name)))
+		f, err := rt.compileFetch(&r.Fetches[i], i, sc, deps, at.in("fetches/"+itoa(i), fetchWhere(r.Fetches[i].Name)))
 		if err != nil {
 			return err
 		}

@@ -67,7 +67,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 	}
 	now := time.Now()
 	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, deadline: now.Add(rt.budget), trace: trace}
-	status := x.answer(w)
+	status := x.answer(w) //nolint:contextcheck // the exchange holds the context of its request
 	if rt.metrics != nil {
 		rt.metrics.Observe(status, time.Since(now))
 	}

@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"cmp"
+	"errors"
 	"log/slog"
 	"path"
 	"slices"
@@ -161,7 +162,7 @@ func (s *Service) describe(at place) error {
 		}
 	}
 	if err := s.Metadata.Check(); err != nil {
-		if e, ok := err.(*ConfigError); ok {
+		if e, ok := errors.AsType[*ConfigError](err); ok {
 			e.Where = at.where
 		}
 		return err

@@ -253,6 +253,7 @@ func (s *source) place() string {
 		return inHeader
 	case fromCaller:
 		return "caller"
+	case fromPath:
 	}
 	return inPath
 }
