@@ -26,6 +26,10 @@ func (m misbehaviour) service(address string) string {
 	if strings.Contains(m.options, "limit") {
 		options = ""
 	}
+	timeout := "10s"
+	if m.status == http.StatusGatewayTimeout { // for the others it is not what ends them, however busy the machine is
+		timeout = "1s"
+	}
 	failWhen := ""
 	if m.failWhen != "" {
 		failWhen = "fail_when `" + m.failWhen + "`"
@@ -35,10 +39,9 @@ func (m misbehaviour) service(address string) string {
 		version 1.0.0
 		repository https://example.org/ill
 		description "An ill-behaved backend"
-		budget 10s
 		backend %s {
 			auth basic
-			timeout 2s
+			timeout %s
 			retries 1
 			breaker 100000 1s
 			%s
@@ -50,7 +53,7 @@ func (m misbehaviour) service(address string) string {
 				%s
 			}
 		}
-	}`, m.prefix(), address, options, m.options, format, failWhen)
+	}`, m.prefix(), address, timeout, options, m.options, format, failWhen)
 }
 
 // TestBackends asks through services whose backends do everything that a server should not. Every answer must be a
