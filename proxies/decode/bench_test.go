@@ -8,6 +8,7 @@ import (
 
 // benchmarkSinks runs a decoder into a pooled Writer and into a Tree, which is new each time.
 func benchmarkSinks(b *testing.B, d Decoder, text string) {
+	b.Helper()
 	in := &Input{Body: []byte(text)}
 	b.Run("writer", func(b *testing.B) {
 		buf := make([]byte, 0, 2*len(text)+64)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 )
 
@@ -35,8 +36,8 @@ func Inflate(body io.Reader, contentEncoding string) (io.Reader, error) {
 	if len(names) > maxEncodings {
 		return nil, fmt.Errorf("the body has %d content encodings, at most %d are read", len(names), maxEncodings)
 	}
-	for i := len(names) - 1; i >= 0; i-- {
-		open, err := inflater(strings.ToLower(strings.Trim(names[i], asciiSpace)))
+	for _, name := range slices.Backward(names) {
+		open, err := inflater(strings.ToLower(strings.Trim(name, asciiSpace)))
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +103,7 @@ func (f *inflated) start() error {
 }
 
 func inflateError(err error) error {
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		return err
 	}
 	return fmt.Errorf("content encoding: %w", err)

@@ -48,9 +48,7 @@ func TestFactor(t *testing.T) {
 	repeated := fill("a:\n")
 	formBodies := []string{names("k%x&"), short(7, "&"), short(9, "&"), short(13, "&"), short(16, "&"), names("usual_name_%d=value&"), names("%%6b%x=%%20&")}
 	var ndjsonBodies []string
-	for _, b := range jsonBodies {
-		ndjsonBodies = append(ndjsonBodies, b)
-	}
+	ndjsonBodies = append(ndjsonBodies, jsonBodies...)
 	ndjsonBodies = append(ndjsonBodies, fill("0\n"), fill("{}\n"), fill("{\"\":0}\n"), fill("{\"\":{}}\n"), fill("\"\\n\"\n"))
 	wordChars := strings.Repeat("abcdefgh ", size/9)
 

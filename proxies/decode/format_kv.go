@@ -140,7 +140,7 @@ func (d *KV) delimiter(line string) (at, width int) {
 	if d.Delimiter != "" {
 		return strings.Index(line, d.Delimiter), len(d.Delimiter)
 	}
-	for i := 0; i < len(line); i++ {
+	for i := range len(line) {
 		if line[i] == ':' || line[i] == '=' {
 			return i, 1
 		}

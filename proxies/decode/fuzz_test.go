@@ -65,7 +65,7 @@ func FuzzNDJSON(f *testing.F) {
 		// The array of what JSON makes of each line, and an error if one of them is.
 		var want []json.RawMessage
 		var bad error
-		for _, line := range strings.Split(string(body), "\n") {
+		for line := range strings.SplitSeq(string(body), "\n") {
 			if strings.Trim(line, asciiSpace) == "" {
 				continue
 			}

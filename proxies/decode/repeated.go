@@ -50,7 +50,7 @@ func (m *members) add(name, value string) error {
 	if m.index == nil {
 		m.index = make(map[string]int32)
 	}
-	at := int32(len(m.all))
+	at := int32(len(m.all)) //nolint:gosec // checked above
 	first, known := m.index[name]
 	if !known {
 		m.index[name] = at

@@ -33,7 +33,7 @@ func tell(steps ...func() error) error {
 func TestWriterStrings(t *testing.T) {
 	t.Parallel()
 	var every strings.Builder
-	for r := rune(0); r < 0x300; r++ {
+	for r := range rune(0x300) {
 		every.WriteRune(r)
 	}
 	for _, s := range []string{
@@ -169,9 +169,8 @@ func TestLimits(t *testing.T) {
 	for _, test := range tests {
 		for kind, s := range sinks(test.lim) {
 			err := new(JSON).Decode(t.Context(), &Input{Body: []byte(test.text)}, s)
-			var limit *LimitError
 			got := ""
-			if errors.As(err, &limit) {
+			if limit, ok := errors.AsType[*LimitError](err); ok {
 				got = limit.What
 			}
 			if got != test.want || err == nil != (test.want == "") {

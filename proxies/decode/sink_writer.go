@@ -1,6 +1,9 @@
 package decode
 
-import "unicode/utf8"
+import (
+	"slices"
+	"unicode/utf8"
+)
 
 // Writer is a Sink that makes compact JSON text. Names keep their order and numbers their digits. A name that
 // occurs twice in one object is a *DuplicateError, too large a document a *LimitError.
@@ -122,10 +125,8 @@ func (w *Writer) add(name string) bool {
 	own := w.names[o.start:]
 	bit := filterBit(name)
 	if o.filter&bit != 0 {
-		for _, n := range own {
-			if n == name {
-				return false
-			}
+		if slices.Contains(own, name) {
+			return false
 		}
 	}
 	o.filter |= bit
