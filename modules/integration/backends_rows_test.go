@@ -76,6 +76,7 @@ const js = "application/json"
 
 // connectionRows are backends whose connection or framing is ill.
 func connectionRows(t *testing.T) []misbehaviour {
+	t.Helper()
 	unreachable, cut, timeout := []string{"backend_unreachable"}, []string{"backend_cut"}, []string{"backend_timeout"}
 	chunked := head("Transfer-Encoding: chunked")
 	return []misbehaviour{
@@ -133,6 +134,7 @@ func trickles(start, piece string) script {
 }
 
 func selfSigned(t *testing.T) string {
+	t.Helper()
 	t.Helper()
 	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "1") }))
 	s.Config.ErrorLog = quiet()
@@ -205,6 +207,7 @@ func statusRows(elsewhere *fakeBackend) []misbehaviour {
 
 // bodyRows are backends that answer 200 with a body that is not what it should be.
 func bodyRows(t *testing.T) []misbehaviour {
+	t.Helper()
 	undecodable := []string{"undecodable"}
 	bomb := gzipped(t, bytes.Repeat([]byte(" "), 64<<20))
 	good := gzipped(t, []byte(`{"a":1}`))

@@ -40,14 +40,12 @@ func startFake(t testing.TB, run script) *fakeBackend {
 		t.Fatal(err)
 	}
 	f := &fakeBackend{url: "http://" + l.Addr().String(), listener: l, conns: map[net.Conn]bool{}}
-	f.group.Add(1)
-	go f.accept(run)
+	f.group.Go(func() { f.accept(run) })
 	t.Cleanup(f.close)
 	return f
 }
 
 func (f *fakeBackend) accept(run script) {
-	defer f.group.Done()
 	for {
 		conn, err := f.listener.Accept()
 		if err != nil {
@@ -57,13 +55,11 @@ func (f *fakeBackend) accept(run script) {
 			_ = conn.Close()
 			return
 		}
-		f.group.Add(1)
-		go func() {
-			defer f.group.Done()
+		f.group.Go(func() {
 			defer f.drop(conn)
 			in := bufio.NewReader(conn)
 			run(conn, func() (string, bool) { return f.read(in) })
-		}()
+		})
 	}
 }
 
@@ -213,7 +209,10 @@ func (r *recorder) asked() []string {
 }
 
 // deadAddress is an origin that refuses connections.
-func deadAddress(t testing.TB) string { return "http://" + freeAddress(t) }
+func deadAddress(t testing.TB) string {
+	t.Helper()
+	return "http://" + freeAddress(t)
+}
 
 // pause waits a moment, or less if done is closed; it says whether it is.
 func pause(done <-chan struct{}) bool {

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -60,9 +61,6 @@ func run(m *testing.M) int {
 
 // build makes the binary that all tests share.
 func build(dir string) error {
-	if err := dependOnSources(); err != nil {
-		return err
-	}
 	binary = filepath.Join(dir, "fairway")
 	cmd := exec.CommandContext(context.Background(), "go", "build", "-tags", "nobadger,nomysql,nopgx", "-o", binary, "./caddy")
 	cmd.Dir = root
@@ -74,9 +72,9 @@ func build(dir string) error {
 }
 
 // dependOnSources looks at every source file, because go test caches a result by what the test binary imports and
-// by the files that the test looks at. It imports nothing of the binary, so without this a change of the gateway
-// would be answered with yesterday's "ok (cached)".
-func dependOnSources() error {
+// by the files that the tests look at (what TestMain looks at before it runs them does not count). It imports nothing
+// of the binary, so without this a change of the gateway would be answered with yesterday's "ok (cached)".
+var dependOnSources = sync.OnceValue(func() error {
 	return filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -92,7 +90,7 @@ func dependOnSources() error {
 		}
 		return err
 	})
-}
+})
 
 // gateway is one running fairway.
 type gateway struct {
@@ -143,6 +141,9 @@ func startGateway(t testing.TB, caddyfile string, env ...string) *gateway {
 
 func launch(t testing.TB, caddyfile string, env []string) *gateway {
 	t.Helper()
+	if err := dependOnSources(); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	g := &gateway{
 		t: t, addr: freeAddress(t), admin: freeAddress(t), config: filepath.Join(dir, "Caddyfile"),
@@ -250,6 +251,9 @@ func (g *gateway) command(args ...string) (string, error) {
 // validate says what the binary thinks of a Caddyfile, without running it.
 func validate(t testing.TB, caddyfile string) (string, error) {
 	t.Helper()
+	if err := dependOnSources(); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	g := &gateway{t: t, config: filepath.Join(dir, "Caddyfile")}
 	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1")
