@@ -105,7 +105,10 @@ func (x *exchange) fail(w http.ResponseWriter, p *problem.Problem) int {
 		return p.Status // nobody is there to read it
 	}
 	level := slog.LevelInfo
-	if p.Status >= http.StatusInternalServerError {
+	switch {
+	case p.Code == problem.BreakerOpen, p.Code == problem.MemorySpent:
+		level = slog.LevelDebug // the change was logged; what follows from it, a thousand times a second, is a metric
+	case p.Status >= http.StatusInternalServerError:
 		level = slog.LevelWarn
 	}
 	if log := x.route.service.log; log.Enabled(x.ctx, level) {
