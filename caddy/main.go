@@ -4,9 +4,6 @@
 package main
 
 import (
-	"os"
-	"runtime/debug"
-
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 
@@ -14,14 +11,4 @@ import (
 	_ "github.com/fairway-gateway/fairway/modules"
 )
 
-// gcPercent is what GOGC is where the environment does not set it. The gateway keeps a few megabytes and allocates
-// some kilobytes for each request: with Go's 100 it would collect twenty times a second under load, a fifth of its CPU
-// time. The memory limit that Caddy sets (GOMEMLIMIT) still holds.
-const gcPercent = 400
-
-func main() {
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	caddycmd.Main()
-}
+func main() { caddycmd.Main() }
