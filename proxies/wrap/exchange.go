@@ -98,6 +98,8 @@ func (x *exchange) bindParams() *problem.Problem {
 	for i, p := range x.route.params {
 		text, sent := x.sent(p)
 		switch {
+		case p.In == inQuery && len(x.query[p.Name]) > 1:
+			return badParameter(p.Name, p.In, "is there twice")
 		case !sent && p.Required:
 			return badParameter(p.Name, p.In, "is missing")
 		case !sent:

@@ -45,6 +45,9 @@ func (f *fetch) problem(err error) *problem.Problem {
 	case upstream.Status:
 		f.reflect(p, failure, who)
 	case upstream.Redirected:
+		if failure.Status == http.StatusNotModified {
+			p.Detail = who + " answered 304 Not Modified to a request without a condition."
+		}
 		p.Describe(problem.BackendRedirect, who+" redirected elsewhere, which is not followed.")
 	case upstream.Empty:
 		p.Describe(problem.BackendEmpty, who+" answered without a body where one was due.")
