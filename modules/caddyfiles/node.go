@@ -28,10 +28,10 @@ type Node struct {
 // Read makes the tree of a directive from its tokens, with Caddy's shorthands undone. D stands before the directive.
 func Read(d *caddyfile.Dispenser) (Node, error) {
 	var tokens []caddyfile.Token
-	undo := newUndo()
+	short := undo()
 	for d.Next() {
 		t := d.Token()
-		t.Text = undo.Replace(t.Text)
+		t.Text = short.Replace(t.Text)
 		tokens = append(tokens, t)
 	}
 	inner := caddyfile.NewDispenser(tokens)

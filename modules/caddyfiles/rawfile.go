@@ -26,8 +26,8 @@ type file struct {
 	err error
 	// words are the tokens that Caddy makes of the file, to tell whether it is the one that was adapted.
 	words map[spot]bool
-	// raw are the tokens before Caddy replaces anything.
-	raw []caddyfile.Token
+	// spans are the tokens that have a {$ before Caddy replaces anything, by line.
+	spans map[int]caddyfile.Token
 	// blocks names the site block of each directive.
 	blocks map[spot]string
 }
@@ -65,10 +65,8 @@ func (f *Files) Check(n Node, programs []caddyfile.Token) (looked bool, err erro
 		}
 	}
 	for _, p := range programs {
-		for _, t := range f.file(p.File).raw {
-			if t.Line == p.Line && strings.Contains(t.Text, "{$") && looked {
-				return true, Errorf(t, "Caddy replaces {$...} before anybody sees it: put a space after the brace: { $name }")
-			}
+		if t, ok := f.file(p.File).spans[p.Line]; ok && looked {
+			return true, Errorf(t, "Caddy replaces {$...} before anybody sees it: put a space after the brace: { $name }")
 		}
 	}
 	return looked, nil
@@ -89,13 +87,18 @@ func (f *Files) file(name string) *file {
 }
 
 func readFile(name string) *file {
-	out := &file{words: map[spot]bool{}, blocks: map[spot]string{}}
+	out := &file{words: map[spot]bool{}, blocks: map[spot]string{}, spans: map[int]caddyfile.Token{}}
 	raw, err := os.ReadFile(name)
 	if err != nil {
 		return out
 	}
 	out.err = checkSpans(name, raw)
-	out.raw, _ = caddyfile.Tokenize(bytes.Clone(raw), name)
+	tokens, _ := caddyfile.Tokenize(bytes.Clone(raw), name) // what it cannot read Parse does not read either
+	for _, t := range tokens {
+		if strings.Contains(t.Text, "{$") {
+			out.spans[t.Line] = t
+		}
+	}
 	blocks, err := caddyfile.Parse(name, bytes.Clone(raw))
 	if err != nil {
 		return out

@@ -3,6 +3,7 @@ package caddyfiles
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
@@ -25,8 +26,11 @@ func prefixes() []string {
 	return []string{"header", "cookie", "labels", "path", "file", "query", "re", "vars", "rp", "resp", "err", "file_match"}
 }
 
-// newUndo makes the inverse of Caddy's expansion from Caddy's own forward map, whatever its version expands to.
-func newUndo() *strings.Replacer {
+// undo is the inverse of Caddy's expansion. It is a constant that takes a millisecond to make and a thousand services need.
+var undo = sync.OnceValue(makeUndo)
+
+// makeUndo makes the inverse from Caddy's own forward map, whatever its version expands to.
+func makeUndo() *strings.Replacer {
 	const probe = "fairway_probe"
 	expand := httpcaddyfile.NewShorthandReplacer()
 	forward := func(s string) string {

@@ -46,7 +46,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &parser{place: caddyfiles.Place{}, known: wordsOfGuests()}
+	p := &parser{place: caddyfiles.Place{}, known: guestsOf(h.State)}
 	if err := p.service(n); err != nil {
 		return nil, err
 	}

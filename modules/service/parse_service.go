@@ -26,7 +26,13 @@ type parser struct {
 // guests are the names of the guest modules of our namespaces.
 type guests struct{ decoders, auth []string }
 
-func wordsOfGuests() guests {
+// guestsKey is the guests' place in a helper's State: a thousand services ask for them.
+const guestsKey = "fairway.guests"
+
+func guestsOf(state map[string]any) guests {
+	if g, ok := state[guestsKey].(guests); ok {
+		return g
+	}
 	names := func(namespace string) []string {
 		modules := caddy.GetModules(namespace)
 		out := make([]string, 0, len(modules))
@@ -35,7 +41,9 @@ func wordsOfGuests() guests {
 		}
 		return out
 	}
-	return guests{decoders: names("fairway.decoders"), auth: names("fairway.auth")}
+	g := guests{decoders: names("fairway.decoders"), auth: names("fairway.auth")}
+	state[guestsKey] = g
+	return g
 }
 
 func (p *parser) service(n caddyfiles.Node) error {
