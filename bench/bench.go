@@ -27,6 +27,8 @@ type bench struct {
 	programs  programs
 	cores     cores
 	started   []*process.Process
+	// foreign is how much of the gateway's CPUs other programs took, in percent, while a gateway was measured.
+	foreign []float64
 	// conditions, notes and failures go to the report.
 	conditions, notes, failures []string
 }
@@ -115,13 +117,13 @@ func (b *bench) gatewaySpec(name, path string, args ...string) process.Spec {
 	home := filepath.Join(b.directory, name+".home")
 	return process.Spec{
 		Name: name, Path: path, Args: args, Cores: b.cores.gateway, Log: filepath.Join(b.directory, name+".log"),
-		Env: []string{"GOMAXPROCS=" + strconv.Itoa(b.cores.gatewayCount), "HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home},
+		Env: []string{"GOMAXPROCS=" + strconv.Itoa(b.cores.gatewayCount), "GOGC=", "HOME=" + home, "XDG_DATA_HOME=" + home, "XDG_CONFIG_HOME=" + home},
 	}
 }
 
-// configure fills a template of configs/ and returns the path of the result.
-func (b *bench) configure(name string, data any) (string, error) {
-	parsed, err := template.ParseFiles(filepath.Join("configs", name))
+// configure fills a template of configs/ and returns the path of the result, a file of that name.
+func (b *bench) configure(from, name string, data any) (string, error) {
+	parsed, err := template.ParseFiles(filepath.Join("configs", from))
 	if err != nil {
 		return "", fmt.Errorf("configuration: %w", err)
 	}

@@ -44,10 +44,12 @@ type samples struct {
 
 // names of gateways and variants that figures are looked up by
 const (
+	directName       = "none"
 	caddyName        = "Caddy reverse_proxy"
 	luraName         = "Lura"
 	fairwayName      = "fairway"
 	fairwayReplyName = "fairway with reply"
+	fairwayGCName    = "fairway, GOGC=100"
 )
 
 // cells returns what is to be measured, in order.
@@ -62,7 +64,7 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 
 	all := []*cell{
 		{
-			workload: "W0", gateway: "none", note: "CPU time of the backend itself", process: f.backend,
+			workload: "W0", gateway: directName, note: "CPU time of the backend itself", process: f.backend,
 			address: f.backendAt, path: "/json", status: http.StatusOK, body: sameJSON,
 		},
 		{workload: "W1", gateway: caddyName, process: f.caddy, address: f.caddyAt, path: "/json", status: http.StatusOK, body: sameJSON},
@@ -79,6 +81,10 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 		{
 			workload: "W2", gateway: fairwayReplyName, note: "`decode kv` and a jq `reply`", process: f.fairway,
 			address: f.fairwayAt, path: "/w2/reading", status: http.StatusOK, contentType: "application/json", body: object("temperature"),
+		},
+		{
+			workload: "W2", gateway: fairwayGCName, note: "`decode kv`, garbage collected as often as in Caddy and Lura", process: f.fairwayGC,
+			address: f.fairwayGCAt, path: "/w2/status", status: http.StatusOK, contentType: "application/json", body: object("Température"),
 		},
 		{
 			workload: "W2", gateway: luraName, note: "string in `content`: neither parsed nor transcoded", process: f.lura,

@@ -12,8 +12,10 @@ import (
 // field is what is started for W0 to W9: backend and gateways, nil when absent.
 type field struct {
 	backend, caddy, nginx, lura, fairway *process.Process
+	// fairwayGC is fairway that collects garbage as often as Go programs do by default, as Caddy and Lura do.
+	fairwayGC *process.Process
 	// addresses, host:port; fairwayPass is fairway's site with Caddy's reverse_proxy, failing the backend's port for W9
-	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt string
+	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt string
 }
 
 // startBackend starts the backend on two ports and returns them.
@@ -43,14 +45,14 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := process.FreePorts(7)
+	ports, err := process.FreePorts(10)
 	if err != nil {
 		return nil, err
 	}
 	f := &field{
 		backend: backend, backendAt: local(backendPorts[0]), failingAt: local(backendPorts[1]),
 		caddyAt: local(ports[0]), nginxAt: local(ports[2]), luraAt: local(ports[3]),
-		fairwayAt: local(ports[4]), fairwayPassAt: local(ports[5]), fairwayAdminAt: local(ports[6]),
+		fairwayAt: local(ports[4]), fairwayPassAt: local(ports[5]), fairwayAdminAt: local(ports[6]), fairwayGCAt: local(ports[7]),
 	}
 
 	if f.caddy, err = b.startCaddy(ctx, "caddy", b.programs.caddy, "http://"+f.caddyAt+"/json", map[string]string{
@@ -74,17 +76,25 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 		"Admin": ports[6], "Port": ports[4], "Pass": ports[5], "Backend": backendPorts[0], "Failing": backendPorts[1],
 	}); err != nil {
 		b.fail("fairway", err)
+		return f, ctx.Err()
+	}
+	if f.fairwayGC, err = b.startCaddy(ctx, "fairway", b.programs.fairway, "http://"+f.fairwayGCAt+"/w2/status", map[string]string{
+		"Admin": ports[8], "Port": ports[7], "Pass": ports[9], "Backend": backendPorts[0], "Failing": backendPorts[1],
+	}, "GOGC=100"); err != nil {
+		b.fail(fairwayGCName, err)
 	}
 	return f, ctx.Err()
 }
 
 // startCaddy starts Caddy, or fairway, which has the same command line, and returns nil unless ready answers.
-func (b *bench) startCaddy(ctx context.Context, name, binary, ready string, data map[string]string) (*process.Process, error) {
-	path, err := b.configure(name+".Caddyfile", data)
+func (b *bench) startCaddy(ctx context.Context, name, binary, ready string, data map[string]string, env ...string) (*process.Process, error) {
+	path, err := b.configure(name+".Caddyfile", name+"-"+data["Port"]+".Caddyfile", data)
 	if err != nil {
 		return nil, err
 	}
-	p, err := b.start(b.gatewaySpec(name, binary, "run", "--config", path, "--adapter", "caddyfile"))
+	spec := b.gatewaySpec(name+"-"+data["Port"], binary, "run", "--config", path, "--adapter", "caddyfile")
+	spec.Env = append(spec.Env, env...)
+	p, err := b.start(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +123,7 @@ func (b *bench) startNginx(ctx context.Context, port, backendPort string) (*proc
 	if os.Geteuid() == 0 {
 		data["User"] = "www-data" // Debian's; only root may and must name one
 	}
-	path, err := b.configure("nginx.conf", data)
+	path, err := b.configure("nginx.conf", "nginx.conf", data)
 	if err != nil {
 		return nil, err
 	}

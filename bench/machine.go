@@ -15,15 +15,16 @@ import (
 type cores struct {
 	gateway, rest string // as taskset writes them; empty: not bound
 	gatewayCount  int
+	gatewayCPUs   []int // those the gateway runs on; all of them when not bound
 }
 
 // split takes the CPUs this process may use, in ascending order, and gives the gateway the first half.
 func split(allowed []int) cores {
 	if len(allowed) < 2 {
-		return cores{gatewayCount: 1}
+		return cores{gatewayCount: 1, gatewayCPUs: allowed}
 	}
 	half := len(allowed) / 2
-	return cores{gateway: join(allowed[:half]), rest: join(allowed[half:]), gatewayCount: half}
+	return cores{gateway: join(allowed[:half]), rest: join(allowed[half:]), gatewayCount: half, gatewayCPUs: allowed[:half]}
 }
 
 func join(numbers []int) string {

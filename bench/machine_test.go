@@ -1,6 +1,7 @@
 package main
 
 import (
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -34,13 +35,13 @@ func TestSplit(t *testing.T) {
 		in   []int
 		want cores
 	}{
-		{[]int{0}, cores{gatewayCount: 1}},
-		{[]int{0, 1}, cores{"0", "1", 1}},
-		{[]int{4, 5, 6}, cores{"4", "5,6", 1}},
-		{[]int{0, 1, 2, 3}, cores{"0,1", "2,3", 2}},
+		{[]int{0}, cores{gatewayCount: 1, gatewayCPUs: []int{0}}},
+		{[]int{0, 1}, cores{"0", "1", 1, []int{0}}},
+		{[]int{4, 5, 6}, cores{"4", "5,6", 1, []int{4}}},
+		{[]int{0, 1, 2, 3}, cores{"0,1", "2,3", 2, []int{0, 1}}},
 	}
 	for _, test := range tests {
-		if got := split(test.in); got != test.want {
+		if got := split(test.in); !reflect.DeepEqual(got, test.want) {
 			t.Errorf("split(%v) = %+v; want %+v", test.in, got, test.want)
 		}
 	}

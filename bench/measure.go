@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -40,6 +41,10 @@ func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 			return report.Summary{}, err
 		}
 	}
+	if len(b.foreign) > 0 {
+		others := stats.Of(b.foreign)
+		b.conditions = append(b.conditions, fmt.Sprintf("Other programs, or the hypervisor, took %.0f %% (%.0f–%.0f) of the gateway's CPUs while it was measured", others.Median, others.Min, others.Max))
+	}
 	b.conditions = append(b.conditions, "Load average after: "+loadAverage()+"; "+time.Now().UTC().Format("2006-01-02 15:04 UTC"))
 
 	rows, targets := summarize(cells)
@@ -53,9 +58,8 @@ func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 // measureCells measures every cell once per round; a cell that fails is dropped.
 func (b *bench) measureCells(ctx context.Context, cells []*cell) error {
 	for round := range b.rounds {
-		for i := range cells {
-			// each round begins elsewhere, so that no gateway always has the same neighbour
-			c := cells[(i+round*3)%len(cells)]
+		for _, i := range rand.Perm(len(cells)) { // so that no gateway always has the same neighbour
+			c := cells[i]
 			if c.dropped {
 				continue
 			}
@@ -92,7 +96,16 @@ func (b *bench) measureCell(ctx context.Context, c *cell) error {
 		return err
 	}
 	options := load.Options{Address: c.address, Path: c.path, Connections: b.connections, Check: check}
-	cpu := func() (time.Duration, error) { return proc.TreeCPU(c.process.PID()) }
+	// how busy the gateway's CPUs were at both ends of the window
+	var ends []proc.Busy
+	cpu := func() (time.Duration, error) {
+		busy, err := proc.CPUs(b.cores.gatewayCPUs)
+		if err != nil {
+			return 0, err
+		}
+		ends = append(ends, busy)
+		return proc.TreeCPU(c.process.PID())
+	}
 	window, result, err := load.Measure(ctx, options, b.warmUp, b.duration, cpu)
 	if err != nil {
 		return err
@@ -108,6 +121,10 @@ func (b *bench) measureCell(ctx context.Context, c *cell) error {
 		b.noteOnce(fmt.Sprintf("%s %s wrote about %d bytes of log for each request.", c.workload, c.gateway, written/result.Correct))
 	}
 
+	if c.gateway != directName { // which does not run on the gateway's CPUs
+		b.foreign = append(b.foreign, foreignShare(ends[0], ends[1], window, len(b.cores.gatewayCPUs)))
+	}
+
 	requests := float64(window.Requests)
 	s := &c.samples
 	s.cpu = append(s.cpu, window.CPU.Seconds()*1e6/requests)
@@ -115,6 +132,12 @@ func (b *bench) measureCell(ctx context.Context, c *cell) error {
 	s.p50 = append(s.p50, milliseconds(result.Latency.Quantile(0.5)))
 	s.p99 = append(s.p99, milliseconds(result.Latency.Quantile(0.99)))
 	return nil
+}
+
+// foreignShare is how much of the CPUs others had, the hypervisor included, in percent.
+func foreignShare(before, after proc.Busy, window load.Window, cpus int) float64 {
+	others := after.Programs - before.Programs + after.Stolen - before.Stolen - window.CPU
+	return 100 * max(0, others.Seconds()) / (window.Elapsed.Seconds() * float64(cpus))
 }
 
 func (b *bench) noteOnce(line string) {
@@ -153,12 +176,14 @@ func summarize(cells []*cell) ([]report.Row, []report.Target) {
 	ratio := func(a, b string) float64 { return stats.Of(stats.Ratios(cpu[a], cpu[b])).Median }
 	var targets []report.Target
 	if len(cells) > 0 {
-		plain, withReply := "W2 "+fairwayName, "W2 "+fairwayReplyName
+		plain, withReply, sameGC := "W2 "+fairwayName, "W2 "+fairwayReplyName, "W2 "+fairwayGCName
 		targets = []report.Target{
 			{Name: "W2 / plain Caddy's W1, CPU per request", Value: ratio(plain, "W1 "+caddyName), Limit: 0.85, Aim: 0.70},
 			{Name: "W2 with reply / plain Caddy's W1", Value: ratio(withReply, "W1 "+caddyName), Limit: 0.85, Aim: 0.70},
+			{Name: "W2 at GOGC=100 / plain Caddy's W1, both at Go's default", Value: ratio(sameGC, "W1 "+caddyName), Limit: 0.85, Aim: 0.70},
 			{Name: "W2 / Lura's W2", Value: ratio(plain, "W2 "+luraName), Limit: 1, Below: true},
 			{Name: "W2 with reply / Lura's W2", Value: ratio(withReply, "W2 "+luraName), Limit: 1, Below: true},
+			{Name: "W2 at GOGC=100 / Lura's W2, both at Go's default", Value: ratio(sameGC, "W2 "+luraName), Limit: 1, Below: true},
 			{Name: "W9 / W2", Value: ratio("W9 "+fairwayName, plain), Limit: 0.5},
 		}
 	}

@@ -84,7 +84,7 @@ func (b *bench) measureScale(ctx context.Context, s *scale, backendPort string) 
 	for i := range s.services {
 		names = append(names, fmt.Sprintf("s%04d", i+1))
 	}
-	path, err := b.configure(s.template, map[string]any{"Admin": ports[1], "Port": ports[0], "Backend": backendPort, "Names": names})
+	path, err := b.configure(s.template, s.template, map[string]any{"Admin": ports[1], "Port": ports[0], "Backend": backendPort, "Names": names})
 	if err != nil {
 		return err
 	}

@@ -98,6 +98,58 @@ func kilobytes(content []byte, key string) (int64, error) {
 	return 0, fmt.Errorf("status: no %s: %w", key, ErrFormat)
 }
 
+// Busy is how long some CPUs worked, in steps of Tick.
+type Busy struct {
+	// Programs is user, nice and system time; interrupts are not in it.
+	Programs time.Duration
+	// Stolen is the time in which the hypervisor ran something else.
+	Stolen time.Duration
+}
+
+// ParseBusy sums up the lines of some CPUs in the content of /proc/stat. An error wraps ErrFormat.
+func ParseBusy(content []byte, cpus []int) (Busy, error) {
+	wanted := make(map[string]bool)
+	for _, cpu := range cpus {
+		wanted["cpu"+strconv.Itoa(cpu)] = true
+	}
+	var sum Busy
+	for line := range bytes.Lines(content) {
+		fields := strings.Fields(string(line))
+		if len(fields) == 0 || !wanted[fields[0]] {
+			continue
+		}
+		delete(wanted, fields[0])
+		const user, nice, system, steal = 1, 2, 3, 8
+		if len(fields) <= steal {
+			return Busy{}, fmt.Errorf("stat: %s has %d fields: %w", fields[0], len(fields), ErrFormat)
+		}
+		for _, field := range []int{user, nice, system, steal} {
+			ticks, err := strconv.ParseInt(fields[field], 10, 48)
+			if err != nil {
+				return Busy{}, fmt.Errorf("stat: %s: %w", fields[0], errors.Join(ErrFormat, err))
+			}
+			if field == steal {
+				sum.Stolen += time.Duration(ticks) * Tick
+			} else {
+				sum.Programs += time.Duration(ticks) * Tick
+			}
+		}
+	}
+	if len(wanted) > 0 {
+		return Busy{}, fmt.Errorf("stat: %d CPUs are missing: %w", len(wanted), ErrFormat)
+	}
+	return sum, nil
+}
+
+// CPUs returns how long some CPUs worked since the machine started.
+func CPUs(cpus []int) (Busy, error) {
+	content, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return Busy{}, fmt.Errorf("CPUs: %w", err)
+	}
+	return ParseBusy(content, cpus)
+}
+
 // TreeCPU returns the CPU time that the process root and its descendants have used since they started, those that ended included.
 func TreeCPU(root int) (time.Duration, error) {
 	stats, err := tree(root)

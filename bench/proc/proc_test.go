@@ -111,3 +111,33 @@ func TestTreeOfThisProcess(t *testing.T) {
 		t.Errorf("TreeCPU of no process: error %v", err)
 	}
 }
+
+func TestParseBusy(t *testing.T) {
+	t.Parallel()
+	const stat = "cpu  900 9 9 9 9 9 9 9 9 9\ncpu0 1 2 3 100 5 6 7 8 0 0\ncpu1 10 20 30 100 50 60 70 80 0 0\ncpu10 99 99 99 99 99 99 99 99 0 0\nintr 1\n"
+	tests := []struct {
+		name, in string
+		cpus     []int
+		want     Busy
+		fails    bool
+	}{
+		{name: "one", in: stat, cpus: []int{1}, want: Busy{Programs: 60 * Tick, Stolen: 80 * Tick}},
+		{name: "two", in: stat, cpus: []int{0, 1}, want: Busy{Programs: 66 * Tick, Stolen: 88 * Tick}},
+		{name: "none", in: stat},
+		{name: "absent", in: stat, cpus: []int{0, 2}, fails: true},
+		{name: "short", in: "cpu0 1 2 3\n", cpus: []int{0}, fails: true},
+		{name: "no number", in: "cpu0 1 x 3 100 5 6 7 8 0 0\n", cpus: []int{0}, fails: true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := ParseBusy([]byte(test.in), test.cpus)
+			if test.fails != (err != nil) || (err != nil && !errors.Is(err, ErrFormat)) {
+				t.Fatalf("ParseBusy: error %v, expected: %t", err, test.fails)
+			}
+			if got != test.want {
+				t.Errorf("ParseBusy = %+v; want %+v", got, test.want)
+			}
+		})
+	}
+}
