@@ -150,11 +150,14 @@ func checkSpans(name string, raw []byte) error {
 }
 
 func short(s string) string {
-	s, _, _ = strings.Cut(s, "\n")
-	if len(s) > 30 {
-		return strings.ToValidUTF8(s[:30], "") + "..."
+	first, _, more := strings.Cut(s, "\n")
+	if len(first) > 30 {
+		first, more = strings.ToValidUTF8(first[:30], ""), true
 	}
-	return s
+	if more {
+		return first + "..."
+	}
+	return first
 }
 
 // FirstUnread says true once for each file, so that what could not be looked at is said once.

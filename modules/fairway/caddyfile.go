@@ -21,13 +21,13 @@ func later() []string { return []string{"database", "secret", "mail", "events", 
 //		memory <size>
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
+	app := new(App)
+	d.Next() // the option's name
 	if existing != nil {
 		return nil, d.Err("the option fairway is there twice")
 	}
-	app := new(App)
-	d.Next() // the option's name
 	if d.NextArg() {
-		return nil, d.ArgErr()
+		return nil, d.Err("the option fairway takes nothing on its line; write: fairway { memory 512MiB }")
 	}
 	for d.NextBlock(0) {
 		switch word := d.Val(); word {
@@ -44,6 +44,9 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 				return nil, d.Err(err.Error())
 			}
 			app.Memory = size
+			if d.NextBlock(1) {
+				return nil, d.Err("memory takes no block; write: memory 512MiB")
+			}
 		default:
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)

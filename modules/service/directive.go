@@ -47,11 +47,13 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		return nil, err
 	}
 	p := &parser{place: caddyfiles.Place{}, known: guestsOf(h.State)}
-	if err := p.service(n); err != nil {
-		return nil, err
-	}
+	parseErr := p.service(n)
+	// First, because what Caddy has replaced is often what cannot be parsed.
 	if err := checkRaw(caddyfiles.FilesOf(h.State), n, p.programs); err != nil {
 		return nil, err
+	}
+	if parseErr != nil {
+		return nil, parseErr
 	}
 	checked, err := wrap.Compile(&p.config, wrap.Deps{})
 	if err != nil {
@@ -80,7 +82,7 @@ func matcherOf(h httpcaddyfile.Helper) (caddy.ModuleMap, error) {
 	h.Prev()
 	set, _, err := h.MatcherToken()
 	if err != nil {
-		return nil, err
+		return nil, h.WrapErr(err)
 	}
 	if _, ok := set["path"]; ok {
 		return nil, h.Errf("the matcher %s has a path of its own; a service's path is its prefix", h.Val())

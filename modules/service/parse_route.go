@@ -230,6 +230,9 @@ func (p *parser) fetchLine(n caddyfiles.Node, f *wrap.Fetch, at string) error {
 
 func (p *parser) decode(n caddyfiles.Node, f *wrap.Fetch, at string) error {
 	p.place[at+"/decode"] = n.Word
+	if len(n.Args) > 0 && slices.Contains([]string{"csv", "fixed", "xml", "html", "auto"}, n.Args[0].Text) && !slices.Contains(p.known.decoders, n.Args[0].Text) {
+		return caddyfiles.Errorf(n.Args[0], "decode %s is not available in this version of Fairway", n.Args[0].Text)
+	}
 	decoder, raw, name, err := guest[decode.Decoder](n, "fairway.decoders", "format", p.known.decoders)
 	if err != nil {
 		return err

@@ -112,6 +112,8 @@ func (p *parser) routeLine(n caddyfiles.Node) (bool, error) {
 		return true, n.Errorf("%s is answered by itself; there is no route for it", word)
 	case strings.Contains(word, ",") && slices.Contains(wrap.Methods(), strings.SplitN(word, ",", 2)[0]):
 		return true, n.Errorf("a route has one method; HEAD comes with GET: write one route for each")
+	case word == strings.ToUpper(word) && wrap.IsName(word):
+		return true, n.Errorf("%q is no method of a route; it is one of %s%s", word, strings.Join(wrap.Methods(), ", "), wrap.Suggest(word, wrap.Methods()))
 	case strings.HasPrefix(word, "@"):
 		return true, n.Errorf("a matcher stands behind the directive: service %s /prefix { ... }", word)
 	case strings.HasPrefix(word, "/"):

@@ -55,7 +55,7 @@ const (
 func CheckCharset(label string) (canonical string, err error) {
 	canonical, ok := lookup(label)
 	if !ok {
-		return "", fmt.Errorf("unknown charset %q", excerpt(label))
+		return "", fmt.Errorf("unknown charset %q; write a label of the WHATWG, like latin1, windows-1252 or utf-8", excerpt(label))
 	}
 	if canonical == nameReplacement {
 		return "", fmt.Errorf("charset %q is not supported", excerpt(label))

@@ -61,7 +61,7 @@ type Backend struct {
 	Redirects int `json:"redirects,omitempty"`
 	// Charset overrules what the backend says of its charset (a WHATWG label). Default: none.
 	Charset string `json:"charset,omitempty"`
-	// Header is added to every request. Values may hold {env.X} and {file./path}.
+	// Header is added to every request. Values are templates as in a fetch, without path parameters.
 	Header []Header `json:"header,omitempty"`
 	// TLS is how an https backend is trusted. Default: the system's roots.
 	TLS TLS `json:"tls,omitzero"`

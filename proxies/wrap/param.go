@@ -40,6 +40,11 @@ func compileParam(p Param, at place) (*param, error) {
 		return nil, at.errf("the type %q is not one of string, integer, number, bool, date%s", p.Type, Suggest(p.Type, ParamTypes()))
 	}
 	if p.Pattern != "" {
+		// By itself first: ")|(" is one only between our own brackets.
+		_, err := regexp.Compile(p.Pattern)
+		if err != nil {
+			return nil, at.field("pattern").errf("the pattern is no regular expression: %v", err)
+		}
 		re, err := regexp.Compile(`\A(?:` + p.Pattern + `)\z`)
 		if err != nil {
 			return nil, at.field("pattern").errf("the pattern is no regular expression: %v", err)
