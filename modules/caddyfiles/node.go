@@ -18,7 +18,7 @@ type Node struct {
 	// Word is the first token of the line, Args the others up to the block.
 	Word caddyfile.Token
 	Args []caddyfile.Token
-	// Block are the lines of the block; HasBlock says whether there is one, be it empty.
+	// Block are the lines of the block; HasBlock says whether there is one; Caddy drops an empty one.
 	Block    []Node
 	HasBlock bool
 	// Segment are all tokens, braces included, for modules that parse themselves.
