@@ -18,7 +18,13 @@ var curlLine = regexp.MustCompile(`^\$ curl -k (?:-u (\S+) )?https://localhost:8
 // README was written with, and compares what comes with what stands there.
 func wantReadme(t *testing.T, g *gateway, name string) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(root, "docs", "examples", name, "README.md"))
+	wantPage(t, g, filepath.Join("docs", "examples", name, "README.md"))
+}
+
+// wantPage does the same for any page, by its path from the root.
+func wantPage(t *testing.T, g *gateway, page string) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root, page))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -28,14 +34,14 @@ func wantReadme(t *testing.T, g *gateway, name string) {
 		call := curlLine.FindStringSubmatch(line)
 		if call == nil {
 			if strings.HasPrefix(line, "$ curl") {
-				t.Errorf("the README of %s has a line that is not tried: %s", name, line)
+				t.Errorf("%s has a line that is not tried: %s", page, line)
 			}
 			continue
 		}
 		found++
 		var shown strings.Builder
 		for _, l := range lines[i+1:] {
-			if l == "" || l == "```" {
+			if l == "" || l == "```" || strings.HasPrefix(l, "$ ") {
 				break
 			}
 			shown.WriteString(l + "\n")
@@ -46,7 +52,7 @@ func wantReadme(t *testing.T, g *gateway, name string) {
 		})
 	}
 	if found == 0 {
-		t.Errorf("the README of %s has no curl line", name)
+		t.Errorf("%s has no curl line", page)
 	}
 }
 
