@@ -1,14 +1,22 @@
 package integration_test
 
 import (
+	"encoding/hex"
 	"encoding/json"
+	"fmt"
+	"io/fs"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/fairway-gateway/fairway/proxies/observe"
 )
 
 // curlLine is how the READMEs ask: a user or none, and a path.
@@ -71,5 +79,287 @@ func wantShown(t testing.TB, shown, got string) {
 	}
 	if diff := cmp.Diff(clean(shown), clean(got)); diff != "" {
 		t.Errorf("the answer is not what the README shows (-shown +got):\n%s", diff)
+	}
+}
+
+// pageFence is a fenced block of a page: its language, the comment on the line before it, its text and where it is.
+type pageFence struct {
+	page, language, hint, text string
+	line                       int
+}
+
+// pageHint is a comment that says how a block is executed, or why it is not.
+var pageHint = regexp.MustCompile(`^<!-- (.+) -->$`)
+
+// pageFences reads the blocks of a page, named from the top of the module.
+func pageFences(t testing.TB, page string) []pageFence {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root, page))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out []pageFence
+	var open *pageFence
+	var hint string
+	for i, line := range strings.Split(string(raw), "\n") {
+		language, isFence := strings.CutPrefix(line, "```")
+		switch {
+		case isFence && open == nil:
+			open = &pageFence{page: page, language: language, hint: hint, line: i + 1}
+		case isFence:
+			out, open = append(out, *open), nil
+		case open != nil:
+			open.text += line + "\n"
+		}
+		hint = ""
+		if m := pageHint.FindStringSubmatch(line); m != nil {
+			hint = m[1]
+		}
+	}
+	if open != nil {
+		t.Errorf("%s:%d: the block has no end", page, open.line)
+	}
+	return out
+}
+
+// caddyfile makes a whole file of a fragment, by its hint.
+func (f pageFence) caddyfile(t testing.TB) string {
+	t.Helper()
+	const words = "version 1.0.0\nrepository https://example.org/r\ndescription \"A page's\"\n"
+	switch f.hint {
+	case "in route":
+		return site("service /page {\n" + words + "backend http://127.0.0.1:1\nGET /{job}/{part} {\n" + f.text + "\n}\n}")
+	case "in service":
+		return site("service /page {\n" + words + f.text + "\n}")
+	case "in site", "in site, served":
+		return site(f.text)
+	case "stand-in", "":
+		return f.text
+	}
+	t.Errorf("%s:%d: the hint %q is not known", f.page, f.line, f.hint)
+	return ""
+}
+
+// ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
+func ownPages() []string {
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/architecture.md", "docs/README.md"}
+}
+
+// otherPages says who sees to the pages that are not ours.
+func otherPages() map[string]string {
+	return map[string]string{
+		"docs/caddyfile.md":                       "docs_test.go",
+		"docs/errors.md":                          "docs_test.go",
+		"docs/try.md":                             "the tests of the command",
+		"docs/benchmarks.md":                      "make bench writes it; its commands take twenty minutes",
+		"docs/examples/toy/README.md":             "examples_test.go",
+		"docs/examples/metricdeviation/README.md": "examples_test.go",
+		"docs/examples/buildstatus/README.md":     "examples_test.go",
+		"docs/examples/status/README.md":          "examples_test.go",
+		"docs/examples/plugin/README.md":          "make test-plugin does what it says",
+	}
+}
+
+// TestEveryPageIsExecuted fails for a page that nobody sees to.
+func TestEveryPageIsExecuted(t *testing.T) {
+	t.Parallel()
+	for _, page := range ownPages() {
+		if _, err := os.Stat(filepath.Join(root, page)); err != nil {
+			t.Error(err)
+		}
+	}
+	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
+		page, _ := filepath.Rel(root, path)
+		page = filepath.ToSlash(page)
+		if err != nil || filepath.Ext(path) != ".md" || slices.Contains(ownPages(), page) || otherPages()[page] != "" {
+			return err
+		}
+		for _, f := range pageFences(t, page) {
+			if f.language != "text" && f.language != "json" && !strings.HasPrefix(f.hint, "not run: ") {
+				t.Errorf("%s:%d: nobody executes this block of %s", page, f.line, f.language)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// TestPages executes every block of our pages.
+func TestPages(t *testing.T) {
+	t.Parallel()
+	for _, page := range ownPages() {
+		t.Run(page, func(t *testing.T) {
+			t.Parallel()
+			all := pageFences(t, page)
+			var g *gateway
+			var legacy string
+			for _, f := range all {
+				if f.language == "console" {
+					g, legacy = startPage(t, all)
+					break
+				}
+			}
+			for _, f := range all {
+				t.Run(fmt.Sprintf("line %d", f.line), func(t *testing.T) { f.execute(t, g, legacy) })
+			}
+		})
+	}
+}
+
+// startPage runs the shipped Caddyfile with the services and stand-ins of a page.
+func startPage(t testing.TB, all []pageFence) (g *gateway, legacy string) {
+	t.Helper()
+	raw, err := os.ReadFile(filepath.Join(root, "Caddyfile"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, after, ok := strings.Cut(string(raw), "\thealth\n")
+	if !ok {
+		t.Fatal("the shipped Caddyfile has no line health")
+	}
+	legacy = freeAddress(t)
+	_, port, _ := strings.Cut(legacy, ":")
+	standIn, services := "", ""
+	for _, f := range all {
+		switch f.hint {
+		case "in site, served":
+			services = f.text // the page's last word
+		case "stand-in":
+			standIn = f.text
+		}
+	}
+	// The port of a stand-in is a fixed one in the page.
+	other := freeAddress(t)
+	file := before + "\thealth\n" + services + after + standIn
+	file = strings.ReplaceAll(file, "127.0.0.1:8078", other)
+	return startGateway(t, file, "LEGACY_PORT="+port, "HTTP_PORT="+strings.TrimPrefix(freeAddress(t), "127.0.0.1:")), legacy
+}
+
+func (f pageFence) execute(t *testing.T, g *gateway, legacy string) {
+	if strings.HasPrefix(f.hint, "not run: ") {
+		return
+	}
+	switch f.language {
+	case "text":
+	case "json":
+		if !json.Valid([]byte(f.text)) {
+			t.Errorf("%s:%d: not JSON", f.page, f.line)
+		}
+	case "caddyfile":
+		if out, err := validate(t, f.caddyfile(t)); err != nil {
+			t.Errorf("%s:%d: %v\n%s", f.page, f.line, err, out)
+		}
+	case "console":
+		for _, block := range strings.Split("\n"+f.text, "\n$ ")[1:] {
+			command, shown, _ := strings.Cut(block, "\n")
+			f.run(t, g, legacy, command, shown)
+		}
+	default:
+		t.Errorf("%s:%d: a block of %q is not executed; say why: <!-- not run: reason -->", f.page, f.line, f.language)
+	}
+}
+
+// pageCurl is a curl line: its flags, where to, and what reads it.
+var pageCurl = regexp.MustCompile(`^curl (?:-k )?(-i )?(?:-u (\S+) )?(?:-X (\S+) )?(?:-H '([^:']+): ([^']+)' )?(https://localhost:8443|http://127\.0\.0\.1:8079|http://localhost:2019)(/\S*)( \| hexdump -C| \| grep '?([a-z_]+)'?)?$`)
+
+// changing is what is never the same twice.
+var changing = regexp.MustCompile(`("request_id":|X-Request-Id: |Date: )("?)[^",\n]*`)
+
+func (f pageFence) run(t *testing.T, g *gateway, legacy, command, shown string) {
+	t.Helper()
+	m := pageCurl.FindStringSubmatch(command)
+	if m == nil {
+		t.Errorf("%s:%d: a command that is not tried: %s", f.page, f.line, command)
+		return
+	}
+	r := request{path: m[7], user: m[2], method: m[3], header: http.Header{}}
+	if m[4] != "" {
+		r.header.Set(m[4], m[5])
+	}
+	to := &gateway{t: t, url: g.url}
+	switch m[6] {
+	case "http://127.0.0.1:8079":
+		to.url = "http://" + legacy
+	case "http://localhost:2019":
+		to.url = "http://" + g.admin
+	}
+	a := to.ask(t, r)
+	got := a.body
+	switch {
+	case strings.Contains(m[8], "hexdump"):
+		got = hex.Dump([]byte(got)) + fmt.Sprintf("%08x\n", len(got))
+	case m[9] != "":
+		var lines []string
+		for line := range strings.Lines(got) {
+			if strings.Contains(line, m[9]) {
+				lines = append(lines, line)
+			}
+		}
+		got = strings.Join(lines, "")
+	case m[1] != "":
+		// Over HTTP/2, which the test does not speak, curl shows names in lower case; only the lines shown are compared.
+		head, _, _ := strings.Cut(shown, "\n\n")
+		lines := strings.Split(head, "\n")
+		if want := fmt.Sprintf("HTTP/2 %d ", a.status); lines[0] != want && lines[0] != strings.TrimSpace(want) {
+			t.Errorf("%s:%d: %s\nshown %s, got %d", f.page, f.line, command, lines[0], a.status)
+		}
+		kept := lines[0] + "\n"
+		for _, line := range lines[1:] {
+			name, _, _ := strings.Cut(line, ":")
+			kept += name + ": " + a.header.Get(name) + "\n"
+		}
+		got = kept + "\n" + got
+	}
+	clean := func(s string) string {
+		s = strings.ReplaceAll(strings.TrimRight(s, "\n"), legacy, "127.0.0.1:8079")
+		return regexp.MustCompile(`(?i)`+changing.String()).ReplaceAllString(s, "$1$2")
+	}
+	if diff := cmp.Diff(clean(shown), clean(got)); diff != "" {
+		t.Errorf("%s:%d: %s (-shown +got):\n%s", f.page, f.line, command, diff)
+	}
+}
+
+// TestMetricsAreDocumented compares the table of the page with what the gateway registers.
+func TestMetricsAreDocumented(t *testing.T) {
+	t.Parallel()
+	m, reg := observe.New(), prometheus.NewRegistry()
+	if err := m.Register(reg); err != nil {
+		t.Fatal(err)
+	}
+	backend := m.Backend("s", "b")
+	m.Route("s", "r").Observe(http.StatusOK, 0)
+	fetch := m.Fetch("s", "r", "f", "b")
+	fetch.Observe(observe.OK, 0)
+	fetch.DecodeFailed("json")
+	backend.Attempt(observe.OK)
+	backend.Retry()
+	backend.Breaker("a").Change(observe.BreakerOpen)
+	families, err := reg.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]string{}
+	for _, family := range families {
+		var labels []string
+		for _, l := range family.GetMetric()[0].GetLabel() {
+			labels = append(labels, "`"+l.GetName()+"`")
+		}
+		slices.Sort(labels)
+		want[family.GetName()] = strings.ToLower(family.GetType().String()) + " " + strings.Join(labels, ", ")
+	}
+	raw, err := os.ReadFile(filepath.Join(root, "docs", "observability.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := map[string]string{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `(fairway_[a-z_]+)` \\| ([a-z]+) \\|([^|]*)\\|").FindAllStringSubmatch(string(raw), -1) {
+		labels := regexp.MustCompile("`[a-z]+`").FindAllString(row[3], -1)
+		slices.Sort(labels)
+		shown[row[1]] = row[2] + " " + strings.Join(labels, ", ")
+	}
+	if diff := cmp.Diff(want, shown); diff != "" {
+		t.Errorf("the table of metrics (-registered +shown):\n%s", diff)
 	}
 }
