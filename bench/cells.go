@@ -98,6 +98,11 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 			prepare: func(ctx context.Context) (func(context.Context) error, error) { return openBreaker(ctx, f) },
 		},
 	}
+	all = append(all, &cell{
+		workload: "W9", gateway: "Caddy respond", note: "a fixed 503, for information: the least a refusal can cost on Caddy", process: f.caddy,
+		address: f.staticAt, path: "/", status: http.StatusServiceUnavailable, contentType: "application/problem+json",
+		body: problem(http.StatusServiceUnavailable),
+	})
 	if b.programs.njs != "" {
 		all = append(all, &cell{
 			workload: "W2", gateway: "nginx+njs", note: "parsed and transcoded by a script", process: f.nginx,

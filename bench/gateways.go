@@ -15,7 +15,7 @@ type field struct {
 	// fairwayGC is fairway that collects garbage as often as Go programs do by default, as Caddy and Lura do.
 	fairwayGC *process.Process
 	// addresses, host:port; fairwayPass is fairway's site with Caddy's reverse_proxy, failing the backend's port for W9
-	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt string
+	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt, staticAt string
 }
 
 // startBackend starts the backend on two ports and returns them.
@@ -45,18 +45,18 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := process.FreePorts(10)
+	ports, err := process.FreePorts(11)
 	if err != nil {
 		return nil, err
 	}
 	f := &field{
 		backend: backend, backendAt: local(backendPorts[0]), failingAt: local(backendPorts[1]),
 		caddyAt: local(ports[0]), nginxAt: local(ports[2]), luraAt: local(ports[3]),
-		fairwayAt: local(ports[4]), fairwayPassAt: local(ports[5]), fairwayAdminAt: local(ports[6]), fairwayGCAt: local(ports[7]),
+		fairwayAt: local(ports[4]), fairwayPassAt: local(ports[5]), fairwayAdminAt: local(ports[6]), fairwayGCAt: local(ports[7]), staticAt: local(ports[10]),
 	}
 
 	if f.caddy, err = b.startCaddy(ctx, "caddy", b.programs.caddy, "http://"+f.caddyAt+"/json", map[string]string{
-		"Admin": ports[1], "Port": ports[0], "Backend": backendPorts[0],
+		"Admin": ports[1], "Port": ports[0], "Backend": backendPorts[0], "Static": ports[10],
 	}); err != nil {
 		b.fail("Caddy", err)
 	}
