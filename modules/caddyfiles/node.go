@@ -23,6 +23,8 @@ type Node struct {
 	HasBlock bool
 	// Segment are all tokens, braces included, for modules that parse themselves.
 	Segment caddyfile.Segment
+
+	unbalanced bool
 }
 
 // Read makes the tree of a directive from its tokens, with Caddy's shorthands undone. D stands before the directive.
@@ -49,13 +51,21 @@ func read(seg caddyfile.Segment) Node {
 	}
 	n.HasBlock = len(seg) > 1+len(n.Args)
 	for d.NextBlock(0) {
-		n.Block = append(n.Block, read(d.NextSegment()))
+		inner := d.NextSegment()
+		if len(inner) >= len(seg) {
+			n.unbalanced = true // Caddy's parser refuses it, Caddy's dispenser gives the same tokens for ever
+			break
+		}
+		n.Block = append(n.Block, read(inner))
 	}
 	return n
 }
 
 // check refuses what the lexer lets through and nobody means.
 func (n Node) check() error {
+	if n.unbalanced {
+		return n.Errorf("the braces of %s do not match", n.Word.Text)
+	}
 	for _, t := range append([]caddyfile.Token{n.Word}, n.Args...) {
 		if t.Quoted() {
 			continue

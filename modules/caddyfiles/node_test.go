@@ -73,6 +73,7 @@ func TestReadRefuses(t *testing.T) {
 	tests := map[string]struct{ text, want string }{
 		"a brace at a word":           {"service /a{\n}", `put a space before the { of "/a{", at Caddyfile:1`},
 		"a brace at a word in a line": {"a {\n\tb\n\tfetch /x{\n}\n}", `put a space before the { of "/x{", at Caddyfile:3`},
+		"a brace too many":            {"a b {\n\tc { { ", "the braces of c do not match, at Caddyfile:2"},
 		"an argument nobody gave":     {"a {\n\tb {args[3]}\n}", "{args[3]} was not given to the import, at Caddyfile:2"},
 	}
 	for name, tt := range tests {
