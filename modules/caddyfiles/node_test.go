@@ -106,7 +106,7 @@ func TestWords(t *testing.T) {
 		Other: func(n Node) (bool, error) { return strings.HasPrefix(n.Word.Text, "X"), nil },
 	}
 	tests := map[string]struct{ block, want string }{
-		"known words":        {"once 5\nmany\nmany\njq `.a | .b`\nXtra 1 2", ""},
+		"known words":        {"many\nonce 5\nmany\njq `.a | .b`\nXtra 1 2", ""},
 		"twice":              {"once 5\nonce 6", "once is there twice in this thing, at Caddyfile:3"},
 		"near":               {"onec 5", `thing has no word "onec"; did you mean "once"?, at Caddyfile:2`},
 		"far":                {"elephant", `thing has no word "elephant", at Caddyfile:2`},

@@ -33,7 +33,7 @@ func TestService(t *testing.T) {
 		"a relative secret":   {body: strings.Replace(whole, "/x {\nd", "/{file.token} {\nd", 1), err: "{file.token} needs an absolute path: {file./run/secrets/name}, at none/Caddyfile:8"},
 		"no body":             {body: "", err: "a service needs a block: service /s { ... }, at none/Caddyfile:2"},
 		"no version":          {body: strings.Replace(whole, "version 1.0.0\n", "", 1), err: "the service needs a version: version 1.0.0, at none/Caddyfile:2"},
-		"a misspelt word":     {body: "versoin 1\n" + whole, err: `service has no word "versoin"; did you mean "version"?, at none/Caddyfile:3`},
+		"a misspelt word":     {body: "versio 1\n" + whole, err: `service has no word "versio"; did you mean "version"?, at none/Caddyfile:3`},
 		"a jq mistake's line": {body: strings.TrimSuffix(whole, "}") + "reply `\n.a |\n| .b`\n}", err: `jq: unexpected token "|", at none/Caddyfile:13`},
 	}
 	for name, tt := range tests {
