@@ -13,6 +13,8 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fairway-gateway/fairway/proxies/observe"
 )
@@ -142,6 +144,9 @@ func (b *Backend) send(parent, ctx context.Context, call *Call, n int, e *endpoi
 		req, err := e.request(ctx, call, target)
 		if err != nil {
 			return nil, &Failure{Kind: Unsendable, Err: err}
+		}
+		if trace.SpanFromContext(ctx).IsRecording() {
+			propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 		}
 		var next http.RoundTripper = e.transport
 		if call.Trace != nil && call.Trace.Sent != nil {
