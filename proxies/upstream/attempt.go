@@ -124,6 +124,9 @@ func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoi
 		return nil, f
 	}
 	defer resp.Body.Close()
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
+	}
 	switch {
 	case resp.StatusCode < 200:
 		// 101: its body is the bare connection, whose reads no context of ours ends.

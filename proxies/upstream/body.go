@@ -129,7 +129,7 @@ func bodyFailure(parent, ctx context.Context, a *Answer, err error) *Failure {
 		f.Kind = TooLarge
 	case errors.Is(parent.Err(), context.Canceled):
 		f.Kind = Cancelled
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded): // the connection's clock may be the first to ring
 		f.Kind = Timeout
 	case errors.Is(err, errEncoding):
 		f.Kind = Undecodable

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,7 @@ import (
 	"golang.org/x/net/http/httpproxy"
 
 	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/upstream/direct"
 )
 
 // Settings of every transport.
@@ -36,13 +38,19 @@ type endpoint struct {
 	origin
 	address   string // as configured
 	absolute  bool   // the request line has the whole URL, for a forward proxy
-	transport *http.Transport
+	transport transport
 	breaker   *gobreaker.CircuitBreaker[*Answer]
 	metrics   *observe.BreakerMetrics
 
 	inFlight  atomic.Int64
 	openUntil atomic.Int64 // nanoseconds since 1970; 0: not open
 	failures  atomic.Uint32
+}
+
+// transport sends requests on connections that it keeps.
+type transport interface {
+	http.RoundTripper
+	CloseIdleConnections()
 }
 
 // open says that the breaker lets nothing through at now.
@@ -71,20 +79,38 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 	}
 	e := &endpoint{origin: o, address: address, transport: t}
 	if o.socket != "" {
-		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
+		e.transport = plainHTTP(func(ctx context.Context) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", o.socket)
-		}
+		})
 		return e, nil
 	}
 	proxy, err := proxyOf(cfg.Proxy, o)
 	if err != nil {
 		return nil, err
 	}
-	if proxy != nil {
+	switch {
+	case proxy != nil:
 		t.Proxy = http.ProxyURL(proxy)
 		e.absolute = o.scheme == "http" && (proxy.Scheme == "http" || proxy.Scheme == "https")
+	case o.scheme == "http":
+		e.transport = plainHTTP(func(ctx context.Context) (net.Conn, error) {
+			return dialer.DialContext(ctx, "tcp", dialAddress(o.host))
+		})
 	}
 	return e, nil
+}
+
+// plainHTTP is the transport of HTTP/1.1 without TLS and proxy, which costs less than net/http's.
+func plainHTTP(dial func(context.Context) (net.Conn, error)) *direct.Transport {
+	return &direct.Transport{Dial: dial, HeaderLimit: headerLimit, MaxIdle: idlePerAddress, IdleTimeout: idleTimeout}
+}
+
+// dialAddress adds the port of http where host has none.
+func dialAddress(host string) string {
+	if _, _, err := net.SplitHostPort(host); err == nil {
+		return host
+	}
+	return net.JoinHostPort(strings.Trim(host, "[]"), "80")
 }
 
 // proxyOf gives the forward proxy towards o, or nil. The environment is read now and not once per process.

@@ -30,8 +30,8 @@ func TestSpanPerAttempt(t *testing.T) {
 	}
 	const who = "fairway.attempt fairway.service=svc fairway.backend=main fairway.address=http://"
 	want := []string{
-		who + s.address + " fairway.attempt=1 fairway.outcome=status",
-		who + s.address + " fairway.attempt=2 fairway.outcome=ok",
+		who + s.address + " fairway.attempt=1 http.response.status_code=500 fairway.outcome=status",
+		who + s.address + " fairway.attempt=2 http.response.status_code=200 fairway.outcome=ok",
 		"parent",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
