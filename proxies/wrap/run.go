@@ -9,6 +9,9 @@ import (
 	"sync"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/problem"
@@ -79,7 +82,13 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 		call.Trace = x.trace.Fetch(f.Name)
 	}
 	start := time.Now()
-	ctx, span := observe.Start(ctx, "fairway.fetch")
+	ctx, span := observe.Start(ctx, "fairway.fetch",
+		attribute.String("fairway.service", x.route.service.Name),
+		attribute.String("fairway.fetch", f.Name),
+		attribute.String("fairway.backend", f.backend.label()))
+	if span.IsRecording() { // the route as metrics call it
+		span.SetAttributes(attribute.String("fairway.route", x.route.method+" "+x.route.pattern))
+	}
 	answer, err := f.backend.pool.Do(ctx, &call)
 	outcome := observe.OK
 	if err != nil {
@@ -123,6 +132,9 @@ func (f *fetch) judge(ctx context.Context, x *exchange, a *upstream.Answer) erro
 	}
 	mediaType, label := decode.ContentType(a.Header.Get("Content-Type"))
 	text, charset, err := decode.Text(a.Body, decode.TextOptions{Option: f.charset, Header: label})
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(attribute.String("fairway.charset", charset.Name))
+	}
 	if x.trace != nil && x.trace.Charset != nil {
 		x.trace.Charset(f.Name, charset)
 	}
