@@ -3,6 +3,7 @@ package direct
 import (
 	"bufio"
 	"context"
+	"errors"
 	"io"
 	"math"
 	"net"
@@ -163,7 +164,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, http.ErrBodyReadAfterClose
 	}
 	n, err := b.from.Read(p)
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		b.ended = true
 		return n, err
 	}
