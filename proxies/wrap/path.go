@@ -50,7 +50,7 @@ func checkPath(escaped string) *problem.Problem {
 	}
 	plain := true
 	for i := range len(escaped) {
-		if c := escaped[i]; c == '%' || c <= ' ' || c >= 0x7f || (c == '.' && i > 0 && escaped[i-1] == '/') {
+		if c := escaped[i]; c == '%' || c <= ' ' || c >= 0x7f || (c == '.' && (i == 0 || escaped[i-1] == '/')) {
 			plain = false
 			break
 		}
