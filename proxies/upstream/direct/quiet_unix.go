@@ -2,10 +2,7 @@
 
 package direct
 
-import (
-	"syscall"
-	"time"
-)
+import "syscall"
 
 // quiet says that an idle connection is open and that nothing has come on it. It does not wait.
 func (c *conn) quiet() bool {
@@ -17,17 +14,16 @@ func (c *conn) quiet() bool {
 		return true
 	}
 	raw, err := sc.SyscallConn()
-	if err != nil || c.SetDeadline(time.Time{}) != nil {
+	if err != nil {
 		return false
 	}
-	c.timed = false
 	open := false
-	err = raw.Read(func(fd uintptr) bool {
+	// Control and not Read: the deadline of the request before may be over, which says nothing of the connection.
+	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
 		// An idle connection gives EAGAIN: no bytes and no end. A byte that is read here is a reason not to use it.
 		_, readErr := syscall.Read(int(fd), b[:])
 		open = readErr == syscall.EAGAIN || readErr == syscall.EWOULDBLOCK
-		return true
 	})
 	return err == nil && open
 }

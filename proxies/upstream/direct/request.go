@@ -24,7 +24,7 @@ func appendHead(b []byte, req *http.Request) ([]byte, error) {
 	b = append(append(append(b, req.Method...), ' '), target...)
 	b = append(append(append(b, " HTTP/1.1\r\nHost: "...), host...), "\r\n"...)
 	for name, values := range req.Header {
-		switch name {
+		switch http.CanonicalHeaderKey(name) {
 		case "Host", "Content-Length", "Transfer-Encoding", "Connection", "Trailer", "Upgrade":
 			continue
 		}

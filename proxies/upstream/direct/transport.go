@@ -23,10 +23,7 @@ var (
 	ErrUnsendable     = errors.New("the request holds characters that may not be sent")
 )
 
-const (
-	checkAfter       = time.Second // of idleness: then a connection is looked at before it is used
-	maxInformational = 5
-)
+const maxInformational = 5
 
 // Transport keeps connections to one address. Its fields are set before it is used.
 type Transport struct {
@@ -54,7 +51,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	ctx := req.Context()
 	for fresh := false; ; fresh = true {
-		c, err := t.take(ctx, req, fresh)
+		c, err := t.take(ctx, fresh)
 		if err != nil {
 			return nil, contextError(ctx, err)
 		}
@@ -71,13 +68,14 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 }
 
 // take gives an idle connection that is still good, or a new one.
-func (t *Transport) take(ctx context.Context, req *http.Request, fresh bool) (*conn, error) {
+func (t *Transport) take(ctx context.Context, fresh bool) (*conn, error) {
 	for !fresh {
 		c := t.pop()
 		if c == nil {
 			break
 		}
-		if (time.Since(c.idleSince) < checkAfter && replayable(req)) || c.quiet() {
+		// However short it was idle: what a server sent behind its answer would be the next caller's answer.
+		if c.quiet() {
 			c.reused, c.answered = true, false
 			return c, nil
 		}
