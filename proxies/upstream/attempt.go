@@ -55,11 +55,14 @@ func (b *Backend) timed(parent context.Context, call *Call, n int, failed []*end
 	if !deadline.After(now) {
 		return nil, nil, &Failure{Kind: Timeout, Err: context.DeadlineExceeded}
 	}
+	e := b.pick(nil, failed)
+	if e == nil {
+		return nil, nil, b.allOpen() // a refusal takes no clock
+	}
 	ctx, cancel := context.WithDeadline(parent, deadline)
 	defer cancel()
 	var refused []*endpoint
-	for {
-		e := b.pick(refused, failed)
+	for ; ; e = b.pick(refused, failed) {
 		if e == nil {
 			return nil, nil, b.allOpen()
 		}
@@ -152,6 +155,9 @@ func (b *Backend) send(parent, ctx context.Context, call *Call, n int, e *endpoi
 			propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 		}
 		var next http.RoundTripper = e.transport
+		if call.Transport != nil {
+			next = call.Transport
+		}
 		if call.Trace != nil && call.Trace.Sent != nil {
 			next = &tracer{next: next, attempt: n, sent: call.Trace.Sent}
 		}

@@ -69,6 +69,8 @@ type Call struct {
 	// 2xx only. A *Failure is taken as it is, any other error becomes a Failure of kind Undecodable.
 	// The same Call may be judged several times, one attempt after another, never concurrently.
 	Judge func(ctx context.Context, a *Answer) error
+	// Transport, where not nil, answers instead of the address, whose breaker counts all the same. For `fairway try`.
+	Transport http.RoundTripper
 	// Trace, where not nil, is told of what happens. For `fairway try`.
 	Trace *Trace
 }

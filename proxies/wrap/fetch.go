@@ -69,7 +69,7 @@ func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*
 		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, false, at.field("fail_when")); err != nil {
 			return nil, err
 		}
-		out.tree = true
+		out.failWhen.fetch, out.tree = f.Name, true
 	}
 	if err := rt.compileBody(out, at); err != nil {
 		return nil, err
@@ -157,6 +157,7 @@ func (rt *route) compileBody(f *fetch, at place) error {
 	if err != nil {
 		return err
 	}
+	p.fetch = f.Name
 	f.body, f.bodyType = p, mediaType
 	return nil
 }

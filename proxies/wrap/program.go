@@ -12,7 +12,8 @@ import (
 // program is a jq program of a route with what its variables are bound to.
 type program struct {
 	*reply.Program
-	kind string // reply, fail_when, body: for the trace
+	// For the trace: the kind is reply, fail_when or body, the fetch is whose it is (see Trace).
+	kind, fetch string
 	bind []binding
 }
 
@@ -105,7 +106,7 @@ func (p *program) run(ctx context.Context, x *exchange, input any) (any, error) 
 		if failed, ok := errors.AsType[*reply.RuntimeError](err); ok {
 			said = failed.Err
 		}
-		x.trace.Program(p.kind, p.String(), v, said)
+		x.trace.Program(p.fetch, p.kind, p.String(), v, said)
 	}
 	return v, err
 }

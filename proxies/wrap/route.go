@@ -189,7 +189,7 @@ func (rt *route) compilePrograms(r *Route, at place) error {
 	var err *ConfigError
 	dot := slices.IndexFunc(rt.fetches, func(f *fetch) bool { return f.Name == "" })
 	if r.FailWhen != "" {
-		if rt.failWhen, err = rt.compileProgram("fail_when", r.FailWhen, true, at.field("fail_when")); err != nil {
+		if rt.failWhen, err = rt.compileProgram("route fail_when", r.FailWhen, true, at.field("fail_when")); err != nil {
 			return err
 		}
 	}

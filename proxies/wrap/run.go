@@ -81,6 +81,9 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 	if x.trace != nil && x.trace.Fetch != nil {
 		call.Trace = x.trace.Fetch(f.Name)
 	}
+	if x.trace != nil && x.trace.Transport != nil {
+		call.Transport = x.trace.Transport(f.Name)
+	}
 	start := time.Now()
 	ctx, span := observe.Start(ctx, "fairway.fetch",
 		attribute.String("fairway.service", x.route.service.Name),

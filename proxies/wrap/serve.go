@@ -65,6 +65,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 		notAllowed(allowHeader(allow)).Write(w, r, id)
 		return
 	}
+	if trace != nil && trace.Route != nil {
+		trace.Route(rt.method, rt.pattern)
+	}
 	now := time.Now()
 	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, deadline: now.Add(rt.budget), trace: trace}
 	status := x.answer(w) //nolint:contextcheck // the exchange holds the context of its request
