@@ -14,7 +14,7 @@ type program struct {
 	*reply.Program
 	// For the trace: the kind is reply, fail_when or body, the fetch is whose it is (see Trace).
 	kind, fetch string
-	bind []binding
+	bind        []binding
 }
 
 // binding says where a variable's value comes from.

@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"net/http"
+	"slices"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
@@ -23,4 +24,17 @@ type Trace struct {
 	// Program is told each run of a jq program: a fetch's fail_when or body, the route's "route fail_when" or reply,
 	// for which fetch is empty.
 	Program func(fetch, kind, source string, value any, err error)
+}
+
+// FetchNames lists the names of the service's fetches, "" for those without one.
+func (s *Service) FetchNames() []string {
+	var names []string
+	for _, rt := range s.routes {
+		for _, f := range rt.fetches {
+			if !slices.Contains(names, f.Name) {
+				names = append(names, f.Name)
+			}
+		}
+	}
+	return names
 }

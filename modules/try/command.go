@@ -1,0 +1,220 @@
+// Package try is the command `fairway try`: it runs one route of a configuration without a server and prints every
+// step from the request to the answer.
+package try
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"slices"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/fairway-gateway/fairway/proxies/requestid"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+// Exit codes of the command.
+const (
+	exitAnswer  = 0 // a 2xx answer
+	exitProblem = 1 // any other
+	exitUsage   = 2 // the command line or the configuration is at fault: nothing was run
+)
+
+func init() { caddycmd.RegisterCommand(command()) }
+
+func command() caddycmd.Command {
+	return caddycmd.Command{
+		Name:  "try",
+		Usage: "<method> <path> [--user u[:password]] [--backend-file [name=]saved] [--config file] [--header 'X: y']",
+		Short: "Runs one route without a server and prints every step",
+		Long: `
+Runs one route of a configuration without a server and prints every step: what is
+sent to the backend, what comes back, its charset and why, the decoded value, the
+result of each jq program, the verdict, and the answer. Nothing listens, no
+certificate is asked for.
+
+With --backend-file the backend's answer comes from a file: a recorded response if
+it begins with HTTP/, else a body. Write name=file for a fetch that has a name.
+
+A password that is not in --user is taken from FAIRWAY_PASSWORD or asked for.
+Credentials and values of {env.X} and {file./path} are printed as ***.
+
+The exit code is 0 for a 2xx answer, 1 for any other, 2 when nothing was run.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			f := cmd.Flags()
+			f.StringP("config", "c", "", "Configuration file (default: Caddyfile)")
+			f.StringP("adapter", "a", "", "Name of the config adapter")
+			f.StringP("user", "u", "", "The caller's name, or name:password")
+			f.StringArrayP("header", "H", nil, "Header of the caller, 'Name: value'; repeatable")
+			f.StringP("data", "d", "", "Body of the caller's request")
+			f.StringArray("backend-file", nil, "Answer fetches from a file; name=file for a named fetch; repeatable")
+			f.String("content-type", "", "Content type of --backend-file bodies (default: none)")
+			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
+				cmd.SilenceUsage = true
+				return run(fl, cmd.OutOrStdout())
+			})
+		},
+	}
+}
+
+// options is the command line, read.
+type options struct {
+	method, target  string
+	config, adapter string
+	user, password  string
+	header          http.Header
+	body            string
+	saved           map[string]*saved
+}
+
+func run(fl caddycmd.Flags, out io.Writer) (int, error) {
+	o, err := read(fl)
+	if err != nil {
+		return exitUsage, err
+	}
+	l, err := load(o.config, o.adapter)
+	if err != nil {
+		return exitUsage, errors.New(redactor(o.secrets()).Replace(err.Error()))
+	}
+	return o.try(l, out)
+}
+
+// read takes the command line apart.
+func read(fl caddycmd.Flags) (*options, error) {
+	args := fl.Args()
+	if len(args) != 2 {
+		return nil, errors.New("try needs a method and a path: fairway try GET /name/path")
+	}
+	o := &options{
+		method: strings.ToUpper(args[0]), target: args[1], config: fl.String("config"), adapter: fl.String("adapter"),
+		body: fl.String("data"), header: http.Header{},
+	}
+	if !strings.HasPrefix(o.target, "/") {
+		return nil, fmt.Errorf("the path %q must start with /", o.target)
+	}
+	lines, err := fl.GetStringArray("header")
+	if err != nil {
+		return nil, err
+	}
+	for _, line := range lines {
+		name, value, ok := strings.Cut(line, ":")
+		if !ok || strings.TrimSpace(name) == "" {
+			return nil, errors.New("--header takes 'Name: value'")
+		}
+		o.header.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	files, err := fl.GetStringArray("backend-file")
+	if err != nil {
+		return nil, err
+	}
+	if o.saved, err = readSaved(files, fl.String("content-type")); err != nil {
+		return nil, err
+	}
+	if user := fl.String("user"); user != "" {
+		if o.user, o.password, err = credentials(user, os.Getenv("FAIRWAY_PASSWORD"), os.Stdin, os.Stderr); err != nil {
+			return nil, err
+		}
+	}
+	return o, nil
+}
+
+// secrets are the texts of the command line that are not printed.
+func (o *options) secrets() []string {
+	out := []string{o.password}
+	if o.password != "" {
+		out = append(out, o.user+":"+o.password)
+	}
+	for _, name := range [...]string{"Authorization", "Cookie"} {
+		out = append(out, o.header[name]...)
+	}
+	if _, token, ok := strings.Cut(o.header.Get("Authorization"), " "); ok {
+		out = append(out, strings.TrimSpace(token))
+	}
+	return out
+}
+
+// try runs the request and prints it.
+func (o *options) try(l *loaded, out io.Writer) (int, error) {
+	r, err := o.request()
+	if err != nil {
+		return exitUsage, err
+	}
+	s := choose(l.services, r.URL.EscapedPath())
+	if s == nil {
+		return exitUsage, fmt.Errorf("no service has the path %s; there are:\n%s", r.URL.Path, prefixes(l.services))
+	}
+	if err := checkSaved(o.saved, s); err != nil {
+		return exitUsage, err
+	}
+	t := newTranscript(o.saved)
+	w := httptest.NewRecorder()
+	s.Serve(w, r, requestid.Of(r.Header), t.trace())
+
+	var text bytes.Buffer
+	t.write(&text)
+	answer(&text, w)
+	if t.route == "" && (w.Code == http.StatusNotFound || w.Code == http.StatusMethodNotAllowed) {
+		fmt.Fprintf(&text, "\nno route fits; %s has:\n%s", s.Name, routes(s))
+	}
+	secrets := redactor(append(slices.Concat(l.secrets, t.secrets), o.secrets()...))
+	if _, err := io.WriteString(out, secrets.Replace(text.String())); err != nil {
+		return exitProblem, err
+	}
+	if w.Code < 200 || w.Code > 299 {
+		return exitProblem, fmt.Errorf("the answer is %d %s", w.Code, http.StatusText(w.Code))
+	}
+	return exitAnswer, nil
+}
+
+func (o *options) request() (*http.Request, error) {
+	r, err := http.NewRequest(o.method, "http://localhost"+o.target, strings.NewReader(o.body)) //nolint:noctx // the process is the context
+	if err != nil {
+		return nil, err
+	}
+	r.Header, r.RequestURI = o.header, o.target
+	r.Host = cmp.Or(o.header.Get("Host"), "localhost")
+	if o.user != "" {
+		r.SetBasicAuth(o.user, o.password)
+	}
+	return r, nil
+}
+
+// choose gives the service whose prefix is the longest that fits.
+func choose(services []*wrap.Service, path string) *wrap.Service {
+	var best *wrap.Service
+	length := 0
+	for _, s := range services {
+		for _, p := range s.Describe().Prefixes {
+			fits := p == "/" || path == p || strings.HasPrefix(path, p+"/")
+			if fits && len(p) > length {
+				best, length = s, len(p)
+			}
+		}
+	}
+	return best
+}
+
+func prefixes(services []*wrap.Service) string {
+	var b strings.Builder
+	for _, s := range services {
+		fmt.Fprintf(&b, "  %s (%s)\n", strings.Join(s.Describe().Prefixes, " "), s.Name)
+	}
+	return b.String()
+}
+
+func routes(s *wrap.Service) string {
+	d := s.Describe()
+	var b strings.Builder
+	for _, r := range d.Routes {
+		fmt.Fprintf(&b, "  %s %s%s\n", r.Method, strings.TrimSuffix(d.Prefixes[0], "/"), r.Pattern)
+	}
+	return b.String()
+}

@@ -1,0 +1,146 @@
+package try
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/fairway-gateway/fairway/modules/fairway"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+// loaded is a configuration, provisioned and not started.
+type loaded struct {
+	services []*wrap.Service
+	secrets  []string // values of its {env.X} and {file./path}
+}
+
+// load reads a configuration as Caddy's own commands do, and provisions what answers requests. The process is expected
+// to end soon: what was provisioned is not taken down.
+func load(file, adapter string) (*loaded, error) {
+	raw, _, _, err := caddycmd.LoadConfig(file, adapter)
+	if err != nil {
+		return nil, err
+	}
+	if len(raw) == 0 {
+		return nil, errors.New("there is no Caddyfile here; name a configuration with --config")
+	}
+	cfg, err := reduce(raw)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	out := &loaded{secrets: secretsIn(raw)}
+	ctx, err := caddy.ProvisionContext(cfg)
+	if err != nil {
+		return nil, errors.New(redactor(out.secrets).Replace(err.Error()))
+	}
+	v, err := ctx.App("fairway")
+	if err != nil {
+		return nil, err
+	}
+	app, ok := v.(*fairway.App)
+	if !ok {
+		return nil, fmt.Errorf("the app fairway is a %T", v)
+	}
+	out.services = app.Services()
+	if len(out.services) == 0 {
+		return nil, errors.New("the configuration has no service")
+	}
+	return out, nil
+}
+
+// reduce leaves of a configuration what answers requests: no admin endpoint, no log, no certificate, no storage.
+func reduce(raw []byte) (*caddy.Config, error) {
+	var full struct {
+		Apps map[string]json.RawMessage `json:"apps"`
+	}
+	if err := json.Unmarshal(raw, &full); err != nil {
+		return nil, err
+	}
+	cfg := &caddy.Config{
+		Admin:   &caddy.AdminConfig{Disabled: true},
+		AppsRaw: caddy.ModuleMap{},
+		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
+			caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output":"discard"}`)}},
+		}},
+	}
+	if app, ok := full.Apps["fairway"]; ok {
+		cfg.AppsRaw["fairway"] = app
+	}
+	if app, ok := full.Apps["http"]; ok {
+		quiet, err := withoutTLS(app)
+		if err != nil {
+			return nil, err
+		}
+		cfg.AppsRaw["http"] = quiet
+	}
+	return cfg, nil
+}
+
+// withoutTLS takes from the http app what would manage certificates or write logs.
+func withoutTLS(raw json.RawMessage) (json.RawMessage, error) {
+	var app map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &app); err != nil {
+		return nil, err
+	}
+	if app["servers"] == nil {
+		return raw, nil
+	}
+	var servers map[string]map[string]json.RawMessage
+	if err := json.Unmarshal(app["servers"], &servers); err != nil {
+		return nil, err
+	}
+	for _, s := range servers {
+		for _, field := range [...]string{"tls_connection_policies", "logs", "listener_wrappers"} {
+			delete(s, field)
+		}
+		s["automatic_https"] = json.RawMessage(`{"disable":true}`)
+	}
+	var err error
+	if app["servers"], err = json.Marshal(servers); err != nil {
+		return nil, err
+	}
+	return json.Marshal(app)
+}
+
+// secretsIn gives the values of the placeholders in raw that come from the environment or a file. One that has no
+// value is left to whoever needs it.
+func secretsIn(raw []byte) []string {
+	var out []string
+	for _, m := range regexp.MustCompile(`\{(env\.|file\.)[^{}"]*\}`).FindAllString(string(raw), -1) {
+		if v, err := fairway.Secret(m); err == nil {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// redactor replaces secrets by ***, the longest first, also as they stand in a URL, in JSON and in Base64.
+func redactor(secrets []string) *strings.Replacer {
+	var all []string
+	for _, s := range secrets {
+		if s == "" {
+			continue
+		}
+		quoted, err := json.Marshal(s)
+		if err == nil {
+			all = append(all, string(quoted[1:len(quoted)-1]))
+		}
+		all = append(all, s, url.QueryEscape(s), url.PathEscape(s), strings.ReplaceAll(url.QueryEscape(s), "+", "%20"),
+			base64.StdEncoding.EncodeToString([]byte(s)))
+	}
+	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
+	var pairs []string
+	for _, s := range slices.Compact(all) {
+		pairs = append(pairs, s, "***")
+	}
+	return strings.NewReplacer(pairs...)
+}

@@ -1,0 +1,123 @@
+package try
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+// savedLimit is the longest file that is read, in bytes.
+const savedLimit = 256 << 20
+
+// saved answers every request with what a file holds.
+type saved struct {
+	file        string
+	content     []byte
+	contentType string
+}
+
+// readSaved reads the files of --backend-file by the fetch that they answer; "" answers those that have no own.
+func readSaved(files []string, contentType string) (map[string]*saved, error) {
+	out := map[string]*saved{}
+	for _, arg := range files {
+		name, file, ok := strings.Cut(arg, "=")
+		if !ok || !isName(name) {
+			name, file = "", arg
+		}
+		if out[name] != nil {
+			return nil, fmt.Errorf("--backend-file is there twice for the fetch %q", name)
+		}
+		content, err := readFile(file)
+		if err != nil {
+			return nil, fmt.Errorf("--backend-file: %w", err)
+		}
+		out[name] = &saved{file: file, content: content, contentType: contentType}
+		if _, err := out[name].RoundTrip(&http.Request{Method: http.MethodGet}); err != nil {
+			return nil, fmt.Errorf("--backend-file: %w", err)
+		}
+	}
+	return out, nil
+}
+
+func readFile(name string) ([]byte, error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, savedLimit+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > savedLimit {
+		return nil, fmt.Errorf("%s is longer than %d bytes", name, savedLimit)
+	}
+	return content, nil
+}
+
+// isName says that s may name a fetch; anything else before a = is part of a file's name.
+func isName(s string) bool {
+	return s != "" && !strings.ContainsAny(s, "/\\. ")
+}
+
+// checkSaved refuses files for fetches that no route of the service has.
+func checkSaved(files map[string]*saved, s *wrap.Service) error {
+	names := s.FetchNames()
+	for name := range files {
+		if name != "" && !slices.Contains(names, name) {
+			return fmt.Errorf("--backend-file %s=…: the service %s has no fetch of this name", name, s.Name)
+		}
+	}
+	return nil
+}
+
+// RoundTrip answers req.
+func (s *saved) RoundTrip(req *http.Request) (*http.Response, error) {
+	if bytes.HasPrefix(s.content, []byte("HTTP/")) {
+		resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(s.content)), req)
+		if err != nil {
+			return nil, fmt.Errorf("%s begins like a recorded response and is none: %w", s.file, err)
+		}
+		return resp, nil
+	}
+	h := http.Header{}
+	if s.contentType != "" {
+		h.Set("Content-Type", s.contentType)
+	}
+	return &http.Response{
+		Status: "200 OK", StatusCode: http.StatusOK, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: h,
+		Body: io.NopCloser(bytes.NewReader(s.content)), ContentLength: int64(len(s.content)), Request: req,
+	}, nil
+}
+
+// credentials takes name:password apart. A password that is missing is environment, or asked for on a terminal.
+func credentials(arg, environment string, in *os.File, prompt io.Writer) (user, password string, err error) {
+	user, password, ok := strings.Cut(arg, ":")
+	switch {
+	case ok:
+		return user, password, nil
+	case environment != "":
+		return user, environment, nil
+	case !term.IsTerminal(int(in.Fd())):
+		return "", "", errors.New("the user has no password: set FAIRWAY_PASSWORD, or run the command on a terminal")
+	}
+	fmt.Fprintf(prompt, "Password of %s: ", user)
+	typed, err := term.ReadPassword(int(in.Fd()))
+	fmt.Fprintln(prompt)
+	if err != nil {
+		return "", "", fmt.Errorf("reading the password: %w", err)
+	}
+	return user, string(typed), nil
+}
+
+var _ http.RoundTripper = (*saved)(nil)
