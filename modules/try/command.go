@@ -57,12 +57,28 @@ The exit code is 0 for a 2xx answer, 1 for any other, 2 when nothing was run.`,
 			f.StringP("data", "d", "", "Body of the caller's request")
 			f.StringArray("backend-file", nil, "Answer fetches from a file; name=file for a named fetch; repeatable")
 			f.String("content-type", "", "Content type of --backend-file bodies (default: none)")
-			cmd.RunE = caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
-				cmd.SilenceUsage = true
-				return run(fl, cmd.OutOrStdout())
-			})
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+				code, err := run(caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.OutOrStdout())
+				return exit(cmd, code, err)
+			}
+			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUsage, err) })
 		},
 	}
+}
+
+// errProblem ends the process with 1. It is not printed: the answer was.
+var errProblem = errors.New("the answer is a problem")
+
+// exit prints err, which Caddy would log as JSON, and gives what makes Caddy's main end with code.
+func exit(cmd *cobra.Command, code int, err error) error {
+	cmd.SilenceUsage, cmd.SilenceErrors = true, true
+	if err != nil && !errors.Is(err, errProblem) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "fairway try: %v\n", err)
+	}
+	if code == exitProblem {
+		return errProblem
+	}
+	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
 }
 
 // options is the command line, read.
@@ -169,7 +185,7 @@ func (o *options) try(l *loaded, out io.Writer) (int, error) {
 		return exitProblem, err
 	}
 	if w.Code < 200 || w.Code > 299 {
-		return exitProblem, fmt.Errorf("the answer is %d %s", w.Code, http.StatusText(w.Code))
+		return exitProblem, errProblem
 	}
 	return exitAnswer, nil
 }

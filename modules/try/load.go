@@ -57,7 +57,7 @@ func load(file, adapter string) (*loaded, error) {
 	return out, nil
 }
 
-// reduce leaves of a configuration what answers requests: no admin endpoint, no log, no certificate, no storage.
+// reduce leaves of a configuration what answers requests: no admin endpoint, no certificate, no storage.
 func reduce(raw []byte) (*caddy.Config, error) {
 	var full struct {
 		Apps map[string]json.RawMessage `json:"apps"`
@@ -69,7 +69,7 @@ func reduce(raw []byte) (*caddy.Config, error) {
 		Admin:   &caddy.AdminConfig{Disabled: true},
 		AppsRaw: caddy.ModuleMap{},
 		Logging: &caddy.Logging{Logs: map[string]*caddy.CustomLog{
-			caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{WriterRaw: json.RawMessage(`{"output":"discard"}`)}},
+			caddy.DefaultLoggerName: {BaseLog: caddy.BaseLog{Level: "ERROR"}},
 		}},
 	}
 	if app, ok := full.Apps["fairway"]; ok {
