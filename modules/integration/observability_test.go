@@ -183,8 +183,8 @@ func TestObservability(t *testing.T) {
 		a := g.ask(t, request{path: path + "?q=" + queryValue, user: "ann:" + callersPassword, header: http.Header{
 			"X-Request-Id": {id}, "Traceparent": {"00-" + sentTrace + "-" + sentParent + "-01"},
 		}})
-		if a.status != want || a.header.Get("X-Request-Id") != id {
-			t.Errorf("%s: status %d, request id %q: %s", path, a.status, a.header.Get("X-Request-Id"), a.body)
+		if a.status != want || a.header.Get("X-Request-ID") != id {
+			t.Errorf("%s: status %d, request id %q: %s", path, a.status, a.header.Get("X-Request-ID"), a.body)
 		}
 	}
 	ask("/o/fine", "id-fine", http.StatusOK)

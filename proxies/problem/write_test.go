@@ -126,7 +126,7 @@ func TestWrite(t *testing.T) {
 	for _, name := range []string{"Content-Encoding", "Etag", "Last-Modified", "Cache-Control"} {
 		w.Header().Set(name, "of a good answer")
 	}
-	w.Header().Set("X-Request-Id", "kept")
+	w.Header().Set("X-Request-ID", "kept")
 	p.Write(w, httptest.NewRequest(http.MethodGet, "/a%2Fb?secret=1", http.NoBody), "id-1")
 	want := http.Header{
 		"Content-Type": {ContentType}, "Content-Length": {strconv.Itoa(w.Body.Len())}, "Retry-After": {"2"},
