@@ -165,7 +165,7 @@ func (o *options) try(l *loaded, out io.Writer) (int, error) {
 	}
 	s := choose(l.services, r.URL.EscapedPath())
 	if s == nil {
-		return exitUsage, fmt.Errorf("no service has the path %s; there are:\n%s", r.URL.Path, prefixes(l.services))
+		return exitUsage, fmt.Errorf("no service has the path %s; there are:\n%s", r.URL.Path, strings.TrimSuffix(prefixes(l.services), "\n"))
 	}
 	if err := checkSaved(o.saved, s); err != nil {
 		return exitUsage, err

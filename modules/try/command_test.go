@@ -60,6 +60,13 @@ https://fairway.test {
 			}
 			reply ` + "`.a + 1`" + `
 		}
+		backend retried %[1]s
+		GET /retried {
+			fetch /retried {
+				backend retried
+				decode json
+			}
+		}
 		GET /utf8 {
 			fetch /utf8 {
 				decode text
@@ -196,6 +203,10 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 			args: []string{"GET", "/svc/utf8", "--backend-file", write(t, "saved.bin", "good \xff bad")}, code: 1,
 			want: []string{"utf-8 (the configuration says so)", "around offset 5 (0x5)", "67 6f 6f 64 20 ff 20 62 61 64", "good . bad", "undecodable", "byte 0xff at offset 5"},
 		},
+		"one attempt for a file": {
+			args: []string{"GET", "/svc/retried", "--backend-file", write(t, "saved.bin", "no JSON")}, code: 1,
+			want: []string{"attempt 1", "verdict   undecodable", "json: "},
+		},
 		"jq's error": {
 			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", `{"a": {}}`)}, code: 1,
 			want: []string{"reply     .a + 1", "failed  ", "cannot add", "status    502"},
@@ -238,6 +249,9 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 				if !strings.Contains(out, want) {
 					t.Errorf("the output lacks %q", want)
 				}
+			}
+			if strings.Contains(out, "from file") && strings.Contains(out, "attempt 2") {
+				t.Error("a file was asked twice")
 			}
 			for _, secret := range []string{key, password, "YW5uOnBhc3Mgd29yZCYx"} {
 				if strings.Contains(out, secret) {

@@ -138,8 +138,9 @@ func redactor(secrets []string) *strings.Replacer {
 			base64.StdEncoding.EncodeToString([]byte(s)))
 	}
 	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, s := range slices.Compact(all) {
+	all = slices.Compact(all)
+	pairs := make([]string, 0, 2*len(all))
+	for _, s := range all {
 		pairs = append(pairs, s, "***")
 	}
 	return strings.NewReplacer(pairs...)

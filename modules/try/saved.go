@@ -42,9 +42,11 @@ func readSaved(files []string, contentType string) (map[string]*saved, error) {
 			return nil, fmt.Errorf("--backend-file: %w", err)
 		}
 		out[name] = &saved{file: file, content: content, contentType: contentType}
-		if _, err := out[name].RoundTrip(&http.Request{Method: http.MethodGet}); err != nil {
+		resp, err := out[name].RoundTrip(&http.Request{Method: http.MethodGet})
+		if err != nil {
 			return nil, fmt.Errorf("--backend-file: %w", err)
 		}
+		resp.Body.Close()
 	}
 	return out, nil
 }

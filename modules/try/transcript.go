@@ -231,7 +231,9 @@ func (t *transcript) write(w *bytes.Buffer) {
 		w.WriteString("\nroute's programs\n")
 		w.Write(t.after.Bytes())
 	}
-	w.WriteString("\n")
+	if w.Len() > 0 {
+		w.WriteString("\n")
+	}
 }
 
 func marshal(v any) []byte {

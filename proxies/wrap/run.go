@@ -82,7 +82,9 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 		call.Trace = x.trace.Fetch(f.Name)
 	}
 	if x.trace != nil && x.trace.Transport != nil {
-		call.Transport = x.trace.Transport(f.Name)
+		if call.Transport = x.trace.Transport(f.Name); call.Transport != nil {
+			call.Idempotent = false // it would answer the same again
+		}
 	}
 	start := time.Now()
 	ctx, span := observe.Start(ctx, "fairway.fetch",

@@ -14,6 +14,7 @@ type Trace struct {
 	// Route is told the route that was found; the metadata documents are none.
 	Route func(method, pattern string)
 	// Transport gives what answers a fetch instead of its backend; nil: the backend does.
+	// There is one attempt then.
 	Transport func(fetch string) http.RoundTripper
 	// Fetch gives what is told of one fetch's attempts. Name is empty for the unnamed one.
 	Fetch func(name string) *upstream.Trace
