@@ -170,7 +170,7 @@ func (o *options) try(l *loaded, out io.Writer) (int, error) {
 	if err := checkSaved(o.saved, s); err != nil {
 		return exitUsage, err
 	}
-	t := newTranscript(o.saved)
+	t := newTranscript(o.saved, slices.Concat(l.secrets, o.secrets()))
 	w := httptest.NewRecorder()
 	s.Serve(w, r, requestid.Of(r.Header), t.trace())
 
@@ -180,7 +180,7 @@ func (o *options) try(l *loaded, out io.Writer) (int, error) {
 	if t.route == "" && (w.Code == http.StatusNotFound || w.Code == http.StatusMethodNotAllowed) {
 		fmt.Fprintf(&text, "\nno route fits; %s has:\n%s", s.Name, routes(s))
 	}
-	secrets := redactor(append(slices.Concat(l.secrets, t.secrets), o.secrets()...))
+	secrets := redactor(t.secrets)
 	if _, err := io.WriteString(out, secrets.Replace(text.String())); err != nil {
 		return exitProblem, err
 	}

@@ -207,6 +207,14 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 			args: []string{"GET", "/svc/retried", "--backend-file", write(t, "saved.bin", "no JSON")}, code: 1,
 			want: []string{"attempt 1", "verdict   undecodable", "json: "},
 		},
+		"a secret among undecodable bytes": {
+			args: []string{"GET", "/svc/utf8", "--backend-file", write(t, "saved.bin", "1234567890"+key+"\xff")}, code: 1,
+			want: []string{"1234567890******", "******."},
+		},
+		"a secret where the body is cut": {
+			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", `{"a": 1, "b": "`+strings.Repeat("x", shownBytes-20)+key+strings.Repeat("y", 99)+`"}`)},
+			want: []string{"more bytes", "xxx***", "status    200"},
+		},
 		"jq's error": {
 			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", `{"a": {}}`)}, code: 1,
 			want: []string{"reply     .a + 1", "failed  ", "cannot add", "status    502"},
@@ -253,7 +261,7 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 			if strings.Contains(out, "from file") && strings.Contains(out, "attempt 2") {
 				t.Error("a file was asked twice")
 			}
-			for _, secret := range []string{key, password, "YW5uOnBhc3Mgd29yZCYx"} {
+			for _, secret := range []string{key, key[:5], password, "YW5uOnBhc3Mgd29yZCYx"} {
 				if strings.Contains(out, secret) {
 					t.Errorf("the output has the secret %q", secret)
 				}

@@ -1,14 +1,10 @@
 package try
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"regexp"
-	"slices"
-	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -114,34 +110,31 @@ func withoutTLS(raw json.RawMessage) (json.RawMessage, error) {
 // secretsIn gives the values of the placeholders in raw that come from the environment or a file. One that has no
 // value is left to whoever needs it.
 func secretsIn(raw []byte) []string {
+	var config any
+	if json.Unmarshal(raw, &config) != nil {
+		return nil
+	}
+	placeholder := regexp.MustCompile(`\{(env\.|file\.)[^{}]*\}`)
 	var out []string
-	for _, m := range regexp.MustCompile(`\{(env\.|file\.)[^{}"]*\}`).FindAllString(string(raw), -1) {
-		if v, err := fairway.Secret(m); err == nil {
-			out = append(out, v)
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case string:
+			for _, m := range placeholder.FindAllString(v, -1) {
+				if value, err := fairway.Secret(m); err == nil {
+					out = append(out, value)
+				}
+			}
+		case []any:
+			for _, item := range v {
+				walk(item)
+			}
+		case map[string]any:
+			for _, item := range v {
+				walk(item)
+			}
 		}
 	}
+	walk(config)
 	return out
-}
-
-// redactor replaces secrets by ***, the longest first, also as they stand in a URL, in JSON and in Base64.
-func redactor(secrets []string) *strings.Replacer {
-	var all []string
-	for _, s := range secrets {
-		if s == "" {
-			continue
-		}
-		quoted, err := json.Marshal(s)
-		if err == nil {
-			all = append(all, string(quoted[1:len(quoted)-1]))
-		}
-		all = append(all, s, url.QueryEscape(s), url.PathEscape(s), strings.ReplaceAll(url.QueryEscape(s), "+", "%20"),
-			base64.StdEncoding.EncodeToString([]byte(s)))
-	}
-	slices.SortFunc(all, func(a, b string) int { return len(b) - len(a) })
-	all = slices.Compact(all)
-	pairs := make([]string, 0, 2*len(all))
-	for _, s := range all {
-		pairs = append(pairs, s, "***")
-	}
-	return strings.NewReplacer(pairs...)
 }

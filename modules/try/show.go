@@ -93,9 +93,9 @@ func printable(s string) string {
 }
 
 // start gives the first bytes of a text, whole characters.
-func start(text []byte) string {
+func start(text string) string {
 	if len(text) <= shownBytes {
-		return string(text)
+		return text
 	}
 	n := shownBytes
 	for n > 0 && !utf8.RuneStart(text[n]) {

@@ -25,18 +25,19 @@ type transcript struct {
 	route   string // as in "GET /{a}"; empty: none was found
 	fetches map[string]*fetch
 	after   bytes.Buffer // what the route itself does once the fetches are done
-	secrets []string     // credentials that were sent
+	secrets []string     // not to be shown; the credentials that were sent are added
 }
 
 // fetch is what is known of one fetch, and of the attempt that is under way.
 type fetch struct {
 	text  bytes.Buffer
+	of    *transcript
 	body  []byte // of the answer that was received last; nil: none, or shown already
 	label string // charset parameter of its content type
 }
 
-func newTranscript(files map[string]*saved) *transcript {
-	return &transcript{saved: files, fetches: map[string]*fetch{}}
+func newTranscript(files map[string]*saved, secrets []string) *transcript {
+	return &transcript{saved: files, secrets: secrets, fetches: map[string]*fetch{}}
 }
 
 // on runs do with the fetch's state, alone.
@@ -45,7 +46,7 @@ func (t *transcript) on(name string, do func(f *fetch)) {
 	defer t.mu.Unlock()
 	f := t.fetches[name]
 	if f == nil {
-		f = &fetch{}
+		f = &fetch{of: t}
 		t.fetches[name] = f
 	}
 	do(f)
@@ -145,7 +146,7 @@ func (f *fetch) verdict(n int, err error) {
 		return
 	}
 	if bad, ok := errors.AsType[*decode.CharsetError](err); ok && f.body != nil {
-		block(&f.text, "bytes", hexdump(f.body, int(bad.Offset)))
+		block(&f.text, "bytes", hexdump(mask(f.body, f.of.secrets), int(bad.Offset)))
 		f.body = nil
 	}
 	f.showBody(decode.TextOptions{Header: f.label})
@@ -193,8 +194,8 @@ func (f *fetch) showRequest(req *http.Request) {
 		return
 	}
 	defer body.Close()
-	if start, err := io.ReadAll(io.LimitReader(body, shownBytes)); err == nil {
-		block(&f.text, "  body", string(start))
+	if sent, err := io.ReadAll(body); err == nil { // it is in memory already
+		block(&f.text, "  body", start(redactor(f.of.secrets).Replace(string(sent))))
 	}
 }
 
@@ -209,9 +210,10 @@ func (f *fetch) showBody(o decode.TextOptions) {
 		if !ok {
 			return
 		}
-		block(&f.text, "bytes", hexdump(f.body, int(bad.Offset)))
+		block(&f.text, "bytes", hexdump(mask(f.body, f.of.secrets), int(bad.Offset)))
 	} else if len(text) > 0 {
-		block(&f.text, "body", start(text))
+		// Before it is cut and split into lines, where a secret would not be found any more.
+		block(&f.text, "body", start(redactor(f.of.secrets).Replace(string(text))))
 	}
 	f.body = nil
 }
