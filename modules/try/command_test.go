@@ -195,6 +195,18 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", recorded)},
 			want: []string{"received  200 Fine from file", "application/json, 9 bytes", `body      {"a": 41}`, "gives   42", "status    200 OK"},
 		},
+		"recorded HTTP/2": {
+			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", "HTTP/2 200 \r\ncontent-type: application/json\r\n\r\n{\"a\": 1}")},
+			want: []string{"received  200 OK from file", "application/json, 8 bytes", "gives   2"},
+		},
+		"recorded chunks that curl has undone": {
+			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{\"a\": 1}")},
+			want: []string{"no content type, 8 bytes", "gives   2"},
+		},
+		"recorded chunks": {
+			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{\"a\": 1}\r\n0\r\n\r\n")},
+			want: []string{"no content type, 8 bytes", "gives   2"},
+		},
 		"200 ERROR": {
 			args: []string{"GET", "/svc/judged"}, code: 1,
 			want: []string{"gives   \"database is locked\"", "verdict   failed: database is locked", "status    502 Bad Gateway", "application/problem+json"},

@@ -67,6 +67,30 @@ func readFile(name string) ([]byte, error) {
 	return content, nil
 }
 
+// recorded reads a response as curl -i writes it: HTTP/2 too, and with a body that is no longer in the chunks that its
+// header speaks of.
+func (s *saved) recorded(req *http.Request) (*http.Response, error) {
+	content := s.content
+	for _, version := range [...]string{"HTTP/2 ", "HTTP/3 "} {
+		if rest, ok := bytes.CutPrefix(content, []byte(version)); ok {
+			content = append([]byte("HTTP/1.1 "), rest...)
+		}
+	}
+	resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(content)), req)
+	if err != nil {
+		return nil, fmt.Errorf("%s begins like a recorded response and is none: %w", s.file, err)
+	}
+	if len(resp.TransferEncoding) == 0 {
+		return resp, nil
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		_, body, _ = bytes.Cut(content, []byte("\r\n\r\n"))
+	}
+	resp.Body, resp.ContentLength, resp.TransferEncoding = io.NopCloser(bytes.NewReader(body)), int64(len(body)), nil
+	return resp, nil
+}
+
 // isName says that s may name a fetch; anything else before a = is part of a file's name.
 func isName(s string) bool {
 	return s != "" && !strings.ContainsAny(s, "/\\. ")
@@ -86,11 +110,7 @@ func checkSaved(files map[string]*saved, s *wrap.Service) error {
 // RoundTrip answers req.
 func (s *saved) RoundTrip(req *http.Request) (*http.Response, error) {
 	if bytes.HasPrefix(s.content, []byte("HTTP/")) {
-		resp, err := http.ReadResponse(bufio.NewReader(bytes.NewReader(s.content)), req)
-		if err != nil {
-			return nil, fmt.Errorf("%s begins like a recorded response and is none: %w", s.file, err)
-		}
-		return resp, nil
+		return s.recorded(req)
 	}
 	h := http.Header{}
 	if s.contentType != "" {
