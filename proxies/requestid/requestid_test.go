@@ -36,7 +36,7 @@ func TestOf(t *testing.T) {
 			}
 		})
 	}
-	if New() == New() {
+	if first, second := New(), New(); first == second {
 		t.Error("two ids are one")
 	}
 }

@@ -31,7 +31,7 @@ func TestWhoseCredentialsAreSent(t *testing.T) {
 			t.Parallel()
 			got := seen{Caller: c.strategy.PerCaller(), OfGateway: c.strategy.ServiceAccount(), Mode: c.strategy.Mode()}
 			req := httptest.NewRequest(http.MethodGet, "/", nil)
-			_, err := c.strategy.RoundTrip(req, Caller{User: "ann", Password: "a:b", Basic: true}, sentTo(func(r *http.Request) (*http.Response, error) { //nolint:bodyclose // there is none
+			_, err := c.strategy.RoundTrip(req, Caller{User: "ann", Password: "a:b", Basic: true}, sentTo(func(r *http.Request) (*http.Response, error) {
 				got.User, got.Password, got.Sent = r.BasicAuth()
 				return nil, nil
 			}))

@@ -79,9 +79,10 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 	}
 	e := &endpoint{origin: o, address: address, transport: t}
 	if o.socket != "" {
-		e.transport = plainHTTP(func(ctx context.Context) (net.Conn, error) {
+		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", o.socket)
-		})
+		}
+		e.transport = plainHTTP(t, "")
 		return e, nil
 	}
 	proxy, err := proxyOf(cfg.Proxy, o)
@@ -93,16 +94,41 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 		t.Proxy = http.ProxyURL(proxy)
 		e.absolute = o.scheme == "http" && (proxy.Scheme == "http" || proxy.Scheme == "https")
 	case o.scheme == "http":
-		e.transport = plainHTTP(func(ctx context.Context) (net.Conn, error) {
-			return dialer.DialContext(ctx, "tcp", dialAddress(o.host))
-		})
+		e.transport = plainHTTP(t, dialAddress(o.host))
 	}
 	return e, nil
 }
 
-// plainHTTP is the transport of HTTP/1.1 without TLS and proxy, which costs less than net/http's.
-func plainHTTP(dial func(context.Context) (net.Conn, error)) *direct.Transport {
-	return &direct.Transport{Dial: dial, HeaderLimit: headerLimit, MaxIdle: idlePerAddress, IdleTimeout: idleTimeout}
+// largeBody is the longest body of a request that is written whole before its answer is read, in bytes. A server that
+// answers while it reads could wait for us to read while we wait for it.
+const largeBody = 64 << 10
+
+// plainTransport is HTTP/1.1 without TLS and proxy.
+type plainTransport struct {
+	small *direct.Transport // costs less than net/http's
+	large *http.Transport
+}
+
+// plainHTTP makes the transport of address, which t dials too.
+func plainHTTP(t *http.Transport, address string) *plainTransport {
+	return &plainTransport{large: t, small: &direct.Transport{
+		Dial:        func(ctx context.Context) (net.Conn, error) { return t.DialContext(ctx, "tcp", address) },
+		HeaderLimit: headerLimit, MaxIdle: idlePerAddress, IdleTimeout: idleTimeout,
+	}}
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *plainTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	if req.ContentLength < 0 || req.ContentLength > largeBody {
+		return t.large.RoundTrip(req) //nolint:wrapcheck // a round tripper is transparent
+	}
+	return t.small.RoundTrip(req) //nolint:wrapcheck // a round tripper is transparent
+}
+
+// CloseIdleConnections closes the connections.
+func (t *plainTransport) CloseIdleConnections() {
+	t.small.CloseIdleConnections()
+	t.large.CloseIdleConnections()
 }
 
 // dialAddress adds the port of http where host has none.

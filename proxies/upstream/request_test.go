@@ -2,6 +2,7 @@ package upstream
 
 import (
 	"bufio"
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -338,4 +339,20 @@ func FuzzFollow(f *testing.F) {
 			t.Errorf("followed %q", location)
 		}
 	})
+}
+
+// TestAnswerWhileReading has a server that answers while it reads a body larger than any buffer on the way.
+func TestAnswerWhileReading(t *testing.T) {
+	t.Parallel()
+	echo := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = http.NewResponseController(w).EnableFullDuplex()
+		_, _ = io.Copy(w, r.Body)
+	}))
+	t.Cleanup(echo.Close)
+	f := start(t, Config{Limit: 64 << 20}, echo.URL)
+	call := get("/")
+	call.Method, call.Body = http.MethodPut, bytes.Repeat([]byte("x"), 32<<20)
+	if got := f.body(t, t.Context(), call); len(got) != len(call.Body) {
+		t.Errorf("%d bytes came back, want %d", len(got), len(call.Body))
+	}
 }

@@ -54,7 +54,7 @@ func TestStatusOfFailure(t *testing.T) {
 			Later     bool
 		}
 		want := said{c.want, c.challenge, c.want == 503}
-		got := said{p.Status, p.Header.Get("Www-Authenticate") != "", p.RetryAfter > 0}
+		got := said{p.Status, p.Header.Get("WWW-Authenticate") != "", p.RetryAfter > 0}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s %d: %s", c.failure.Kind, c.failure.Status, diff)
 		}

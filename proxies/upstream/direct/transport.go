@@ -61,7 +61,7 @@ func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 		c.Close()
 		// The server may have closed a kept connection at the moment when we used it.
-		if !c.reused || c.answered || !replayable(req) || ctx.Err() != nil || !c.rewind(req) {
+		if !c.reused || c.answered || !replayable(req) || ctx.Err() != nil || timedOut(err) || !c.rewind(req) {
 			return nil, contextError(ctx, err)
 		}
 	}
@@ -172,10 +172,15 @@ func contextError(ctx context.Context, err error) error {
 	if cause := ctx.Err(); cause != nil {
 		return cause
 	}
-	if slow, ok := errors.AsType[net.Error](err); ok && slow.Timeout() {
+	if timedOut(err) {
 		return context.DeadlineExceeded
 	}
 	return err
+}
+
+func timedOut(err error) bool {
+	slow, ok := errors.AsType[net.Error](err)
+	return ok && slow.Timeout()
 }
 
 // Interface guard.
