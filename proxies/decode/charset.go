@@ -25,6 +25,8 @@ type TextOptions struct {
 	Header string
 	// Document finds the label that the document itself declares in its first 1024 bytes, "" if none. May be nil.
 	Document func(prefix []byte) string
+	// Replace makes U+FFFD of bytes that the charset does not know, instead of an error.
+	Replace bool
 }
 
 // CharsetError says that a body has bytes that its charset does not know.

@@ -8,6 +8,8 @@ package decode
 import (
 	"context"
 	"fmt"
+	"io"
+	"net/url"
 )
 
 // Decoder makes a value of one kind of text. Decoders are compiled once and used concurrently.
@@ -29,7 +31,50 @@ type Input struct {
 	Body []byte
 	// MediaType is the backend's Content-Type without parameters, in lower case; may be empty.
 	MediaType string
+	// ContentType is the whole header as the backend sent it; may be empty.
+	ContentType string
+	// URL is where the body came from, absolute, for links that are relative to it; may be nil.
+	URL *url.URL
+	// Charset is what is known of the charset; only decoders of bytes need it, for the text inside.
+	Charset TextOptions
+	// Found, where not nil, is where a decoder that chooses by itself says what it found.
+	Found *Found
 }
+
+// Found is what was decided about a body, for those who ask why its value is what it is.
+type Found struct {
+	// Format is the format that auto chose; empty for decoders that do not choose.
+	Format string
+	// Charset is how the bytes were read as text; zero where they were not.
+	Charset Charset
+}
+
+// Binary is a Decoder of bytes that are not one text: Input.Body is then the body as it was received, after content
+// decoding.
+type Binary interface {
+	Decoder
+	// Binary only marks the type.
+	Binary()
+}
+
+// Declarer is a Decoder of documents that may declare their own charset.
+type Declarer interface {
+	Decoder
+	// DeclaredCharset finds the label that the first bytes of a document declare, "" if none.
+	DeclaredCharset(prefix []byte) string
+}
+
+// Streamer is a Decoder of records, whose value is an array: it can tell the items while the text is still coming.
+type Streamer interface {
+	Decoder
+	// Stream tells what Decode would tell, each item as soon as its text is there. In has no Body. It keeps no more than
+	// one item in memory, and gives a *LimitError where that is longer than MaxRecord. Errors of text and of out come
+	// back unchanged.
+	Stream(ctx context.Context, text io.Reader, in *Input, out Sink) error
+}
+
+// MaxRecord is how many bytes of text one record of a stream may have.
+const MaxRecord = 1 << 20
 
 // Sink receives a value as events, in the order of the text. After an error nothing more may be told.
 type Sink interface {
@@ -74,7 +119,7 @@ func (e *SyntaxError) Error() string {
 
 // LimitError says that the document is larger as a value than the limits allow.
 type LimitError struct {
-	What  string // "nodes", "depth" or "bytes in a number"
+	What  string // "nodes", "depth", "bytes in a number" or "bytes in a record"
 	Limit int
 }
 

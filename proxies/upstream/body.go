@@ -73,6 +73,9 @@ func (l *lease) fill(resp *http.Response, n int, e *endpoint) *Answer {
 	a := &l.answer
 	a.Status, a.Reason, a.Header = resp.StatusCode, reason(resp), resp.Header
 	a.Body, a.Address, a.Attempts = l.buffer.bytes, e.address, n
+	if resp.Request != nil {
+		a.URL = resp.Request.URL
+	}
 	return a
 }
 

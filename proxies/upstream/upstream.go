@@ -9,6 +9,7 @@ package upstream
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/session"
@@ -83,6 +84,8 @@ type Answer struct {
 	Header http.Header
 	// Body is decoded from its content encoding. It is valid until Release.
 	Body []byte
+	// URL is what was asked, after redirects, without credentials; nil where a strategy did not say. It may not be changed.
+	URL *url.URL
 	// Address is where it came from, Attempts how many were made.
 	Address  string
 	Attempts int

@@ -30,6 +30,8 @@ type fetch struct {
 	failWhen *program
 	timeout  time.Duration
 	charset  string
+	binary   bool                       // the decoder takes bytes, not text
+	declared func(prefix []byte) string // nil: the format's documents do not declare their charset
 	metrics  *observe.FetchMetrics
 	// used says that something of the answer depends on the value; tree that a jq program reads it; text that it is
 	// answered as it was decoded.
@@ -64,6 +66,10 @@ func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*
 	}
 	if f.Decoder == nil {
 		return nil, at.field("decode").errf("the fetch does not say how to decode the answer; add a line: decode json")
+	}
+	_, out.binary = f.Decoder.(decode.Binary)
+	if d, ok := f.Decoder.(decode.Declarer); ok {
+		out.declared = d.DeclaredCharset
 	}
 	if f.FailWhen != "" {
 		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, false, at.field("fail_when")); err != nil {

@@ -135,22 +135,35 @@ func (f *fetch) judge(ctx context.Context, x *exchange, a *upstream.Answer) erro
 	if len(a.Body) == 0 && (a.Status == http.StatusNoContent || a.Status == http.StatusResetContent) {
 		return f.empty(x)
 	}
-	mediaType, label := decode.ContentType(a.Header.Get("Content-Type"))
-	text, charset, err := decode.Text(a.Body, decode.TextOptions{Option: f.charset, Header: label})
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.SetAttributes(attribute.String("fairway.charset", charset.Name))
-	}
-	if x.trace != nil && x.trace.Charset != nil {
-		x.trace.Charset(f.Name, charset)
-	}
+	in, err := f.input(ctx, x, a)
 	if err != nil {
 		return f.undecodable(err)
 	}
-	err = f.decode(ctx, x, &decode.Input{Body: text, MediaType: mediaType})
+	err = f.decode(ctx, x, in)
 	if err != nil && len(a.Body) == 0 && ctx.Err() == nil {
 		return f.empty(x)
 	}
 	return err
+}
+
+// input makes of an answer what its decoder reads.
+func (f *fetch) input(ctx context.Context, x *exchange, a *upstream.Answer) (*decode.Input, error) {
+	in := &decode.Input{Body: a.Body, ContentType: a.Header.Get("Content-Type"), URL: a.URL}
+	var label string
+	in.MediaType, label = decode.ContentType(in.ContentType)
+	in.Charset = decode.TextOptions{Option: f.charset, Header: label, Document: f.declared}
+	if f.binary {
+		return in, nil
+	}
+	text, charset, err := decode.Text(a.Body, in.Charset)
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(attribute.String("fairway.charset", charset.Name), attribute.String("fairway.charset.source", charset.Source))
+	}
+	if x.trace != nil && x.trace.Charset != nil {
+		x.trace.Charset(f.Name, charset)
+	}
+	in.Body = text
+	return in, err
 }
 
 // empty judges an answer that says itself that it has no body.
