@@ -59,8 +59,8 @@ func (b *Backend) timed(parent context.Context, call *Call, n int, failed []*end
 	if e == nil {
 		return nil, nil, b.allOpen() // a refusal takes no clock
 	}
-	ctx, cancel := context.WithDeadline(parent, deadline)
-	defer cancel()
+	ctx := withDeadline(parent, deadline)
+	defer ctx.cancel()
 	var refused []*endpoint
 	for ; ; e = b.pick(refused, failed) {
 		if e == nil {
@@ -152,6 +152,9 @@ func (b *Backend) send(parent, ctx context.Context, call *Call, n int, e *endpoi
 			return nil, &Failure{Kind: Unsendable, Err: err}
 		}
 		if trace.SpanFromContext(ctx).IsRecording() {
+			if call.Whole {
+				req.Header = req.Header.Clone()
+			}
 			propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 		}
 		var next http.RoundTripper = e.transport

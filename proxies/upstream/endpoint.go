@@ -38,6 +38,7 @@ type endpoint struct {
 	origin
 	address   string // as configured
 	absolute  bool   // the request line has the whole URL, for a forward proxy
+	blank     *http.Request // what every request has
 	transport transport
 	breaker   *gobreaker.CircuitBreaker[*Answer]
 	metrics   *observe.BreakerMetrics
@@ -78,6 +79,7 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
 	}
 	e := &endpoint{origin: o, address: address, transport: t}
+	e.blank = &http.Request{Host: o.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if o.socket != "" {
 		t.DialContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return dialer.DialContext(ctx, "unix", o.socket)

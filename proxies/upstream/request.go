@@ -55,18 +55,22 @@ func checkTarget(target string) error {
 	return nil
 }
 
+// WholeHeader gives the header of a Call that is Whole: a copy of h with what every request has.
+func WholeHeader(h http.Header) http.Header {
+	c := Call{Header: h}
+	return c.header()
+}
+
 // request makes the request of one attempt. Nothing of it is shared with the call but the bytes of the body.
 func (e *endpoint) request(ctx context.Context, c *Call, target string) (*http.Request, error) {
 	u, err := e.url(target)
 	if err != nil {
 		return nil, err
 	}
-	req := (&http.Request{
-		Method: c.Method, URL: u, Host: e.host, Header: c.header(),
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-	}).WithContext(ctx)
+	req := e.blank.WithContext(ctx)
+	req.Method, req.URL, req.Header = c.Method, u, c.header()
 	// A virtual host that the operator names. net/http takes it from here only.
-	if host := req.Header["Host"]; len(host) > 0 {
+	if host := req.Header["Host"]; len(host) > 0 && !c.Whole {
 		req.Host = host[0]
 		delete(req.Header, "Host")
 	}
@@ -96,6 +100,9 @@ func replayed(method string) bool {
 
 // header copies the call's header, as http.Header.Clone does, and adds ours.
 func (c *Call) header() http.Header {
+	if c.Whole {
+		return c.Header
+	}
 	n := 2
 	for _, values := range c.Header {
 		n += len(values)

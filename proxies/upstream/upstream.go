@@ -56,6 +56,9 @@ type Call struct {
 	// Header is added to the request; Do does not change it. Body is replayed on every attempt.
 	Header http.Header
 	Body   []byte
+	// Whole says that Header is of WholeHeader, that it names no Host, and that nobody changes it, Strategy included. Then
+	// it is sent as it is and not copied.
+	Whole bool
 	// Idempotent says that a second attempt does no harm; without it there is one attempt.
 	Idempotent bool
 	// Timeout is for one attempt of this fetch; 0: the backend's. Deadline is the end of the whole request's budget.

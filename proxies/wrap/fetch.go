@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
@@ -12,6 +13,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
 	"github.com/fairway-gateway/fairway/proxies/session"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
 // fetch is a compiled Fetch.
@@ -25,6 +27,7 @@ type fetch struct {
 	// in: it is shared between requests and must be cloned before it is changed.
 	header   []header
 	fixed    http.Header
+	whole    bool // fixed is whole: see upstream.Call
 	body     *program
 	bodyType string
 	failWhen *program
@@ -33,6 +36,7 @@ type fetch struct {
 	binary   bool                       // the decoder takes bytes, not text
 	declared func(prefix []byte) string // nil: the format's documents do not declare their charset
 	metrics  *observe.FetchMetrics
+	writers  sync.Pool // *decode.Writer
 	// used says that something of the answer depends on the value; tree that a jq program reads it; text that it is
 	// answered as it was decoded.
 	used, tree, text bool
@@ -115,6 +119,10 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 	dynamic := func(h header) bool { return slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil }) }
 	if !slices.ContainsFunc(f.header, dynamic) {
 		f.fixed, _ = f.headers(nil)
+		_, anonymous := f.strategy.(session.None)
+		if _, host := f.fixed["Host"]; anonymous && !host {
+			f.fixed, f.whole = upstream.WholeHeader(f.fixed), true
+		}
 	}
 	return nil
 }

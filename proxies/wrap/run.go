@@ -73,7 +73,7 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 		header.Set("Content-Type", f.bodyType)
 	}
 	call := upstream.Call{
-		Method: f.Method, Target: target, Header: header, Body: body,
+		Method: f.Method, Target: target, Header: header, Body: body, Whole: f.whole && f.body == nil,
 		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: x.deadline,
 		Strategy: f.strategy, Caller: x.caller, Factor: f.factor(),
 		Judge: func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, x, a) },
@@ -179,7 +179,8 @@ func (f *fetch) decode(ctx context.Context, x *exchange, in *decode.Input) error
 	res := &x.results[f.index]
 	*res = result{}
 	if f.text {
-		w := decode.NewWriter(make([]byte, 0, len(in.Body)+64), decode.Limits{})
+		w := f.writer(make([]byte, 0, len(in.Body)+64))
+		defer f.keep(w)
 		if err := f.Decoder.Decode(ctx, in, w); err != nil {
 			return f.undecodable(err)
 		}
@@ -199,6 +200,22 @@ func (f *fetch) decode(ctx context.Context, x *exchange, in *decode.Input) error
 		return nil
 	}
 	return f.failWhen.judge(ctx, x, res.tree)
+}
+
+// writer gives a Writer that appends to dst.
+func (f *fetch) writer(dst []byte) *decode.Writer {
+	w, ok := f.writers.Get().(*decode.Writer)
+	if !ok {
+		return decode.NewWriter(dst, decode.Limits{})
+	}
+	w.Reset(dst, decode.Limits{})
+	return w
+}
+
+// keep takes back a Writer, without the memory that it wrote into.
+func (f *fetch) keep(w *decode.Writer) {
+	w.Reset(nil, decode.Limits{})
+	f.writers.Put(w)
 }
 
 func (f *fetch) undecodable(err error) error {

@@ -17,6 +17,7 @@ type conn struct {
 	owner     *Transport
 	header    limited
 	br        *bufio.Reader
+	look      look
 	reused    bool
 	answered  bool // a byte of the answer has come
 	timed     bool // a deadline is set
@@ -60,8 +61,8 @@ func (c *conn) roundTrip(ctx context.Context, req *http.Request, head []byte) (*
 		c.timed = ok
 	}
 	stop := func() bool { return true }
-	if ctx.Done() != nil {
-		stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	if waited := waitedFor(ctx); waited.Done() != nil {
+		stop = context.AfterFunc(waited, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	}
 	writing := c.send(req, head)
 	resp, err := c.receive(req)
@@ -74,6 +75,15 @@ func (c *conn) roundTrip(ctx context.Context, req *http.Request, head []byte) (*
 	}
 	c.answer(ctx, resp, stop, writing == nil && !req.Close)
 	return resp, nil
+}
+
+// waitedFor gives the context whose end the deadline of the connection does not bring by itself. One that has a deadline
+// may tell it by a method Cancelled, to save the clock that its own Done needs.
+func waitedFor(ctx context.Context) context.Context {
+	if d, ok := ctx.(interface{ Cancelled() context.Context }); ok {
+		return d.Cancelled()
+	}
+	return ctx
 }
 
 // send writes the request. A server may answer before it has read all and close: then the answer counts.

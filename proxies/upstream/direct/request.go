@@ -18,9 +18,6 @@ func appendHead(b []byte, req *http.Request) ([]byte, error) {
 	if !httpguts.ValidHeaderFieldName(req.Method) || !plain(target) || !httpguts.ValidHostHeader(host) {
 		return nil, ErrUnsendable
 	}
-	if b == nil {
-		b = make([]byte, 0, 512)
-	}
 	b = append(append(append(b, req.Method...), ' '), target...)
 	b = append(append(append(b, " HTTP/1.1\r\nHost: "...), host...), "\r\n"...)
 	for name, values := range req.Header {

@@ -23,7 +23,10 @@ var (
 	ErrUnsendable     = errors.New("the request holds characters that may not be sent")
 )
 
-const maxInformational = 5
+const (
+	maxInformational = 5
+	largestHead      = 4 << 10 // bytes of a request's header whose memory is used again
+)
 
 // Transport keeps connections to one address. Its fields are set before it is used.
 type Transport struct {
@@ -35,6 +38,8 @@ type Transport struct {
 	MaxIdle     int
 	IdleTimeout time.Duration
 
+	heads sync.Pool // *[]byte: the memory of requests' headers
+
 	mu     sync.Mutex
 	idle   []*conn // the last used is last
 	timer  *time.Timer
@@ -45,9 +50,16 @@ type Transport struct {
 // needs a ContentLength. Reading the answer's body ends with the request's context too, until it is closed.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer closeBody(req)
-	head, err := appendHead(nil, req)
+	buf, ok := t.heads.Get().(*[]byte)
+	if !ok {
+		buf = new([]byte)
+	}
+	head, err := appendHead((*buf)[:0], req)
 	if err != nil {
 		return nil, err
+	}
+	if *buf = head; cap(head) <= largestHead {
+		defer t.heads.Put(buf)
 	}
 	ctx := req.Context()
 	for fresh := false; ; fresh = true {

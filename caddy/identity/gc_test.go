@@ -1,0 +1,23 @@
+package identity
+
+import "testing"
+
+func TestPercentFor(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		live uint64
+		want int
+	}{
+		{0, 1000},
+		{1 << 20, 1000},
+		{8 << 20, 400},
+		{16 << 20, 200},
+		{32 << 20, 100},
+		{1 << 30, 100},
+		{1 << 62, 100},
+	} {
+		if got := percentFor(test.live); got != test.want {
+			t.Errorf("percentFor(%d) = %d, want %d", test.live, got, test.want)
+		}
+	}
+}
