@@ -13,7 +13,7 @@ import (
 // whose old half is garbage after a reload, takes no more memory than in other Go programs. The memory limit that Caddy
 // sets (GOMEMLIMIT) still holds.
 const (
-	headroom       = 32 << 20 // bytes
+	headroom       = 12 << 20 // bytes
 	leastPercent   = 100      // Go's own
 	largestPercent = 1000
 )
@@ -51,5 +51,5 @@ func (c *collections) adjust() {
 
 // percentFor gives GOGC for a heap of which live bytes were found alive.
 func percentFor(live uint64) int {
-	return int(min(largestPercent, max(leastPercent, headroom*100/max(live, 1)))) //nolint:gosec // at most largestPercent
+	return int(min(largestPercent, max(leastPercent, headroom*100/max(live, 1))))
 }

@@ -36,8 +36,8 @@ const (
 // endpoint is one address with its connections and its breaker.
 type endpoint struct {
 	origin
-	address   string // as configured
-	absolute  bool   // the request line has the whole URL, for a forward proxy
+	address   string        // as configured
+	absolute  bool          // the request line has the whole URL, for a forward proxy
 	blank     *http.Request // what every request has
 	transport transport
 	breaker   *gobreaker.CircuitBreaker[*Answer]
