@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/bench/process"
+	"github.com/fairway-gateway/fairway/bench/report"
 )
 
 // startLimit is how long a gateway may take until it answers.
@@ -31,6 +32,8 @@ type bench struct {
 	foreign []float64
 	// conditions, notes and failures go to the report.
 	conditions, notes, failures []string
+	// targets are those that no cell has.
+	targets []report.Target
 }
 
 // newBench builds everything and keeps this process on its share of the CPUs. The caller must call close.

@@ -13,7 +13,7 @@ import (
 
 // programs are the paths of what is measured; empty when it is absent.
 type programs struct {
-	backend, caddy, lura, fairway string
+	backend, caddy, lura, csv, fairway string
 	nginx, njs                    string // njs is nginx's module
 }
 
@@ -27,6 +27,7 @@ func buildAll(ctx context.Context, repository, directory string) (programs, erro
 		{&p.backend, "backend", "./backend", "."},
 		{&p.caddy, "caddy", "./peers/caddy", "."},
 		{&p.lura, "lura", "./peers/lura", "."},
+		{&p.csv, "csv", "./peers/csv", "."},
 		{&p.fairway, "fairway", "./caddy", repository},
 	} {
 		*target.path = filepath.Join(directory, target.name)

@@ -30,6 +30,8 @@ type cell struct {
 	// body checks the first answer; the ones while measuring must equal it, or have about its length when it varies.
 	body   func([]byte) error
 	varies bool
+	// connections ask at the same time; 0: as many as the flag says.
+	connections int
 	// prepare runs before each round; what it returns runs after it. May be nil.
 	prepare func(context.Context) (finish func(context.Context) error, err error)
 
@@ -50,6 +52,9 @@ const (
 	fairwayName      = "fairway"
 	fairwayReplyName = "fairway with reply"
 	fairwayGCName    = "fairway, GOGC=100"
+	streamName       = "fairway, streamed"
+	bareCSVName      = "encoding/csv"
+	njsName          = "nginx+njs"
 )
 
 // cells returns what is to be measured, in order.
@@ -105,10 +110,12 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 	})
 	if b.programs.njs != "" {
 		all = append(all, &cell{
-			workload: "W2", gateway: "nginx+njs", note: "parsed and transcoded by a script", process: f.nginx,
+			workload: "W2", gateway: njsName, note: "parsed and transcoded by a script", process: f.nginx,
 			address: f.nginxAt, path: "/text", status: http.StatusOK, contentType: "application/json", body: object("Température"),
 		})
 	}
+
+	all = append(all, b.documents(f)...)
 
 	var wanted []*cell
 	for _, c := range all {
@@ -139,7 +146,7 @@ func fetchAnswer(ctx context.Context, address, path string) (answer, error) {
 		return answer{}, err
 	}
 	defer response.Body.Close() //nolint:errcheck // it was only read
-	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	body, err := io.ReadAll(io.LimitReader(response.Body, 16<<20))
 	if err != nil {
 		return answer{}, fmt.Errorf("GET %s: %w", path, err)
 	}

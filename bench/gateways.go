@@ -11,11 +11,11 @@ import (
 
 // field is what is started for W0 to W9: backend and gateways, nil when absent.
 type field struct {
-	backend, caddy, nginx, lura, fairway *process.Process
+	backend, caddy, nginx, lura, fairway, csv *process.Process
 	// fairwayGC is fairway that collects garbage as often as Go programs do by default, as Caddy and Lura do.
 	fairwayGC *process.Process
 	// addresses, host:port; fairwayPass is fairway's site with Caddy's reverse_proxy, failing the backend's port for W9
-	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt, staticAt string
+	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt, staticAt, csvAt string
 }
 
 // startBackend starts the backend on two ports and returns them.
@@ -45,14 +45,14 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := process.FreePorts(11)
+	ports, err := process.FreePorts(12)
 	if err != nil {
 		return nil, err
 	}
 	f := &field{
 		backend: backend, backendAt: local(backendPorts[0]), failingAt: local(backendPorts[1]),
 		caddyAt: local(ports[0]), nginxAt: local(ports[2]), luraAt: local(ports[3]),
-		fairwayAt: local(ports[4]), fairwayPassAt: local(ports[5]), fairwayAdminAt: local(ports[6]), fairwayGCAt: local(ports[7]), staticAt: local(ports[10]),
+		fairwayAt: local(ports[4]), fairwayPassAt: local(ports[5]), fairwayAdminAt: local(ports[6]), fairwayGCAt: local(ports[7]), staticAt: local(ports[10]), csvAt: local(ports[11]),
 	}
 
 	if f.caddy, err = b.startCaddy(ctx, "caddy", b.programs.caddy, "http://"+f.caddyAt+"/json", map[string]string{
@@ -71,6 +71,13 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 	if err != nil {
 		f.lura = nil
 		b.fail("Lura", err)
+	}
+	if f.csv, err = b.start(b.gatewaySpec("csv", b.programs.csv, "-listen", f.csvAt, "-from", "http://"+f.backendAt+"/csv")); err == nil {
+		_, err = f.csv.AwaitOK(ctx, "http://"+f.csvAt+"/", startLimit)
+	}
+	if err != nil {
+		f.csv = nil
+		b.fail(bareCSVName, err)
 	}
 	if f.fairway, err = b.startCaddy(ctx, "fairway", b.programs.fairway, "http://"+f.fairwayAt+"/w2/status", map[string]string{
 		"Admin": ports[6], "Port": ports[4], "Pass": ports[5], "Backend": backendPorts[0], "Failing": backendPorts[1],

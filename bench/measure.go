@@ -28,6 +28,11 @@ func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 		if err := b.measureCells(ctx, cells); err != nil {
 			return report.Summary{}, err
 		}
+		if b.wants("W4") {
+			if err := b.measureStreams(ctx, f); err != nil {
+				b.fail("W4 memory", err)
+			}
+		}
 		if b.profile != "" && f.fairway != nil {
 			if err := b.takeProfiles(ctx, f); err != nil {
 				return report.Summary{}, err
@@ -48,6 +53,7 @@ func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 	b.conditions = append(b.conditions, "Load average after: "+loadAverage()+"; "+time.Now().UTC().Format("2006-01-02 15:04 UTC"))
 
 	rows, targets := summarize(cells)
+	targets = append(targets, b.targets...)
 	scaleRows, scaleTargets := summarizeScales(scales)
 	return report.Summary{
 		Conditions: b.conditions, Rows: rows, Scales: scaleRows,
@@ -96,6 +102,9 @@ func (b *bench) measureCell(ctx context.Context, c *cell) error {
 		return err
 	}
 	options := load.Options{Address: c.address, Path: c.path, Connections: b.connections, Check: check}
+	if c.connections > 0 {
+		options.Connections = c.connections
+	}
 	// how busy the gateway's CPUs were at both ends of the window
 	var ends []proc.Busy
 	cpu := func() (time.Duration, error) {
@@ -175,6 +184,9 @@ func summarize(cells []*cell) ([]report.Row, []report.Target) {
 
 	ratio := func(a, b string) float64 { return stats.Of(stats.Ratios(cpu[a], cpu[b])).Median }
 	var targets []report.Target
+	within := func(name, a, b string, limit float64) report.Target {
+		return report.Target{Name: name, Value: ratio(a, b), Limit: limit}
+	}
 	if len(cells) > 0 {
 		plain, withReply, sameGC := "W2 "+fairwayName, "W2 "+fairwayReplyName, "W2 "+fairwayGCName
 		targets = []report.Target{
@@ -185,6 +197,9 @@ func summarize(cells []*cell) ([]report.Row, []report.Target) {
 			{Name: "W2 with reply / Lura's W2", Value: ratio(withReply, "W2 "+luraName), Limit: 1, Below: true},
 			{Name: "W2 at GOGC=100 / Lura's W2, both at Go's default", Value: ratio(sameGC, "W2 "+luraName), Limit: 1, Below: true},
 			{Name: "W9 / W2", Value: ratio("W9 "+fairwayName, plain), Limit: 0.5},
+			within("W3 / Lura's with mxj", "W3 "+fairwayName, "W3 "+luraName, 0.35),
+			within("W4 streamed / bare encoding/csv, CPU", "W4 "+streamName, "W4 "+bareCSVName, 2),
+			within("W6 / njs with regular expressions", "W6 "+fairwayName, "W6 "+njsName, 1),
 		}
 	}
 	return rows, targets

@@ -3,6 +3,9 @@
 //
 //	*/kv          25 bytes of `key: value` in ISO-8859-1
 //	*/fail        500 with a short text
+//	*/xml         4 KiB of XML in ISO-8859-1
+//	*/html        64 KiB of HTML in ISO-8859-1, a table
+//	*/csv         1 MiB of CSV, 10,000 rows of 10 columns
 //	/count        the number of requests answered on this port so far, this one not counted
 //	anything else 984 bytes of JSON
 package main
@@ -67,7 +70,8 @@ func run(ctx context.Context, addresses []string) error {
 }
 
 type server struct {
-	json, kv, fail []byte
+	json, kv, fail, xml, html, csv []byte
+
 	answered       atomic.Int64
 }
 
@@ -75,6 +79,9 @@ func newServer() *server {
 	return &server{
 		json: response("200 OK", "application/json", jsonBody()),
 		kv:   response("200 OK", "text/plain; charset=iso-8859-1", []byte("Temp\xe9rature: 21.5 degr\xe9s\n")),
+		xml:  response("200 OK", "text/xml; charset=iso-8859-1", xmlBody()),
+		html: response("200 OK", "text/html; charset=iso-8859-1", htmlBody()),
+		csv:  response("200 OK", "text/csv", csvBody()),
 		fail: response("500 Internal Server Error", "text/plain", []byte("out of order\n")),
 	}
 }
@@ -114,6 +121,12 @@ func (s *server) answer(target []byte) []byte {
 		return s.kv
 	case bytes.HasSuffix(target, []byte("/fail")):
 		return s.fail
+	case bytes.HasSuffix(target, []byte("/xml")):
+		return s.xml
+	case bytes.HasSuffix(target, []byte("/html")):
+		return s.html
+	case bytes.HasSuffix(target, []byte("/csv")):
+		return s.csv
 	case bytes.Equal(target, []byte("/count")):
 		return response("200 OK", "text/plain", strconv.AppendInt(nil, s.answered.Load(), 10))
 	default:

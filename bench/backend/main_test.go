@@ -13,6 +13,16 @@ func TestBodies(t *testing.T) {
 	if body := jsonBody(); len(body) != 984 || !json.Valid(body) {
 		t.Errorf("jsonBody: %d bytes, valid %t; want 984 bytes of JSON", len(body), json.Valid(body))
 	}
+	for name, size := range map[string][2]int{
+		"xml": {len(xmlBody()), xmlSize}, "html": {len(htmlBody()), htmlSize}, "csv": {len(csvBody()), 1 << 20},
+	} {
+		if size[0] < size[1]*9/10 || size[0] > size[1]*11/10 {
+			t.Errorf("%s: %d bytes, want about %d", name, size[0], size[1])
+		}
+	}
+	if lines := bytes.Count(csvBody(), []byte("\r\n")); lines != csvRows+1 {
+		t.Errorf("csv: %d lines, want a header and %d rows", lines, csvRows)
+	}
 	_, body, _ := bytes.Cut(newServer().kv, []byte("\r\n\r\n"))
 	if len(body) != 25 || bytes.Count(body, []byte{0xe9}) != 2 {
 		t.Errorf("kv: %q; want 25 bytes with two latin-1 letters", body)

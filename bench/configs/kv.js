@@ -23,4 +23,38 @@ async function object(r) {
     r.return(200, JSON.stringify(values));
 }
 
-export default { object };
+// Turns the rows of an HTML table in ISO-8859-1 into objects, by regular expressions that fit this page.
+async function table(r) {
+    const reply = await r.subrequest('/legacy/html');
+    if (reply.status !== 200) {
+        r.return(502);
+        return;
+    }
+
+    const text = Buffer.from(reply.responseBuffer).toString('latin1');
+    const cell = /<t[dh][^>]*>(.*?)<\/t[dh]>/g;
+    const entities = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ' };
+    let names = null;
+    const rows = [];
+    const line = /<tr[^>]*>(.*?)<\/tr>/gs;
+    for (let row = line.exec(text); row; row = line.exec(text)) {
+        const cells = [];
+        cell.lastIndex = 0;
+        for (let c = cell.exec(row[1]); c; c = cell.exec(row[1])) {
+            cells.push(c[1].replace(/<[^>]*>/g, '').replace(/&(\w+);/g, (all, name) => entities[name] || all).trim());
+        }
+        if (names === null) {
+            names = cells;
+            continue;
+        }
+        const object = {};
+        names.forEach((name, i) => {
+            object[name] = cells[i];
+        });
+        rows.push(object);
+    }
+    r.headersOut['Content-Type'] = 'application/json';
+    r.return(200, JSON.stringify(rows));
+}
+
+export default { object, table };

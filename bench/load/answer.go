@@ -13,7 +13,7 @@ import (
 var ErrAnswer = errors.New("malformed answer")
 
 // maxBody is the longest body in bytes that is read.
-const maxBody = 1 << 20
+const maxBody = 16 << 20
 
 // Answer is what of a response is checked.
 type Answer struct {

@@ -1,5 +1,5 @@
 // Package main is a small gateway on Lura v2, with its gin router: GET /pass hands the backend's /json on unread
-// ("no-op"), GET /text puts the backend's /kv into {"content": ...} (encoding "string"). Lura neither parses the text
+// ("no-op"), GET /text puts the backend's /kv into {"content": ...} (encoding "string"), GET /xml what mxj makes of the backend's /xml. Lura neither parses the text
 // nor converts its charset: a byte that is no UTF-8 comes out as U+FFFD.
 package main
 
@@ -15,6 +15,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/clbanning/mxj/v2"
 	"github.com/gin-gonic/gin"
 	"github.com/luraproject/lura/v2/config"
 	"github.com/luraproject/lura/v2/encoding"
@@ -22,6 +23,7 @@ import (
 	"github.com/luraproject/lura/v2/proxy"
 	luragin "github.com/luraproject/lura/v2/router/gin"
 	"github.com/luraproject/lura/v2/transport/http/server"
+	"golang.org/x/net/html/charset"
 )
 
 func main() {
@@ -50,7 +52,11 @@ func run(port int, backend string, keepalive int) error {
 		Endpoints: []*config.EndpointConfig{
 			endpoint("/pass", "/json", backend, encoding.NOOP, encoding.NOOP),
 			endpoint("/text", "/kv", backend, encoding.STRING, encoding.JSON),
+			endpoint("/xml", "/xml", backend, "xml", encoding.JSON),
 		},
+	}
+	if err := registerXML(); err != nil {
+		return err
 	}
 	if err := service.Init(); err != nil {
 		return fmt.Errorf("configuration: %w", err)
@@ -77,6 +83,25 @@ func run(port int, backend string, keepalive int) error {
 
 	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
 		return cause
+	}
+	return nil
+}
+
+// registerXML makes the encoding "xml" of mxj, as KrakenD's module of that name does, with the charsets of x/net.
+func registerXML() error {
+	mxj.XmlCharsetReader = charset.NewReaderLabel
+	decoder := func(bool) func(io.Reader, *map[string]any) error {
+		return func(r io.Reader, v *map[string]any) error {
+			m, err := mxj.NewMapXmlReader(r)
+			if err != nil {
+				return fmt.Errorf("xml: %w", err)
+			}
+			*v = m
+			return nil
+		}
+	}
+	if err := encoding.GetRegister().Register("xml", decoder); err != nil {
+		return fmt.Errorf("xml: %w", err)
 	}
 	return nil
 }
