@@ -60,7 +60,7 @@ func TestParse(t *testing.T) {
 	if s, err = parse([]string{"-workloads", "W1, W2"}); err != nil || s.docs != "" || s.wants("W9") || !s.wants("W2") {
 		t.Errorf("parse(-workloads W1,W2) = %+v, %v; want these two and no document", s, err)
 	}
-	for _, args := range [][]string{{"-workloads", "W3"}, {"-rounds", "0"}, {"-duration", "1h"}, {"-connections", "513"}, {"-warmup", "-1s"}, {"word"}} {
+	for _, args := range [][]string{{"-workloads", "W7"}, {"-rounds", "0"}, {"-duration", "1h"}, {"-connections", "513"}, {"-warmup", "-1s"}, {"word"}} {
 		if s, err := parse(args); err == nil {
 			t.Errorf("parse(%v) = %+v; want an error", args, s)
 		}
