@@ -15,7 +15,7 @@ import (
 // sqre-apikit writes them. It is immutable.
 type Document struct {
 	pretty, compact []byte
-	paths           map[string]struct{}
+	version         string // "/1.0"
 }
 
 // Check says what is missing in a service's description of itself.
@@ -40,42 +40,42 @@ func (m Metadata) Check() error {
 
 // Document makes the document. The metadata must have passed Check.
 func (m Metadata) Document() (*Document, error) {
-	fields := map[string]string{
-		"name": m.Name, "version": m.Version, "repository": m.Repository,
-		"description": m.Description, "api_version": m.APIVersion, "auth": string(m.Auth),
-	}
-	d := &Document{paths: map[string]struct{}{}}
-	var err error
-	if d.compact, err = marshal(fields, ""); err != nil {
-		return nil, err
-	}
-	if d.pretty, err = marshal(fields, "  "); err != nil {
-		return nil, err
-	}
-	for _, base := range []string{"", "/v" + m.APIVersion, "/" + m.APIVersion} {
-		for _, name := range []string{"/metadata", "/metadata.json", "/metadata/"} {
-			d.paths[base+name] = struct{}{}
-		}
-	}
-	return d, nil
-}
-
-func marshal(v any, indent string) ([]byte, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
+	// In alphabetical order.
+	fields := struct {
+		APIVersion  string       `json:"api_version"`
+		Auth        session.Mode `json:"auth"`
+		Description string       `json:"description"`
+		Name        string       `json:"name"`
+		Repository  string       `json:"repository"`
+		Version     string       `json:"version"`
+	}{m.APIVersion, m.Auth, m.Description, m.Name, m.Repository, m.Version}
+	var compact, pretty bytes.Buffer
+	e := json.NewEncoder(&compact)
 	e.SetEscapeHTML(false)
-	e.SetIndent("", indent)
-	if err := e.Encode(v); err != nil {
+	if err := e.Encode(fields); err != nil {
 		return nil, err
 	}
-	return b.Bytes(), nil
+	if err := json.Indent(&pretty, compact.Bytes(), "", "  "); err != nil {
+		return nil, err
+	}
+	return &Document{version: "/" + m.APIVersion, compact: compact.Bytes(), pretty: pretty.Bytes()}, nil
 }
 
 // Has says whether the document stands at path, the prefix taken off: /metadata, /v1.0/metadata, /1.0/metadata,
 // each also with .json or one trailing slash.
 func (d *Document) Has(path string) bool {
-	_, ok := d.paths[path]
-	return ok
+	const name = "/metadata"
+	at := strings.LastIndex(path, name)
+	if at < 0 {
+		return false
+	}
+	switch path[at+len(name):] {
+	case "", ".json", "/":
+	default:
+		return false
+	}
+	base := path[:at]
+	return base == "" || base == d.version || len(base) > 1 && base[1] == 'v' && base[2:] == d.version[1:]
 }
 
 // Write answers r: 200 with the document, compact for XMLHttpRequest as apikit has it, or 405.
