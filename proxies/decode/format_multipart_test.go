@@ -1,0 +1,282 @@
+package decode
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"mime/multipart"
+	"mime/quotedprintable"
+	"net/textproto"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func crlf(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") }
+
+func TestMultipart(t *testing.T) {
+	t.Parallel()
+	one := func(header, body string) string { return "--b\n" + header + "\n" + body + "\n--b--\n" }
+	value := func(kind, value string) string {
+		return `[{"name":null,"filename":null,"content_type":null,"kind":"` + kind + `","value":` + value + `}]`
+	}
+	typed := func(media, kind, value string) string {
+		return `[{"name":null,"filename":null,"content_type":"` + media + `","kind":"` + kind + `","value":` + value + `}]`
+	}
+	csv := "--b\nContent-Disposition: form-data; name=x\n\n1\n--b\nContent-Type: text/csv\nContent-ID: <c@d>\n\na,b\n--b\n" +
+		"Content-Disposition: attachment; filename=x\nContent-Type: application/json\n\n{\"a\":1}\n--b--"
+	runDecodeTests(t, []decodeTest{
+		{name: "form", dec: new(Multipart), in: crlf("--b\nContent-Disposition: form-data; name=\"a\"\n\n1\n--b\nContent-Disposition: form-data; name=\"f\"; filename=\"x.png\"\n" +
+			"Content-Type: image/png\n\n\x89P\n\n--b--\n"), want: `[{"name":"a","filename":null,"content_type":null,"kind":"text","value":"1"},` +
+			`{"name":"f","filename":"x.png","content_type":"image/png","kind":"base64","value":"iVANCg=="}]`},
+		{name: "plain ends of lines", dec: new(Multipart), in: "--b\n\na\nb\n--b--", want: value("text", `"a\nb"`)},
+		{name: "no parts", dec: new(Multipart), in: "--b\n--b--", fail: "no blank line", at: 4},
+		{name: "no content", dec: new(Multipart), in: "--b\n\n--b--", want: value("text", `""`)},
+		{name: "prologue and epilogue", dec: new(Multipart), in: "This is MIME.\n--b \t\n\nx\n--b-- \nrest\n--b\n", want: value("text", `"x"`)},
+		{name: "boundary inside text", dec: new(Multipart), in: "--b\n\nx--b\n--bb\n --b\n--b--", want: value("text", `"x--b\n--bb\n --b"`)},
+		{name: "longer boundary inside", dec: new(Multipart), in: "--b\n\n--b-c\n--b--", want: value("text", `"--b-c"`)},
+		{name: "json", dec: new(Multipart), in: one("content-type: application/hal+json\n", `{"b":1.10,"a":2}`), want: typed("application/hal+json", "json", `{"b":1.10,"a":2}`)},
+		{name: "json as text", dec: &Multipart{JSONText: true}, in: one("content-type: application/json\n", `{`), want: typed("application/json", "text", `"{"`)},
+		{name: "bad json", dec: new(Multipart), in: one("content-type: application/json\n", `{"a":`), fail: "part 1: json: the text ends inside the value", at: 5},
+		{name: "latin-1", dec: new(Multipart), in: one("Content-Type: text/plain; charset=iso-8859-1\n", "\x80\xe9"), want: typed("text/plain", "text", `"€é"`)},
+		{name: "detected", dec: new(Multipart), in: one("Content-Type: text/csv\n", "\xe9"), want: typed("text/csv", "text", `"é"`)},
+		{name: "bad charset", dec: new(Multipart), in: one("Content-Type: text/plain; charset=utf-8\n", "a\xe9"), fail: "part 1: byte 0xe9 at offset 1 is not valid utf-8", at: -1},
+		{name: "no type and no text", dec: new(Multipart), in: one("", "\x00\x01\x02"), want: value("base64", `"AAEC"`)},
+		{name: "base64", dec: new(Multipart), in: one("Content-Type: text/plain\nContent-Transfer-Encoding: BASE64\n", "w6k\nK"), want: typed("text/plain", "text", `"é\n"`)},
+		{name: "base64 with padding", dec: new(Multipart), in: one("Content-Type: text/plain\nContent-Transfer-Encoding: base64\n", "YQ==\n"), want: typed("text/plain", "text", `"a"`)},
+		{name: "bad base64", dec: new(Multipart), in: one("Content-Transfer-Encoding: base64\n", "Y?"), fail: "part 1: multipart: a transfer encoding that is not base64", at: 4},
+		{name: "quoted-printable", dec: new(Multipart), in: one("Content-Type: text/plain; charset=latin1\nContent-Transfer-Encoding: quoted-printable\n", "caf=E9 =\nx"), want: typed("text/plain", "text", `"café x"`)},
+		{name: "odd quoted-printable", dec: new(Multipart), in: one("Content-Transfer-Encoding: quoted-printable\n", "=4"), want: value("text", `"=4"`)},
+		{name: "unknown transfer encoding", dec: new(Multipart), in: one("Content-Transfer-Encoding: x-uuencode\n", "x"), fail: "nobody here reads", at: 4},
+		{name: "nested", dec: new(Multipart), in: one("Content-Type: multipart/alternative; boundary=c\n", "--c\n\nx\n--c--"), want: typed("multipart/alternative", "parts", value("text", `"x"`))},
+		{name: "headers", dec: &Multipart{Headers: true}, in: one("X-A: 1\nx-a: 2\nB : c\n d\n", "x"),
+			want: `[{"name":null,"filename":null,"content_type":null,"headers":{"x-a":"1, 2","b":"c d"},"kind":"text","value":"x"}]`},
+		{name: "one by name", dec: &Multipart{Part: "x"}, in: csv, want: `"1"`},
+		{name: "one by type", dec: &Multipart{Part: "text/csv", Decoder: new(Lines)}, in: csv, want: `["a,b"]`},
+		{name: "one by id", dec: &Multipart{Part: "c@d"}, in: csv, want: `"a,b"`},
+		{name: "one that is json", dec: &Multipart{Part: "application/json"}, in: csv, want: `{"a":1}`},
+		{name: "one as bytes", dec: &Multipart{Part: "text/csv", Decoder: new(Bytes)}, in: csv, want: `{"content_type":"text/csv","size":3,"base64":"YSxi"}`},
+		{name: "one inside", dec: &Multipart{Part: "text/html"}, in: one("Content-Type: multipart/related; boundary=\"c\"\n", "--c\nContent-Type: text/html\n\n<p>\n--c--"), want: `"<p>"`},
+		{name: "one not there", dec: &Multipart{Part: "y"}, in: csv, fail: `there is no part "y"`, at: int64(len(csv))},
+		{name: "one that is two", dec: &Multipart{Part: "x"}, in: "--b\nContent-Disposition: x; name=x\n\n--b\nContent-Disposition: x; name=x\n\n--b--", fail: `there are 2 parts "x"`, at: 77},
+		{name: "one that is bad", dec: &Multipart{Part: "text/csv", Decoder: new(JSON)}, in: csv, fail: "part 2: json: ", at: 0},
+		{name: "cut", dec: new(Multipart), in: "--b\n\nx\n--b\n", fail: "part 2: multipart: the body ends before its last boundary", at: 11},
+		{name: "cut in its boundary", dec: new(Multipart), in: "--b\n\nx\n--b-", fail: "ends before its last boundary", at: 11},
+		{name: "empty", dec: new(Multipart), in: " \r\n", fail: "the body is empty"},
+		{name: "no multipart", dec: new(Multipart), in: "<html>\n", fail: "no line is a boundary"},
+		{name: "header is none", dec: new(Multipart), in: one("Content-Type\n", "x"), fail: "no field", at: 4},
+		{name: "header without end", dec: new(Multipart), in: "--b\nA: b\n--b--", fail: "no blank line", at: 9},
+		{name: "header too long", dec: new(Multipart), in: one("A: "+strings.Repeat("x", maxPartHeader)+"\n", "x"), fail: "bytes in the header of a part", at: -1},
+		{name: "header of too many fields", dec: new(Multipart), in: one(strings.Repeat("A: x\n", maxPartFields+1), "x"), fail: "more than 100 fields", at: -1},
+		{name: "too many parts", dec: &Multipart{MaxParts: 2}, in: strings.Repeat("--b\n\n", 3) + "--b--", fail: "more than 2 parts", at: -1},
+	})
+}
+
+func TestMultipartNestsSoDeep(t *testing.T) {
+	t.Parallel()
+	body := "x"
+	for i := range maxPartsNested {
+		body = fmt.Sprintf("--%d\nContent-Type: multipart/mixed; boundary=%d\n\n%s\n--%d--", i, i-1, body, i)
+	}
+	if err := new(Multipart).Decode(t.Context(), &Input{Body: []byte(body)}, NewWriter(nil, Limits{})); err == nil || !strings.Contains(err.Error(), "no line is a boundary") {
+		t.Errorf("%v: want all levels to be read", err)
+	}
+	body = fmt.Sprintf("--x\nContent-Type: multipart/mixed; boundary=%d\n\n%s\n--x--", maxPartsNested-1, body)
+	var limit *LimitError
+	if err := new(Multipart).Decode(t.Context(), &Input{Body: []byte(body)}, NewWriter(nil, Limits{})); !errors.As(err, &limit) {
+		t.Errorf("%v: want a limit", err)
+	}
+}
+
+func TestMultipartCheck(t *testing.T) {
+	t.Parallel()
+	for _, d := range []*Multipart{{MaxParts: -1}, {Decoder: new(JSON)}, {Part: "a", Headers: true}, {Part: "a", Decoder: new(JSON), JSONText: true}} {
+		if d.Check() == nil {
+			t.Errorf("%+v passes", d)
+		}
+	}
+}
+
+func TestHeaderParam(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct{ field, name, want string }{
+		{`multipart/mixed; boundary=abc`, "boundary", "abc"},
+		{`multipart/mixed;charset=x; BOUNDARY = "a;b" ; z`, "boundary", "a;b"},
+		{`form-data; filename="a\"b.txt"; name=x`, "filename", `a"b.txt`},
+		{`form-data; filename="C:\dir\file.txt"; name=x`, "name", "x"},
+		{`form-data; filename="C:\dir\file.txt"`, "filename", `C:\dir\file.txt`},
+		{`form-data; filename=my report.csv`, "filename", "my report.csv"},
+		{`attachment; filename="fallback"; filename*=UTF-8''%e2%82%ac%20rates`, "filename", "€ rates"},
+		{`attachment; filename*=iso-8859-1'de'Gr%F6%DFe.csv; filename=x`, "filename", "Größe.csv"},
+		{`attachment; filename*=nonsense; filename=x`, "filename", "x"},
+		{`attachment; filename*0="long "; filename*1="name.txt"`, "filename", "long name.txt"},
+		{`form-data; names=x`, "name", ""},
+		{``, "name", ""},
+		{`a; name=first; name=second`, "name", "first"},
+	} {
+		if got := headerParam(test.field, test.name); got != test.want {
+			t.Errorf("%s of %s: got %q, want %q", test.name, test.field, got, test.want)
+		}
+	}
+}
+
+// TestMultipartFindsBoundary covers Content-Types that do not say what the body says.
+func TestMultipartFindsBoundary(t *testing.T) {
+	t.Parallel()
+	const want = `[{"name":null,"filename":null,"content_type":null,"kind":"text","value":"x"}]`
+	for _, contentType := range []string{"", "multipart/mixed", "multipart/mixed; boundary=other", "multipart/mixed; boundary=--==b", `multipart/mixed; boundary="==b"`, "text/plain", "multipart/mixed; boundary=" + strings.Repeat("x", 999)} {
+		in := &Input{Body: []byte("\r\nhello\r\n--==b\r\n\r\nx\r\n--==b--\r\n"), ContentType: contentType}
+		w := NewWriter(nil, Limits{})
+		if err := new(Multipart).Decode(t.Context(), in, w); err != nil || string(w.Bytes()) != want {
+			t.Errorf("%q: %s, %v", contentType, w.Bytes(), err)
+		}
+	}
+}
+
+// TestMultipartOfLibrary decodes what mime/multipart writes.
+func TestMultipartOfLibrary(t *testing.T) {
+	t.Parallel()
+	rnd := rand.New(rand.NewPCG(3, 4))
+	for range 300 {
+		var body bytes.Buffer
+		w := multipart.NewWriter(&body)
+		want := []any{}
+		for range 1 + rnd.IntN(5) {
+			name, text := randomString(rnd), randomString(rnd)
+			// The writer escapes line ends for browsers, in a way that only they undo.
+			name = strings.NewReplacer("\r", "", "\n", "", "\x00", "", "%", "", `\`, "").Replace(name)
+			h := make(textproto.MIMEHeader)
+			h.Set("Content-Disposition", multipart.FileContentDisposition("f", name))
+			h.Set("Content-Type", "text/plain; charset=utf-8")
+			content := []byte(text)
+			if rnd.IntN(2) == 0 {
+				h.Set("Content-Transfer-Encoding", "quoted-printable")
+				var quoted bytes.Buffer
+				q := quotedprintable.NewWriter(&quoted)
+				q.Binary = true
+				if _, err := q.Write(content); err != nil {
+					t.Fatal(err)
+				}
+				if err := q.Close(); err != nil {
+					t.Fatal(err)
+				}
+				content = quoted.Bytes()
+			}
+			part, err := w.CreatePart(h)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := part.Write(content); err != nil {
+				t.Fatal(err)
+			}
+			var filename any
+			if trimmed := name; trimmed != "" {
+				filename = trimmed
+			}
+			want = append(want, map[string]any{"name": "f", "filename": filename, "content_type": "text/plain", "kind": "text", "value": strings.TrimPrefix(text, "\ufeff")})
+		}
+		if err := w.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tree := NewTree(Limits{})
+		if err := new(Multipart).Decode(t.Context(), &Input{Body: body.Bytes(), ContentType: w.FormDataContentType()}, tree); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, tree.Value()); diff != "" {
+			t.Fatalf("%q (-want +got):\n%s", body.String(), diff)
+		}
+	}
+}
+
+func TestFactorMultipart(t *testing.T) {
+	const size = 256 << 10
+	inside := func(header, body string) string { return "--b\n" + header + "\n" + body + "\n--b--" }
+	bodies := []string{
+		inside("Content-Type: application/json\n", `[`+strings.Repeat(`{"":{"":{"":0}}},`, size/17)+"0]"),
+		inside("Content-Type: text/plain\n", strings.Repeat("long text ", size/10)),
+		inside("Content-Type: text/plain; charset=latin1\nContent-Transfer-Encoding: quoted-printable\n", strings.Repeat("=E9", size/3)),
+		inside("Content-Type: image/png\n", strings.Repeat("\x00", size)),
+		inside("Content-Type: image/png\nContent-Transfer-Encoding: base64\n", strings.Repeat("AAAA", size/4)),
+		inside("Content-Type: text/plain; charset=latin1\n", strings.Repeat("\xe9", size)),
+	}
+	checkFactor(t, "multipart", new(Multipart), bodies)
+	checkFactor(t, "multipart headers", &Multipart{Headers: true}, bodies)
+	checkFactor(t, "multipart part", &Multipart{Part: "application/json", Decoder: new(JSON)}, bodies[:1])
+
+	fill := func(part string) string { return strings.Repeat(part, size/len(part)) + "--b--" }
+	short := []string{fill("--b\n\n"), fill("--b\nA:\n\n"), fill("--b\nA:\nB:\nC:\nD:\nE:\nF:\nG:\nH:\nI:\n\n"), fill("--b\nContent-Disposition: form-data; name=\"field\"\n\nvalue\n")}
+	checkFactor(t, "multipart of many", &Multipart{MaxParts: size}, short)
+	checkFactor(t, "multipart of many, headers", &Multipart{MaxParts: size, Headers: true}, short)
+	for _, part := range []string{"--b\n\n", "--b\nA:\n\n"} {
+		body := strings.Repeat(part, defaultMaxParts) + "--b--"
+		if took := treeFactor(t, &Multipart{Headers: true}, body) * float64(len(body)); took > 1<<20 {
+			t.Errorf("as many parts as are taken take %.0f bytes, want less than a MiB", took)
+		}
+	}
+}
+
+func TestCorpusMultipart(t *testing.T) {
+	t.Parallel()
+	corpus(t, "multipart", 8, func() checked { return new(Multipart) })
+}
+
+func FuzzMultipart(f *testing.F) {
+	fuzzDecoder(f, []string{
+		"--b\n\nx\n--b--", "--b\r\nContent-Type: application/json\r\n\r\n{}\r\n--b--", "--b\nContent-Type: multipart/x; boundary=c\n\n--c\n\ny\n--c--\n--b--",
+		"--b\nContent-Disposition: form-data; name=x; filename*=UTF-8''%41\nContent-Transfer-Encoding: base64\n\nYQ==\n--b--", "--b\nContent-Disposition: x; name=\"=?latin1?Q?=E9?=\"\n\n--b--",
+		"--b\nContent-Transfer-Encoding: quoted-printable\n\n=41=\n\n--b--", "--b\n\xff: \xff\n\n\x00\n--b--", "-- \n---\n--",
+	}, new(Multipart), &Multipart{Headers: true, MaxParts: 3}, &Multipart{Part: "x"}, &Multipart{Part: "application/json", Decoder: new(JSON)}, &Multipart{JSONText: true})
+}
+
+// FuzzMultipartOfLibrary compares with mime/multipart what that reads without an error.
+func FuzzMultipartOfLibrary(f *testing.F) {
+	for _, s := range []string{"--b\r\n\r\nx\r\n--b--", "--b\nA: b\n\nx\n--b\n\n--b--", "pre\r\n--b\r\nA: b\r\n\r\n\r\n--b--", "--b\n\nx\n--b--y"} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		r := multipart.NewReader(bytes.NewReader(body), "b")
+		var want []string
+		for {
+			p, err := r.NextRawPart()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				return
+			}
+			if len(p.Header) > 0 {
+				return
+			}
+			text, err := io.ReadAll(p)
+			if err != nil {
+				return
+			}
+			want = append(want, string(text))
+		}
+		s, err := splitParts(body, "b")
+		if err != nil || !bytes.Equal(s.dash, []byte("--b")) {
+			return
+		}
+		var got []string
+		for {
+			var p part
+			ok, err := s.part(&p)
+			if err != nil {
+				return // we ask for a last boundary, and for a blank line
+			}
+			if !ok {
+				break
+			}
+			if p.header != nil {
+				return
+			}
+			got = append(got, string(p.raw))
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Fatalf("%q (-library +ours):\n%s", body, diff)
+		}
+	})
+}
