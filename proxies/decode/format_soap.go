@@ -1,0 +1,212 @@
+package decode
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync/atomic"
+)
+
+// SOAP decodes a SOAP message, 1.1 or 1.2: the value is what is in the first element of the Body, as XML tells it. An
+// empty Body is null. A Fault is a *FaultError. The options are those of XML, only Attributes is "data" by default. Root
+// "keep" adds the name of the first element. Paths that begin with / begin at the Envelope.
+//
+//	<soap:Envelope …><soap:Body><m:GetPriceResponse><m:Price>1.90</m:Price>…  ->  {"Price":"1.90"}
+type SOAP struct {
+	XMLOptions
+
+	plan atomic.Pointer[xmlPlan]
+}
+
+// FaultError says that a SOAP message is a Fault: that the backend says itself that it failed.
+type FaultError struct {
+	Code   string // as the message has it, with its prefix: "soap:Server"; may be empty
+	Reason string // faultstring or Reason, at most 1 KiB of it, for the caller; may be empty
+}
+
+// Error leaves the reason out, which is the backend's text.
+func (e *FaultError) Error() string {
+	if e.Code == "" {
+		return "the message is a SOAP Fault"
+	}
+	return "the message is a SOAP Fault, " + excerpt(e.Code)
+}
+
+// maxReason is how many bytes of a fault's reason are kept.
+const maxReason = 1 << 10
+
+// Check implements the check at load.
+func (d *SOAP) Check() error {
+	p, err := d.soapPlan()
+	if err != nil {
+		return err
+	}
+	d.plan.Store(p)
+	return nil
+}
+
+func (d *SOAP) soapPlan() (*xmlPlan, error) {
+	if p := d.plan.Load(); p != nil {
+		return p, nil
+	}
+	options := d.XMLOptions
+	if options.Attributes == "" {
+		options.Attributes = "data"
+	}
+	p, err := options.compile("soap")
+	if err != nil {
+		return nil, err
+	}
+	p.all = true
+	return p, nil
+}
+
+// Factor implements Decoder.
+func (d *SOAP) Factor() float64 { return xmlFactor }
+
+// DeclaredCharset implements Declarer: the encoding of the prolog.
+func (d *SOAP) DeclaredCharset(prefix []byte) string { return XMLCharset(prefix) }
+
+// Decode implements Decoder. A Fault is a *FaultError.
+func (d *SOAP) Decode(ctx context.Context, in *Input, out Sink) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	plan, err := d.soapPlan()
+	if err != nil {
+		return err
+	}
+	p := newXMLParser(plan, in.Body)
+	t := xmlTeller{plan: plan, out: out, poll: poll{ctx: ctx}}
+	for {
+		if err := t.poll.err(); err != nil {
+			return err
+		}
+		event, err := p.step()
+		if err != nil {
+			return err
+		}
+		if event == xmlEnd {
+			break
+		}
+	}
+	t.open(p, string(in.Body), false)
+	return t.message()
+}
+
+// FaultOf finds the Fault in the beginning of a SOAP message; nil if there is none.
+func FaultOf(text string) *FaultError {
+	if !strings.Contains(text, "Fault") {
+		return nil
+	}
+	d := SOAP{XMLOptions: XMLOptions{Lenient: true, Repeated: RepeatedFirst}}
+	fault, _ := errors.AsType[*FaultError](d.Decode(context.Background(), &Input{Body: []byte(text)}, NewTree(Limits{})))
+	return fault
+}
+
+// message tells what is in the Body of the envelope.
+func (t *xmlTeller) message() error {
+	if t.local(0) != "Envelope" {
+		return &SyntaxError{Format: t.plan.format, Offset: int64(t.nodes[0].from), Msg: "the document is no SOAP envelope"}
+	}
+	body := t.child(0, "Body")
+	if body < 0 {
+		return &SyntaxError{Format: t.plan.format, Offset: int64(t.nodes[0].from), Msg: "the SOAP envelope has no Body"}
+	}
+	first := t.child(body, "")
+	if first >= 0 && t.local(first) == "Fault" {
+		return t.fault(first)
+	}
+	if first < 0 {
+		first = len(t.nodes)
+	}
+	end := len(t.nodes)
+	if first < end {
+		end = t.nodes[first].end(first)
+	}
+	switch {
+	case t.plan.records:
+		return t.records(first, end)
+	case t.plan.hit != nil:
+		for i := first; i < end; i++ {
+			if t.nodes[i].flags&xmlHit != 0 {
+				return t.root(i)
+			}
+		}
+		return &SyntaxError{Format: t.plan.format, Offset: int64(len(t.text)), Msg: "there is no element " + t.plan.hit.quoted()}
+	case first == end:
+		return t.out.Null()
+	}
+	return t.root(first)
+}
+
+func (t *xmlTeller) records(from, to int) error {
+	if err := t.out.BeginArray(); err != nil {
+		return err
+	}
+	for i := from; i < to; {
+		if t.nodes[i].flags&xmlHit == 0 {
+			i++
+			continue
+		}
+		if err := t.root(i); err != nil {
+			return err
+		}
+		i = t.nodes[i].end(i)
+	}
+	return t.out.EndArray()
+}
+
+// local is the name of an element without prefix.
+func (t *xmlTeller) local(i int) string {
+	name := t.name(i)
+	return name[strings.LastIndexByte(name, ':')+1:]
+}
+
+// child finds the first element in an element, of a name or of any; negative if there is none.
+func (t *xmlTeller) child(i int, name string) int {
+	from, to := t.children(i)
+	for ; from < to; from = t.nodes[from].end(from) {
+		if t.nodes[from].kind == xmlElement && (name == "" || t.local(from) == name) {
+			return from
+		}
+	}
+	return -1
+}
+
+// fault makes the error of a Fault: of 1.1 faultcode and faultstring, of 1.2 Code/Value and Reason/Text.
+func (t *xmlTeller) fault(i int) error {
+	e := new(FaultError)
+	for _, path := range [][]string{{"faultcode"}, {"Code", "Value"}} {
+		if s := t.textAt(i, path); s != "" {
+			e.Code = cut(s, maxReason)
+			break
+		}
+	}
+	for _, path := range [][]string{{"faultstring"}, {"Reason", "Text"}, {"Reason"}} {
+		if s := t.textAt(i, path); s != "" {
+			e.Reason = cut(s, maxReason)
+			break
+		}
+	}
+	return e
+}
+
+// textAt gives the text of the element that a path of names leads to; "" where there is none that can be read.
+func (t *xmlTeller) textAt(i int, path []string) string {
+	for _, name := range path {
+		if i = t.child(i, name); i < 0 {
+			return ""
+		}
+	}
+	s, err := t.joined(t.children(i))
+	if err != nil {
+		return ""
+	}
+	return s
+}
+
+var (
+	_ Decoder  = (*SOAP)(nil)
+	_ Declarer = (*SOAP)(nil)
+)
