@@ -83,14 +83,14 @@ func (plan *xmlPlan) tellAll(ctx context.Context, p *xmlParser, src *xmlSource, 
 			return err
 		}
 		event, err := p.step()
-		if errors.Is(err, errXMLMore) {
+		if err != nil {
+			if !errors.Is(err, errXMLMore) {
+				return err
+			}
 			if err := src.fill(ctx, p); err != nil {
 				return err
 			}
 			continue
-		}
-		if err != nil {
-			return err
 		}
 		switch event {
 		case xmlRecord:

@@ -188,7 +188,7 @@ func (p *xmlParser) push(at, name, nameEnd, local, end int) error {
 	n := &p.nodes[at]
 	n.from, n.to = uint32(name-p.origin), uint32(nameEnd-p.origin) //nolint:gosec // checked above
 	if plan.strip {
-		n.ns = p.spaces.find(p.buf[p.pos+1:max(p.pos+1, local-1)])
+		n.ns = p.spaces.find(p.buf[p.pos+1 : max(p.pos+1, local-1)])
 	}
 	if hit && plan.hit != nil {
 		n.flags |= xmlHit

@@ -93,11 +93,22 @@ func why(err error) string {
 	return ""
 }
 
+// said is what a SOAP Fault says, for the caller; most servers send one with status 500.
+func said(fault *decode.FaultError) string {
+	if fault.Reason == "" {
+		return ""
+	}
+	return "The SOAP Fault says: " + printable(fault.Reason)
+}
+
 // reflect answers a backend's status of failure: 4xx with the same, except where it is the operator who is refused,
 // or where the caller would take it for an answer about itself; 5xx with 502.
 func (f *fetch) reflect(p *problem.Problem, failure *upstream.Failure, who string) {
 	p.Code = problem.BackendStatus
 	p.Detail = fmt.Sprintf("%s answered %d %s.", who, failure.Status, printable(failure.Reason))
+	if fault := decode.FaultOf(failure.Excerpt); fault != nil && fault.Reason != "" {
+		p.Detail += " " + said(fault)
+	}
 	switch s := failure.Status; {
 	case s == http.StatusTooManyRequests:
 		p.Status = http.StatusServiceUnavailable

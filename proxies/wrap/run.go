@@ -222,6 +222,9 @@ func (f *fetch) undecodable(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
+	if fault, ok := errors.AsType[*decode.FaultError](err); ok { // the message is whole, and says what a fail_when would find
+		return &upstream.Failure{Kind: upstream.Judged, Detail: said(fault), Err: err}
+	}
 	if f.metrics != nil {
 		f.metrics.DecodeFailed(f.Format)
 	}
