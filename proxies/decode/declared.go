@@ -1,0 +1,124 @@
+package decode
+
+import (
+	"bytes"
+	"strings"
+
+	"golang.org/x/net/html"
+	"golang.org/x/net/html/atom"
+)
+
+// XMLCharset finds the encoding that the prolog of an XML document names, "" if none (XML 1.0, 4.3.3).
+//
+//	<?xml version="1.0" encoding="ISO-8859-1"?>  ->  ISO-8859-1
+func XMLCharset(prefix []byte) string {
+	prefix = bytes.TrimLeft(prefix, asciiSpace)
+	rest, ok := bytes.CutPrefix(prefix, []byte("<?xml"))
+	if !ok || len(rest) == 0 || strings.IndexByte(asciiSpace, rest[0]) < 0 {
+		return ""
+	}
+	declaration, _, ok := bytes.Cut(rest, []byte("?>"))
+	if !ok {
+		return ""
+	}
+	for text := string(declaration); ; {
+		name, value, more, ok := pseudoAttribute(text)
+		if !ok {
+			return ""
+		}
+		if name == "encoding" {
+			return value
+		}
+		text = more
+	}
+}
+
+// pseudoAttribute cuts the first name="value" off a declaration.
+func pseudoAttribute(text string) (name, value, rest string, ok bool) {
+	name, rest, ok = strings.Cut(text, "=")
+	rest = strings.TrimLeft(rest, asciiSpace)
+	if !ok || rest == "" || rest[0] != '"' && rest[0] != '\'' {
+		return "", "", "", false
+	}
+	value, rest, ok = strings.Cut(rest[1:], rest[:1])
+	return strings.Trim(name, asciiSpace), strings.Trim(value, asciiSpace), rest, ok
+}
+
+// HTMLCharset finds the encoding that a meta element of an HTML document names, or its XML prolog, "" if none. It is the
+// prescan of the HTML standard (13.2.3.2), but for its rules on broken markup, which are those of the tokenizer.
+//
+//	<meta charset=iso-8859-1>
+//	<meta http-equiv="Content-Type" content="text/html; charset=ISO-8859-1">
+func HTMLCharset(prefix []byte) string {
+	if label := XMLCharset(prefix); label != "" {
+		return label
+	}
+	z := html.NewTokenizer(bytes.NewReader(prefix))
+	for {
+		switch z.Next() {
+		case html.ErrorToken:
+			return ""
+		case html.StartTagToken, html.SelfClosingTagToken:
+			name, more := z.TagName()
+			if atom.Lookup(name) == atom.Meta && more {
+				if label := metaCharset(z); label != "" {
+					return label
+				}
+			}
+		}
+	}
+}
+
+// metaCharset reads the attributes of the meta element at which z stands.
+func metaCharset(z *html.Tokenizer) string {
+	var charset, content string
+	pragma := false
+	for more := true; more; {
+		var key, value []byte
+		key, value, more = z.TagAttr()
+		switch string(key) {
+		case "charset":
+			charset = strings.Trim(string(value), asciiSpace)
+		case "content":
+			content = string(value)
+		case "http-equiv":
+			pragma = strings.EqualFold(strings.Trim(string(value), asciiSpace), "content-type")
+		}
+	}
+	if charset == "" && pragma {
+		charset = contentCharset(content)
+	}
+	return charset
+}
+
+// contentCharset finds the charset in the content of a pragma, which is wherever that word is followed by an equals sign.
+func contentCharset(content string) string {
+	const word = "charset"
+	lower := strings.ToLower(content)
+	if len(lower) != len(content) { // a letter whose small one is longer; no label has any
+		return ""
+	}
+	for at := 0; ; {
+		i := strings.Index(lower[at:], word)
+		if i < 0 {
+			return ""
+		}
+		at += i + len(word)
+		value, ok := strings.CutPrefix(strings.TrimLeft(content[at:], asciiSpace), "=")
+		if !ok {
+			continue
+		}
+		value = strings.TrimLeft(value, asciiSpace)
+		if value != "" && (value[0] == '"' || value[0] == '\'') {
+			label, _, ok := strings.Cut(value[1:], value[:1])
+			if !ok {
+				return ""
+			}
+			return strings.Trim(label, asciiSpace)
+		}
+		if end := strings.IndexAny(value, "; \t\r\n\v\f"); end >= 0 {
+			value = value[:end]
+		}
+		return value
+	}
+}
