@@ -94,6 +94,7 @@ func (p *xmlParser) attribute(i int) (next int, err error) {
 		if !p.plan.lenient {
 			return 0, p.fail(i, "an attribute without =")
 		}
+		n.a, n.b = n.to, n.to
 		p.nodes = append(p.nodes, n)
 		return end, nil
 	}

@@ -1,0 +1,85 @@
+package decode
+
+import (
+	"net/url"
+	"strings"
+	"testing"
+)
+
+func TestFeed(t *testing.T) {
+	t.Parallel()
+	item := func(members string) string {
+		out := `{"title":null,"link":null,"description":null,"updated":null,"items":[{"id":null,"title":null,"link":null,"published":null,"updated":null,"author":null,"summary":null,"content":null,"categories":[],"enclosures":[]}]}`
+		for _, m := range strings.Split(members, "|") {
+			name, value, _ := strings.Cut(m, "=")
+			at := strings.LastIndex(out, `"`+name+`":`) + len(name) + 3
+			end := at + 4
+			if out[at] == '[' {
+				end = at + 2
+			}
+			out = out[:at] + value + out[end:]
+		}
+		return out
+	}
+	rss := func(name, in, members string) decodeTest {
+		return decodeTest{name: name, dec: new(Feed), in: "<rss version='2.0'><channel><item>" + in + "</item></channel></rss>", want: item(members)}
+	}
+	atom := func(name, in, members string) decodeTest {
+		return decodeTest{name: name, dec: new(Feed), in: "<feed xmlns='http://www.w3.org/2005/Atom'><entry>" + in + "</entry></feed>", want: item(members)}
+	}
+	runDecodeTests(t, []decodeTest{
+		{name: "empty RSS", dec: new(Feed), in: "<rss><channel/></rss>", want: `{"title":null,"link":null,"description":null,"updated":null,"items":[]}`},
+		{name: "empty Atom", dec: new(Feed), in: "<feed/>", want: `{"title":null,"link":null,"description":null,"updated":null,"items":[]}`},
+		{name: "channel", dec: new(Feed), in: "<rss><channel><title>T</title><link>http://x/</link><description>D</description><lastBuildDate>Mon, 06 Sep 2010 00:01:00 +0200</lastBuildDate></channel></rss>", want: `{"title":"T","link":"http://x/","description":"D","updated":"2010-09-05T22:01:00Z","items":[]}`},
+		{name: "RDF", dec: new(Feed), in: `<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns="http://purl.org/rss/1.0/" xmlns:d="http://purl.org/dc/elements/1.1/"><channel rdf:about="x"><title>T</title></channel><item><title>I</title><link>http://x/1</link><d:date>2024-05-01T12:00:00+02:00</d:date><d:creator>A</d:creator></item></rdf:RDF>`, want: `{"title":"T","link":null,"description":null,"updated":null,"items":[{"id":"http://x/1","title":"I","link":"http://x/1","published":"2024-05-01T10:00:00Z","updated":null,"author":"A","summary":null,"content":null,"categories":[],"enclosures":[]}]}`},
+		rss("nothing", "", "id=null"),
+		rss("id", "<guid isPermaLink='false'> 7 </guid><link>http://x/</link>", `id="7"|link="http://x/"`),
+		rss("id from the link", "<link> http://x/ </link>", `id="http://x/"|link="http://x/"`),
+		rss("wrong date", "<pubDate>yesterday</pubDate>", "id=null"),
+		rss("date", "<pubDate>Mon, 6 Sep 2010 00:01 CEST</pubDate>", `published="2010-09-06T00:01:00Z"`),
+		rss("markup in a title", "<title>&lt;b&gt;A&lt;/b&gt; &amp;amp;\n <![CDATA[B &uuml; <i>C</i>]]> 1 &lt; 2</title>", `title="A & B ü C 1 < 2"`),
+		rss("elements in a title", "<title>A <b>B</b></title>", `title="A B"`),
+		rss("CDATA twice", "<description><![CDATA[<p>a]]></description>", `summary="<p>a"`),
+		rss("CDATA and text", "<description><![CDATA[<p>a</p>]]> b <![CDATA[c]]]]><![CDATA[>]]> d</description>", `summary="<p>a</p> b c]]> d"`),
+		rss("entities", "<description>R&D &nbsp;&eacute; &foo;</description>", "summary=\"R&D \u00a0é &foo;\""),
+		rss("content", "<content:encoded><![CDATA[<p>x</p>]]></content:encoded><description>s</description>", `summary="s"|content="<p>x</p>"`),
+		rss("categories", "<category> a </category><category domain='x'>b</category>", `categories=["a","b"]`),
+		rss("enclosure", "<enclosure url='http://x/a.mp3' type='audio/mpeg' length='123'/><enclosure url='http://x/b' length='1 MB'/>", `enclosures=[{"url":"http://x/a.mp3","type":"audio/mpeg","length":123},{"url":"http://x/b","type":null,"length":null}]`),
+		rss("author", "<author>joe@example.org (Joe)</author>", `author="Joe"`),
+		rss("unknown elements", "<media:group xmlns:media='m'><title>no</title></media:group><foo>x</foo><atom:link xmlns:atom='http://www.w3.org/2005/Atom' href='no'/>", "id=null"),
+		atom("times", "<id>urn:1</id><published>2024-05-01T12:00:00.5+02:00</published><updated>2024-06-01T00:00:00Z</updated>", `id="urn:1"|published="2024-05-01T10:00:00Z"|updated="2024-06-01T00:00:00Z"`),
+		atom("links", "<link rel='self' href='http://x/s'/><link href='http://x/a'/><link rel='enclosure' href='http://x/e' type='t' length='5'/>", `id="http://x/a"|link="http://x/a"|enclosures=[{"url":"http://x/e","type":"t","length":5}]`),
+		atom("authors", "<author><name>A</name></author><author><email>b@x</email></author>", `author="A, b@x"`),
+		atom("XHTML", "<content type='xhtml'><div xmlns='http://www.w3.org/1999/xhtml'>a <b class='c'>b &lt;</b><br/></div></content>", `content="a <b class=\"c\">b &lt;</b><br>"`),
+		atom("HTML", "<summary type='html'>&lt;p&gt;a&lt;/p&gt;</summary>", `summary="<p>a</p>"`),
+		atom("text", "<title>1 &lt; 2</title><summary>1 &lt; 2 &amp;amp; 3</summary>", `title="1 < 2"|summary="1 < 2 &amp; 3"`),
+		atom("category", "<category term='t' label='l'/>", `categories=["l"]`),
+		{name: "JSON Feed", dec: new(Feed), in: `{"version":"https://jsonfeed.org/version/1.1","title":"T","items":[{"id":"1","url":"http://x/","content_html":"<p>","date_published":"2024-05-01T12:00:00+02:00","tags":["a"]}]}`, want: `{"title":"T","link":null,"description":null,"updated":"2024-05-01T10:00:00Z","items":[{"id":"1","title":null,"link":"http://x/","published":"2024-05-01T10:00:00Z","updated":null,"author":null,"summary":null,"content":"<p>","categories":["a"],"enclosures":[]}]}`},
+		{name: "before and behind", dec: new(Feed), in: "\n\nNotice: x\n<?xml version='1.0' encoding='ISO-8859-1'?><rss><channel><title>é", want: `{"title":"é","link":null,"description":null,"updated":null,"items":[]}`},
+		{name: "HTML", dec: new(Feed), in: "<!DOCTYPE html><html><body>x", fail: "rss: the document is no feed", at: 16},
+		{name: "XML", dec: &Feed{Format: "atom"}, in: "<a/>", fail: "atom: the document is no feed", at: 1},
+		{name: "text", dec: new(Feed), in: "x", fail: "rss: there is no element", at: 1},
+		{name: "nothing", dec: new(Feed), in: "", fail: "rss: the body is empty", at: 0},
+		{name: "cut JSON", dec: new(Feed), in: "{", fail: "rss: the text ends inside", at: 1},
+		{name: "other JSON", dec: new(Feed), in: "{\"items\":7}", fail: "rss: the feed cannot be read", at: 0},
+		{name: "deep", dec: new(Feed), in: "<rss>" + strings.Repeat("<a>", 600), fail: "more than 512 depth", at: -1},
+	})
+}
+
+func TestFeedLinks(t *testing.T) {
+	t.Parallel()
+	base, err := url.Parse("http://x.example/dir/feed.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := NewWriter(nil, Limits{})
+	body := "<rss><channel><link>/</link><item><link>a?b</link></item></channel></rss>"
+	if err := new(Feed).Decode(t.Context(), &Input{Body: []byte(body), URL: base}, w); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{`"link":"http://x.example/"`, `"link":"http://x.example/dir/a?b"`} {
+		if !strings.Contains(string(w.Bytes()), want) {
+			t.Errorf("%s lacks %s", w.Bytes(), want)
+		}
+	}
+}
