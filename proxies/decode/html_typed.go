@@ -1,0 +1,121 @@
+package decode
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Types of a text of HTML.
+const (
+	HTMLString  = "string"
+	HTMLInteger = "integer"
+	HTMLNumber  = "number"
+	HTMLBool    = "bool"
+	HTMLDate    = "date"
+)
+
+// HTMLType says what a text is to become.
+type HTMLType struct {
+	// Type is "string", "integer", "number" (exact; a leading +, leading zeros and a missing zero before the point are
+	// made regular), "bool" (true, yes, on, 1 and false, no, off, 0 in any case) or "date". Default: "string".
+	Type string `json:"type,omitempty"`
+	// Layout is how a date is written, in Go's reference time. Dates become "2006-01-02", with a time of day RFC 3339.
+	// Needed for "date".
+	Layout string `json:"layout,omitempty"`
+}
+
+// HTMLColumn declares a column of a table, which must be there.
+type HTMLColumn struct {
+	Name string `json:"name"`
+	HTMLType
+}
+
+func (t *HTMLType) check() error {
+	switch t.Type {
+	case "", HTMLString, HTMLInteger, HTMLNumber, HTMLBool:
+		if t.Layout != "" {
+			return errors.New("only a date has a layout")
+		}
+		return nil
+	case HTMLDate:
+		if t.Layout == "" {
+			return errors.New(`date needs a layout, such as "02.01.2006"`)
+		}
+		if time.Date(1999, 12, 31, 0, 0, 0, 0, time.UTC).Format(t.Layout) == t.Layout {
+			return fmt.Errorf("the layout %q has no part of the reference time 2006-01-02 15:04:05", t.Layout)
+		}
+		return nil
+	}
+	return fmt.Errorf("type %q: want string, integer, number, bool or date", t.Type)
+}
+
+// htmlValue is a text that became a value.
+type htmlValue struct {
+	kind byte // 's', 'n', 'b' or '0'
+	text string
+}
+
+func (v htmlValue) tell(out Sink) error {
+	switch v.kind {
+	case 'n':
+		return out.Number(v.text)
+	case 'b':
+		return out.Bool(v.text == "true")
+	case '0':
+		return out.Null()
+	}
+	return out.String(v.text)
+}
+
+func (t *HTMLType) convert(s string) (htmlValue, error) {
+	switch t.Type {
+	case HTMLInteger, HTMLNumber:
+		n, ok := regularNumber(s)
+		if !ok || t.Type == HTMLInteger && strings.ContainsAny(n, ".eE") {
+			return htmlValue{}, fmt.Errorf("%q is no %s", excerpt(s), t.Type)
+		}
+		return htmlValue{'n', n}, nil
+	case HTMLBool:
+		lower := strings.ToLower(cut(s, 8))
+		if slices.Contains([]string{"true", "yes", "on", "1"}, lower) {
+			return htmlValue{'b', "true"}, nil
+		}
+		if slices.Contains([]string{"false", "no", "off", "0"}, lower) {
+			return htmlValue{'b', "false"}, nil
+		}
+		return htmlValue{}, fmt.Errorf("%q is no bool", excerpt(s))
+	case HTMLDate:
+		when, err := time.Parse(t.Layout, s)
+		if err != nil {
+			return htmlValue{}, fmt.Errorf("%q is no date like %q", excerpt(s), t.Layout)
+		}
+		if when.Equal(when.Truncate(24*time.Hour)) && !strings.ContainsAny(t.Layout, ":") && when.Location() == time.UTC {
+			return htmlValue{'s', when.Format(time.DateOnly)}, nil
+		}
+		return htmlValue{'s', when.Format(time.RFC3339Nano)}, nil
+	}
+	return htmlValue{'s', s}, nil
+}
+
+// regularNumber makes JSON's way of writing of a number: +007.50 is 7.50.
+func regularNumber(s string) (string, bool) {
+	sign := ""
+	s = strings.Replace(s, "−", "-", 1) // the minus of typography
+	switch {
+	case strings.HasPrefix(s, "-"):
+		sign, s = "-", s[1:]
+	case strings.HasPrefix(s, "+"):
+		s = s[1:]
+	}
+	for len(s) > 1 && s[0] == '0' && s[1] >= '0' && s[1] <= '9' {
+		s = s[1:]
+	}
+	if strings.HasPrefix(s, ".") {
+		s = "0" + s
+	}
+	s = sign + s
+	return s, len(s) <= MaxNumber && isNumber(s)
+}
