@@ -1,0 +1,33 @@
+package decoders
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+)
+
+func init() { caddy.RegisterModule(new(SOAP)) }
+
+// SOAP is decode.SOAP.
+type SOAP struct{ decode.SOAP }
+
+// CaddyModule returns the Caddy module information.
+func (*SOAP) CaddyModule() caddy.ModuleInfo {
+	return info("soap", func() caddy.Module { return new(SOAP) })
+}
+
+// Provision checks and compiles the options.
+func (m *SOAP) Provision(caddy.Context) error { return m.Check() }
+
+// UnmarshalCaddyfile reads decode soap with the options of decode xml.
+func (m *SOAP) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return options(d, "soap", nil, xmlWords(&m.XMLOptions))
+}
+
+// Interface guards.
+var (
+	_ decode.Declarer       = (*SOAP)(nil)
+	_ caddy.Provisioner     = (*SOAP)(nil)
+	_ caddyfile.Unmarshaler = (*SOAP)(nil)
+)
