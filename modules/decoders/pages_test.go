@@ -19,7 +19,8 @@ import (
 const pages = "../../docs/formats"
 
 // TestPages runs every example of docs/formats: a fence of Caddyfile, a fence "answer" with what the backend sends, and a
-// fence of JSON, or one "error", with what becomes of it. The fences follow each other; text may stand between them.
+// fence of JSON, or one "error", with what becomes of it. The fences follow each other; text may stand between them. A fence
+// "answer-file NAME" shows what is in a file beside the page, which is the answer.
 func TestPages(t *testing.T) {
 	t.Parallel()
 	entries, err := filepath.Glob(pages + "/*.md")
@@ -90,6 +91,12 @@ func examples(t *testing.T, page string) []example {
 			ex = example{line: i + 1, decode: text.String()}
 		case "answer":
 			ex.answer, ex.contentType = strings.TrimSuffix(text.String(), "\n"), rest
+		case "answer-file":
+			raw, err := os.ReadFile(filepath.Join(pages, rest))
+			if err != nil {
+				t.Fatalf("line %d: %v", i+1, err)
+			}
+			ex.answer, ex.contentType = string(raw), ""
 		case "json", "error":
 			if ex.decode == "" {
 				t.Fatalf("line %d: what gives this?", i+1)

@@ -335,7 +335,7 @@ func (r *multipartReader) value(p *part, content []byte, begin func(kind string,
 
 // charset is what is known of a part's charset. A parameter of the whole body stands in for that of a part.
 func (r *multipartReader) charset(p *part) TextOptions {
-	o := TextOptions{Option: r.in.Charset.Option, Header: p.charset, Replace: r.in.Charset.Replace}
+	o := TextOptions{Option: r.in.Charset.Option, Header: p.charset, Document: p.declares(), Replace: r.in.Charset.Replace}
 	if o.Header == "" {
 		o.Header = r.in.Charset.Header
 	}

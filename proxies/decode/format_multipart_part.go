@@ -268,14 +268,13 @@ func (p *part) multipart() bool { return strings.HasPrefix(p.mediaType, "multipa
 // kind is what the value of a part is by its media type.
 func (p *part) kind(jsonText bool) string {
 	sub := p.mediaType[strings.IndexByte(p.mediaType, '/')+1:]
-	xml, html := p.markup()
 	switch {
 	case sub == "json" || strings.HasSuffix(sub, "+json"):
 		if jsonText {
 			return partText
 		}
 		return partJSON
-	case p.mediaType == "", strings.HasPrefix(p.mediaType, "text/"), strings.HasPrefix(p.mediaType, "message/"), xml, html:
+	case p.mediaType == "", strings.HasPrefix(p.mediaType, "text/"), strings.HasPrefix(p.mediaType, "message/"), p.declares() != nil:
 		return partText
 	}
 	switch p.mediaType {
@@ -286,10 +285,16 @@ func (p *part) kind(jsonText bool) string {
 	return partBase64
 }
 
-// markup says whether documents of the part's type may declare their charset.
-func (p *part) markup() (xml, html bool) {
+// declares gives the function that reads the charset from a document of the part's type, nil if such documents have none.
+func (p *part) declares() func([]byte) string {
 	sub := p.mediaType[strings.IndexByte(p.mediaType, '/')+1:]
-	return sub == "xml" || strings.HasSuffix(sub, "+xml"), sub == "html"
+	switch {
+	case sub == "html":
+		return HTMLCharset
+	case sub == "xml" || strings.HasSuffix(sub, "+xml"):
+		return XMLCharset
+	}
+	return nil
 }
 
 // matches says how the part is what a name means: 0 not at all, else the smaller the better.

@@ -24,7 +24,8 @@ import (
 // The first row with a value is the header. A column without heading is named column_3 after its place, a heading that
 // is there already gets its number behind it: Price_2. Rows and columns without any value are left out.
 //
-// What an archive unpacks to is limited by its size, to 60 times and 4 MiB: far more than usual workbooks do.
+// What is unpacked of an archive is limited by its size, to 60 times and 4 MiB, and the sheet is unpacked twice. Usual sheets
+// unpack to ten times their size.
 type XLSX struct {
 	// Sheet is the name of the sheet, in whatever case. Default: the first that is visible.
 	Sheet string `json:"sheet,omitempty"`

@@ -211,7 +211,11 @@ func (s *xlsxScan) readEnd() error {
 	if err != nil {
 		return err
 	}
-	s.name = local(bytes.TrimRight(s.buf[s.pos+2:s.pos+n], " \t\r\n"))
+	name := s.buf[s.pos+2 : s.pos+n]
+	for len(name) > 0 && xlsxSpace(name[len(name)-1]) {
+		name = name[:len(name)-1]
+	}
+	s.name = local(name)
 	s.pos += n + 1
 	return s.pop(s.name)
 }
@@ -233,6 +237,8 @@ func local(name []byte) []byte {
 	return name[bytes.IndexByte(name, ':')+1:]
 }
 
+func xlsxSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
+
 // readStart reads a start tag with its attributes.
 func (s *xlsxScan) readStart() error {
 	n, err := s.tagEnd()
@@ -242,9 +248,9 @@ func (s *xlsxScan) readStart() error {
 	tag := s.buf[s.pos+1 : s.pos+n]
 	s.pos += n + 1
 	tag, s.closing = bytes.CutSuffix(tag, []byte("/"))
-	i := bytes.IndexAny(tag, " \t\r\n")
-	if i < 0 {
-		i = len(tag)
+	i := 0
+	for i < len(tag) && !xlsxSpace(tag[i]) {
+		i++
 	}
 	s.name = local(tag[:i])
 	if len(s.name) == 0 {
@@ -261,21 +267,22 @@ func (s *xlsxScan) readStart() error {
 // tagEnd gives the distance of the > that ends a tag.
 func (s *xlsxScan) tagEnd() (int, error) {
 	var quote byte
-	for i := 1; ; i++ {
-		if s.pos+i >= s.end {
-			if err := s.need(i + 1); err != nil {
-				return 0, err
+	for i := 1; ; {
+		window := s.buf[s.pos:s.end]
+		for ; i < len(window); i++ {
+			switch c := window[i]; {
+			case quote != 0:
+				if c == quote {
+					quote = 0
+				}
+			case c == '"' || c == '\'':
+				quote = c
+			case c == '>':
+				return i, nil
 			}
 		}
-		switch c := s.buf[s.pos+i]; {
-		case quote != 0:
-			if c == quote {
-				quote = 0
-			}
-		case c == '"' || c == '\'':
-			quote = c
-		case c == '>':
-			return i, nil
+		if err := s.fill(); err != nil {
+			return 0, err
 		}
 	}
 }
@@ -284,7 +291,9 @@ func (s *xlsxScan) readAttrs(text []byte) error {
 	s.attrs = s.attrs[:0]
 	s.plain = s.plain[:0]
 	for {
-		text = bytes.TrimLeft(text, " \t\r\n")
+		for len(text) > 0 && xlsxSpace(text[0]) {
+			text = text[1:]
+		}
 		if len(text) == 0 {
 			return nil
 		}
@@ -292,8 +301,14 @@ func (s *xlsxScan) readAttrs(text []byte) error {
 		if eq <= 0 {
 			return errXLSX
 		}
-		name := local(bytes.TrimRight(text[:eq], " \t\r\n"))
-		text = bytes.TrimLeft(text[eq+1:], " \t\r\n")
+		name := text[:eq]
+		for len(name) > 0 && xlsxSpace(name[len(name)-1]) {
+			name = name[:len(name)-1]
+		}
+		name = local(name)
+		for text = text[eq+1:]; len(text) > 0 && xlsxSpace(text[0]); {
+			text = text[1:]
+		}
 		if len(text) == 0 || text[0] != '"' && text[0] != '\'' {
 			return errXLSX
 		}
