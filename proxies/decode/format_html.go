@@ -83,8 +83,10 @@ func (d *HTML) Check() error {
 		return err
 	}
 	for _, o := range []struct{ name, value, a, b string }{
-		{"footer", d.Footer, "keep", "drop"}, {"hidden", d.Hidden, "keep", "drop"},
-		{"links", d.Links, "absolute", "as_is"}, {"breaks", d.Breaks, "space", "newline"},
+		{"footer", d.Footer, "keep", "drop"},
+		{"hidden", d.Hidden, "keep", "drop"},
+		{"links", d.Links, "absolute", "as_is"},
+		{"breaks", d.Breaks, "space", "newline"},
 	} {
 		if o.value != "" && o.value != o.a && o.value != o.b {
 			return fmt.Errorf("%s %q: want %s or %s", o.name, o.value, o.a, o.b)
