@@ -218,5 +218,5 @@ func (b *Backend) panicked(p any) *Failure {
 		err = fmt.Errorf("panic: %w", own)
 	}
 	b.log.Error("an attempt panicked", slog.Any("error", err), slog.String("stack", string(debug.Stack())))
-	return &Failure{Kind: Undecodable, Err: err, panicked: true}
+	return &Failure{Kind: Defect, Err: err}
 }

@@ -126,7 +126,7 @@ func TestProbeThatTellsNothing(t *testing.T) {
 	for range 5 {
 		call := get("/")
 		call.Judge = func(context.Context, *Answer) error { panic("no") }
-		if got := f.failure(t, t.Context(), call); got.Kind != Undecodable || got.Attempts != 1 {
+		if got := f.failure(t, t.Context(), call); got.Kind != Defect || got.Attempts != 1 {
 			t.Fatalf("a probe that panics: %v", got)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

@@ -26,6 +26,7 @@ const (
 	Cancelled                   // the caller hung up: neither
 	Login                       // the strategy could not log in: neither (the login issue refines it)
 	Unsendable                  // the call is none that can be sent, a defect of who made it: neither
+	Defect                      // a strategy or a decoder panicked, which says nothing of the backend: neither
 )
 
 // String gives the word for metrics labels and logs.
@@ -59,6 +60,8 @@ func (k Kind) String() string {
 		return "login"
 	case Unsendable:
 		return "unsendable"
+	case Defect:
+		return "defect"
 	}
 	return "unknown"
 }
@@ -81,9 +84,6 @@ type Failure struct {
 	RetryAfter time.Duration
 	// Err is the cause, for the log.
 	Err error
-
-	// panicked: it says nothing of the backend and would come again.
-	panicked bool
 }
 
 func (f *Failure) Error() string {
@@ -101,9 +101,6 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // retried says that another attempt may fare better.
 func (f *Failure) retried() bool {
-	if f.panicked {
-		return false
-	}
 	switch f.Kind {
 	case Unreachable, Timeout, Cut, Empty, Undecodable:
 		return true
@@ -111,18 +108,15 @@ func (f *Failure) retried() bool {
 		return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == http.StatusRequestTimeout
 	case Judged:
 		return !f.clientError()
-	case TooLarge, Redirected, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable:
+	case TooLarge, Redirected, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable, Defect:
 	}
 	return false
 }
 
 // excluded says that the failure tells the breaker nothing about the backend.
 func (f *Failure) excluded() bool {
-	if f.panicked {
-		return true
-	}
 	switch f.Kind {
-	case MemorySpent, Cancelled, Login, Unsendable, BreakerOpen:
+	case MemorySpent, Cancelled, Login, Unsendable, Defect, BreakerOpen:
 		return true
 	case Unreachable, Timeout, Cut, TooLarge, Status, Redirected, Empty, Undecodable, Judged:
 	}
@@ -139,7 +133,7 @@ func (f *Failure) answered() bool {
 		return true
 	case Judged:
 		return f.clientError()
-	case Unreachable, Timeout, Cut, TooLarge, Empty, Undecodable, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable:
+	case Unreachable, Timeout, Cut, TooLarge, Empty, Undecodable, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable, Defect:
 	}
 	return false
 }

@@ -248,7 +248,7 @@ func TestOddStrategies(t *testing.T) {
 		want Kind
 	}{
 		"nothing": {func(*http.Request, http.RoundTripper) (*http.Response, error) { return nil, nil }, Unreachable},
-		"panic":   {func(*http.Request, http.RoundTripper) (*http.Response, error) { panic("no") }, Undecodable},
+		"panic":   {func(*http.Request, http.RoundTripper) (*http.Response, error) { panic("no") }, Defect},
 		"answer and error": {func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
 			resp, err := next.RoundTrip(req)
 			if err != nil {

@@ -49,7 +49,7 @@ func TestRetries(t *testing.T) {
 		"judged 503":              {play: say(ok("ERROR")), retries: 2, attempts: 3, kind: Judged, change: verdict(&Failure{Kind: Judged, Verdict: 503})},
 		"204 where a body is due": {play: say("HTTP/1.1 204 No\r\n\r\n"), retries: 2, attempts: 3, kind: Empty, change: verdict(&Failure{Kind: Empty})},
 		"undecodable":             {play: say(ok("x")), retries: 2, attempts: 3, kind: Undecodable, change: verdict(errors.New("no"))},
-		"judge panics":            {play: say(ok("x")), retries: 2, attempts: 1, kind: Undecodable, change: func(c *Call) { c.Judge = func(context.Context, *Answer) error { panic("no") } }},
+		"judge panics":            {play: say(ok("x")), retries: 2, attempts: 1, kind: Defect, change: func(c *Call) { c.Judge = func(context.Context, *Answer) error { panic("no") } }},
 		"deadline is over":        {play: say(ok("x")), retries: 2, attempts: 0, kind: Timeout, change: func(c *Call) { c.Deadline = time.Now().Add(-time.Second) }},
 		"never past the deadline": {play: sayAndHang(""), retries: 9, attempts: 1, kind: Timeout, change: func(c *Call) { c.Deadline = time.Now().Add(100 * time.Millisecond) }},
 	} {

@@ -72,6 +72,9 @@ func (f *fetch) problem(err error) *problem.Problem {
 	case upstream.Unsendable:
 		p.Status = http.StatusInternalServerError
 		p.Describe(problem.Internal, "The gateway made a request that cannot be sent; the log has more under this request id.")
+	case upstream.Defect:
+		p.Status = http.StatusInternalServerError
+		p.Describe(problem.Internal, "The gateway itself failed; the log has more under this request id.")
 	}
 	return p
 }

@@ -100,16 +100,17 @@ func (c *param) parse(s string) (v any, msg string) {
 func (c *param) parseType(s string) (v any, msg string) {
 	switch c.Type {
 	case "integer":
-		if n, err := strconv.Atoi(s); err == nil {
-			return n, ""
-		}
 		if !isInteger(s) || len(s) > 100 {
 			return nil, "is not an integer"
+		}
+		if n, err := strconv.Atoi(s); err == nil {
+			return n, ""
 		}
 		n, _ := new(big.Int).SetString(s, 10)
 		return n, ""
 	case "number":
-		if len(s) > 100 || !json.Valid([]byte(s)) || (s[0] != '-' && (s[0] < '0' || s[0] > '9')) {
+		// JSON, and no white space around it: the last byte of a number is a digit.
+		if s == "" || len(s) > 100 || s[0] != '-' && !isInteger(s[:1]) || !isInteger(s[len(s)-1:]) || !json.Valid([]byte(s)) {
 			return nil, "is not a number"
 		}
 		return json.Number(s), ""

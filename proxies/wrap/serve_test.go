@@ -172,7 +172,7 @@ func TestPanicIsOneAnswer(t *testing.T) {
 	})
 	for _, path := range []string{"/s/one", "/s/two"} {
 		w := asked(h, "GET", path)
-		if w.Code < 500 || !strings.Contains(w.Body.String(), `"type":"urn:fairway:problem:`) {
+		if w.Code != http.StatusInternalServerError || !strings.Contains(w.Body.String(), `"type":"urn:fairway:problem:`) {
 			t.Errorf("%s: %d %s", path, w.Code, w.Body)
 		}
 		if strings.Contains(w.Body.String(), "a defect") || strings.Contains(w.Body.String(), "goroutine") {
