@@ -191,7 +191,7 @@ func (p *htmlPage) element(f *HTMLField, n *html.Node, number int, out Sink) err
 		if !hasAttr(n, f.Attr) {
 			return p.missing(f, number, "there is no attribute "+excerpt(f.Attr), out)
 		}
-		text = p.links.attr(f.Attr, attrOf(n, f.Attr))
+		text = p.links.attr(n, f.Attr)
 		if err := p.budget.told(len(text)); err != nil {
 			return err
 		}

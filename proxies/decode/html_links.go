@@ -35,10 +35,15 @@ func (d *HTML) linksOf(root *html.Node, from *url.URL, b *htmlBudget) (htmlLinks
 }
 
 // attr gives the value of an attribute, made absolute if it is one of those that are links.
-func (l htmlLinks) attr(name, value string) string {
+func (l htmlLinks) attr(n *html.Node, name string) string {
+	value := attrOf(n, name)
 	switch name {
-	case "href", "src", "action", "formaction", "cite", "data", "poster", "background", "longdesc":
+	case "href", "src", "action", "formaction", "cite", "poster", "background", "longdesc":
 		return l.absolute(value)
+	case "data":
+		if n.Data == "object" {
+			return l.absolute(value)
+		}
 	}
 	return value
 }

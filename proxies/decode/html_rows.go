@@ -338,7 +338,8 @@ func (r *htmlRows) tellColumns(out Sink) error {
 			continue
 		}
 		lines = append(lines, slices.Clone(line))
-		names = append(names, r.grid.textOf(r.grid.cells[line[0]]))
+		name := r.grid.textOf(r.grid.cells[line[0]])
+		names = append(names, strings.TrimRight(strings.TrimSuffix(name, ":"), " "))
 	}
 	if n := len(r.d.Columns); n > 0 {
 		if len(names) > 0 && n != len(names) {

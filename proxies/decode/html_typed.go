@@ -22,8 +22,8 @@ type HTMLType struct {
 	// Type is "string", "integer", "number" (exact; a leading +, leading zeros and a missing zero before the point are
 	// made regular), "bool" (true, yes, on, 1 and false, no, off, 0 in any case) or "date". Default: "string".
 	Type string `json:"type,omitempty"`
-	// Layout is how a date is written, in Go's reference time. Dates become "2006-01-02", with a time of day RFC 3339.
-	// Needed for "date".
+	// Layout is how a date is written, in Go's reference time. Dates become "2006-01-02", with a time of day RFC 3339, in UTC
+	// where the layout has no zone. Needed for "date".
 	Layout string `json:"layout,omitempty"`
 }
 
