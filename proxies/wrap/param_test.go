@@ -12,10 +12,6 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/session"
 )
 
-func float(f float64) *float64 { return &f }
-
-func text(s string) *string { return &s }
-
 func TestParamParses(t *testing.T) {
 	t.Parallel()
 	huge, _ := new(big.Int).SetString("123456789012345678901234567890", 10)
@@ -30,9 +26,9 @@ func TestParamParses(t *testing.T) {
 		{Param{Type: "string"}, "a\x00b", nil, "has "},
 		{Param{Type: "string"}, "a\r\nX: y", nil, "has "},
 		{Param{Type: "string"}, "\xff", nil, "has "},
-		{Param{Type: "string", Min: float(2), Max: float(3)}, "é", nil, "at least 2 characters"},
-		{Param{Type: "string", Min: float(2), Max: float(3)}, "éé", "éé", ""},
-		{Param{Type: "string", Min: float(2), Max: float(3)}, "éééé", nil, "at most 3 characters"},
+		{Param{Type: "string", Min: new(float64(2)), Max: new(float64(3))}, "é", nil, "at least 2 characters"},
+		{Param{Type: "string", Min: new(float64(2)), Max: new(float64(3))}, "éé", "éé", ""},
+		{Param{Type: "string", Min: new(float64(2)), Max: new(float64(3))}, "éééé", nil, "at most 3 characters"},
 		{Param{Type: "string", Pattern: "[a-z]+"}, "abc", "abc", ""},
 		{Param{Type: "string", Pattern: "[a-z]+"}, "abc1", nil, "does not match [a-z]+"},
 		{Param{Type: "string", Pattern: "a|b"}, "ab", nil, "does not match"},
@@ -56,11 +52,11 @@ func TestParamParses(t *testing.T) {
 		{Param{Type: "integer"}, "0x10", nil, "is not an integer"},
 		{Param{Type: "integer"}, " 1", nil, "is not an integer"},
 		{Param{Type: "integer"}, "١", nil, "is not an integer"},
-		{Param{Type: "integer", Min: float(1), Max: float(10)}, "1", 1, ""},
-		{Param{Type: "integer", Min: float(1), Max: float(10)}, "10", 10, ""},
-		{Param{Type: "integer", Min: float(1), Max: float(10)}, "0", nil, "must be at least 1"},
-		{Param{Type: "integer", Min: float(1), Max: float(10)}, "11", nil, "must be at most 10"},
-		{Param{Type: "integer", Max: float(10)}, huge.String(), nil, "must be at most 10"},
+		{Param{Type: "integer", Min: new(float64(1)), Max: new(float64(10))}, "1", 1, ""},
+		{Param{Type: "integer", Min: new(float64(1)), Max: new(float64(10))}, "10", 10, ""},
+		{Param{Type: "integer", Min: new(float64(1)), Max: new(float64(10))}, "0", nil, "must be at least 1"},
+		{Param{Type: "integer", Min: new(float64(1)), Max: new(float64(10))}, "11", nil, "must be at most 10"},
+		{Param{Type: "integer", Max: new(float64(10))}, huge.String(), nil, "must be at most 10"},
 		{Param{Type: "integer", Enum: []string{"1", "2"}}, "3", nil, "must be one of 1, 2"},
 
 		{Param{Type: "number"}, "1.50", json.Number("1.50"), ""},
@@ -75,9 +71,9 @@ func TestParamParses(t *testing.T) {
 		{Param{Type: "number"}, "true", nil, "is not a number"},
 		{Param{Type: "number"}, "", nil, "is not a number"},
 		{Param{Type: "number"}, "1 ", nil, "is not a number"},
-		{Param{Type: "number", Min: float(-1.5)}, "-1.5", json.Number("-1.5"), ""},
-		{Param{Type: "number", Min: float(-1.5)}, "-1.51", nil, "must be at least -1.5"},
-		{Param{Type: "number", Max: float(1e300)}, "1e400", nil, "must be at most 1e+300"},
+		{Param{Type: "number", Min: new(float64(-1.5))}, "-1.5", json.Number("-1.5"), ""},
+		{Param{Type: "number", Min: new(float64(-1.5))}, "-1.51", nil, "must be at least -1.5"},
+		{Param{Type: "number", Max: new(float64(1e300))}, "1e400", nil, "must be at most 1e+300"},
 
 		{Param{Type: "bool"}, "true", true, ""},
 		{Param{Type: "bool"}, "1", true, ""},
@@ -130,15 +126,15 @@ func TestParamIsRefused(t *testing.T) {
 		"bad pattern":           {Param{Name: "n", Type: "string", Pattern: "("}, "no regular expression"},
 		"pattern that escapes":  {Param{Name: "n", Type: "string", Pattern: ")|("}, "no regular expression"},
 		"pattern of an integer": {Param{Name: "n", Type: "integer", Pattern: "1"}, "for strings only"},
-		"min of a bool":         {Param{Name: "n", Type: "bool", Min: float(1)}, "not for a bool"},
-		"max of a date":         {Param{Name: "n", Type: "date", Max: float(1)}, "not for a date"},
-		"min over max":          {Param{Name: "n", Type: "integer", Min: float(2), Max: float(1)}, "min is more than max"},
+		"min of a bool":         {Param{Name: "n", Type: "bool", Min: new(float64(1))}, "not for a bool"},
+		"max of a date":         {Param{Name: "n", Type: "date", Max: new(float64(1))}, "not for a date"},
+		"min over max":          {Param{Name: "n", Type: "integer", Min: new(float64(2)), Max: new(float64(1))}, "min is more than max"},
 		"enum of another type":  {Param{Name: "n", Type: "integer", Enum: []string{"1", "x"}}, `"x" is not an integer`},
-		"default and required":  {Param{Name: "n", In: inQuery, Type: "string", Required: true, Default: text("a")}, "has no default"},
-		"default in the path":   {Param{Name: "n", In: inPath, Type: "string", Default: text("a")}, "has no default"},
-		"default of another":    {Param{Name: "n", Type: "date", Default: text("today")}, "is not a date"},
-		"default out of range":  {Param{Name: "n", Type: "integer", Min: float(1), Default: text("0")}, "at least 1"},
-		"default not in enum":   {Param{Name: "n", Type: "string", Enum: []string{"a"}, Default: text("b")}, "must be one of a"},
+		"default and required":  {Param{Name: "n", In: inQuery, Type: "string", Required: true, Default: new("a")}, "has no default"},
+		"default in the path":   {Param{Name: "n", In: inPath, Type: "string", Default: new("a")}, "has no default"},
+		"default of another":    {Param{Name: "n", Type: "date", Default: new("today")}, "is not a date"},
+		"default out of range":  {Param{Name: "n", Type: "integer", Min: new(float64(1)), Default: new("0")}, "at least 1"},
+		"default not in enum":   {Param{Name: "n", Type: "string", Enum: []string{"a"}, Default: new("b")}, "must be one of a"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -164,9 +160,9 @@ func TestParamsOfARequest(t *testing.T) {
 		return []Route{{
 			Method: "GET", Pattern: "/t/{id}", Fetches: []Fetch{f}, ParamsStrict: true,
 			Params: []Param{
-				{Name: "id", Type: "integer", Min: float(1)},
+				{Name: "id", Type: "integer", Min: new(float64(1))},
 				{Name: "since", Type: "date", Required: true},
-				{Name: "n", Type: "integer", Default: text("10")},
+				{Name: "n", Type: "integer", Default: new("10")},
 				{Name: "deep", Type: "bool"},
 				{Name: "X-Lang", In: inHeader, Type: "string", Enum: []string{"en", "fr"}},
 			},
