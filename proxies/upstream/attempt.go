@@ -82,12 +82,16 @@ func (b *Backend) timed(parent context.Context, call *Call, n int, failed []*end
 	}
 }
 
-func (b *Backend) deadline(call *Call, now time.Time) time.Time {
-	timeout := b.cfg.Timeout
+// timeout is for one attempt, or for one read of a stream.
+func (b *Backend) timeout(call *Call) time.Duration {
 	if call.Timeout > 0 {
-		timeout = call.Timeout
+		return call.Timeout
 	}
-	deadline := now.Add(timeout)
+	return b.cfg.Timeout
+}
+
+func (b *Backend) deadline(call *Call, now time.Time) time.Time {
+	deadline := now.Add(b.timeout(call))
 	if !call.Deadline.IsZero() && call.Deadline.Before(deadline) {
 		return call.Deadline
 	}
@@ -98,30 +102,41 @@ func (b *Backend) deadline(call *Call, now time.Time) time.Time {
 func (b *Backend) counted(parent, ctx context.Context, call *Call, n int, e *endpoint) (*Answer, error) {
 	e.inFlight.Add(1)
 	defer e.inFlight.Add(-1)
-	return e.breaker.Execute(func() (*Answer, error) {
-		ctx, span := observe.Start(ctx, "fairway.attempt",
-			attribute.String("fairway.service", b.cfg.Service),
-			attribute.String("fairway.backend", b.cfg.Name),
-			attribute.String("fairway.address", e.address),
-			attribute.Int("fairway.attempt", n))
-		answer, f := b.once(parent, ctx, call, n, e)
-		if f != nil {
-			observe.End(span, f.Kind.String())
-			return nil, f
-		}
-		observe.End(span, observe.OK)
-		return answer, nil
-	})
+	done, err := e.breaker.Allow()
+	if err != nil {
+		return nil, err //nolint:wrapcheck // the caller knows the breaker's errors
+	}
+	ctx, span := observe.Start(ctx, "fairway.attempt",
+		attribute.String("fairway.service", b.cfg.Service),
+		attribute.String("fairway.backend", b.cfg.Name),
+		attribute.String("fairway.address", e.address),
+		attribute.Int("fairway.attempt", n))
+	answer, f := b.once(parent, ctx, call, n, e, done)
+	if f != nil {
+		done(f)
+		observe.End(span, f.Kind.String())
+		return nil, f
+	}
+	done(nil)
+	observe.End(span, observe.OK)
+	return answer, nil
 }
 
 // once sends, reads and judges. A panic, in a strategy or a decoder, is a failure too: the attempts of one request
 // may run in goroutines of their own, where it would end the process.
-func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoint) (answer *Answer, f *Failure) {
+func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoint, done func(error)) (answer *Answer, f *Failure) {
 	defer func() {
 		if p := recover(); p != nil {
 			answer, f = nil, b.panicked(p)
 		}
 	}()
+	var c *clock
+	if call.Stream != nil {
+		first, _ := ctx.Deadline()
+		c = newClock(trace.ContextWithSpan(parent, trace.SpanFromContext(ctx)), first, b.timeout(call), call.Deadline)
+		defer c.stop()
+		ctx = c
+	}
 	resp, f := b.send(parent, ctx, call, n, e)
 	if f != nil {
 		return nil, f
@@ -134,6 +149,8 @@ func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoi
 	case resp.StatusCode < 200:
 		// 101: its body is the bare connection, whose reads no context of ours ends.
 		return nil, &Failure{Kind: Status, Status: resp.StatusCode, Reason: reason(resp)}
+	case resp.StatusCode <= 299 && call.Stream != nil:
+		return b.stream(parent, call, n, e, resp, c, done)
 	case resp.StatusCode >= 200 && resp.StatusCode <= 299:
 		return b.judge(parent, ctx, call, n, e, resp)
 	case resp.StatusCode >= 300 && resp.StatusCode <= 399:

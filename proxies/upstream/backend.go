@@ -79,9 +79,9 @@ func New(cfg Config, o Options) (*Backend, error) {
 	return b, nil
 }
 
-func (b *Backend) newBreaker(e *endpoint) *gobreaker.CircuitBreaker[*Answer] {
+func (b *Backend) newBreaker(e *endpoint) *gobreaker.TwoStepCircuitBreaker[*Answer] {
 	limit := uint32(min(b.cfg.BreakerFailures, 1<<30)) //nolint:gosec // Check refuses negative numbers
-	return gobreaker.NewCircuitBreaker[*Answer](gobreaker.Settings{
+	return gobreaker.NewTwoStepCircuitBreaker[*Answer](gobreaker.Settings{
 		Name:        e.address,
 		MaxRequests: 1,
 		Timeout:     b.cfg.BreakerOpen,

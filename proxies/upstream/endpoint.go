@@ -40,7 +40,7 @@ type endpoint struct {
 	absolute  bool          // the request line has the whole URL, for a forward proxy
 	blank     *http.Request // what every request has
 	transport transport
-	breaker   *gobreaker.CircuitBreaker[*Answer]
+	breaker   *gobreaker.TwoStepCircuitBreaker[*Answer]
 	metrics   *observe.BreakerMetrics
 
 	inFlight  atomic.Int64

@@ -26,6 +26,7 @@ const (
 	Cancelled                   // the caller hung up: neither
 	Login                       // the strategy could not log in: neither (the login issue refines it)
 	Unsendable                  // the call is none that can be sent, a defect of who made it: neither
+	Unusable                    // the answer was good, and nothing could be made of it: not retried, a success for the breaker
 	Defect                      // a strategy or a decoder panicked, which says nothing of the backend: neither
 )
 
@@ -60,6 +61,8 @@ func (k Kind) String() string {
 		return "login"
 	case Unsendable:
 		return "unsendable"
+	case Unusable:
+		return "unusable"
 	case Defect:
 		return "defect"
 	}
@@ -84,6 +87,9 @@ type Failure struct {
 	RetryAfter time.Duration
 	// Err is the cause, for the log.
 	Err error
+
+	begun     bool // something went to the caller already
+	blameless bool // it says nothing of the backend
 }
 
 func (f *Failure) Error() string {
@@ -101,6 +107,9 @@ func (f *Failure) Unwrap() error { return f.Err }
 
 // retried says that another attempt may fare better.
 func (f *Failure) retried() bool {
+	if f.begun {
+		return false
+	}
 	switch f.Kind {
 	case Unreachable, Timeout, Cut, Empty, Undecodable:
 		return true
@@ -108,17 +117,20 @@ func (f *Failure) retried() bool {
 		return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == http.StatusRequestTimeout
 	case Judged:
 		return !f.clientError()
-	case TooLarge, Redirected, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable, Defect:
+	case TooLarge, Redirected, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable, Unusable, Defect:
 	}
 	return false
 }
 
 // excluded says that the failure tells the breaker nothing about the backend.
 func (f *Failure) excluded() bool {
+	if f.blameless {
+		return true
+	}
 	switch f.Kind {
 	case MemorySpent, Cancelled, Login, Unsendable, Defect, BreakerOpen:
 		return true
-	case Unreachable, Timeout, Cut, TooLarge, Status, Redirected, Empty, Undecodable, Judged:
+	case Unreachable, Timeout, Cut, TooLarge, Status, Redirected, Empty, Undecodable, Judged, Unusable:
 	}
 	return false
 }
@@ -129,7 +141,7 @@ func (f *Failure) answered() bool {
 	switch f.Kind {
 	case Status:
 		return f.Status < 500
-	case Redirected:
+	case Redirected, Unusable:
 		return true
 	case Judged:
 		return f.clientError()

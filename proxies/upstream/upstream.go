@@ -73,6 +73,12 @@ type Call struct {
 	// 2xx only. A *Failure is taken as it is, any other error becomes a Failure of kind Undecodable.
 	// The same Call may be judged several times, one attempt after another, never concurrently.
 	Judge func(ctx context.Context, a *Answer) error
+	// Stream, where not nil, takes the place of Judge: it reads the body of an answer of status 2xx while it comes, and
+	// writes what it makes of it. Its errors are taken as those of Judge; after Stream.Begin nothing is tried again.
+	// Factor and Limit do not count for it.
+	Stream func(ctx context.Context, s *Stream) error
+	// StreamLimit is the longest body of a stream in bytes, after content decoding. Default 0: any.
+	StreamLimit int64
 	// Transport, where not nil, answers instead of the address, whose breaker counts all the same. For `fairway try`.
 	Transport http.RoundTripper
 	// Trace, where not nil, is told of what happens. For `fairway try`.

@@ -29,6 +29,8 @@ func server(t testing.TB, script func(n int64, c net.Conn, br *bufio.Reader)) (*
 	var dials atomic.Int64
 	done := make(chan struct{})
 	var running sync.WaitGroup
+	var mu sync.Mutex
+	var open []net.Conn
 	go func() {
 		defer close(done)
 		for {
@@ -37,6 +39,9 @@ func server(t testing.TB, script func(n int64, c net.Conn, br *bufio.Reader)) (*
 				return
 			}
 			n := dials.Add(1)
+			mu.Lock()
+			open = append(open, c)
+			mu.Unlock()
 			running.Go(func() {
 				defer c.Close()
 				script(n, c, bufio.NewReader(c))
@@ -53,6 +58,9 @@ func server(t testing.TB, script func(n int64, c net.Conn, br *bufio.Reader)) (*
 		tr.CloseIdleConnections()
 		ln.Close()
 		<-done
+		for _, c := range open { // those too that a failed test forgot
+			c.Close()
+		}
 		running.Wait() // scripts end when their connection does
 	})
 	return tr, &dials
