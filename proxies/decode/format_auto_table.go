@@ -1,0 +1,40 @@
+package decode
+
+// autoFormat is a format that a body may be in.
+type autoFormat struct {
+	name    string
+	decoder Decoder
+	// media are the media types that declare it, "+" and suffix for all that end so.
+	media []string
+	// bytes and text say whether a body is in it: the one looks at its bytes, before these are known to be text.
+	bytes, text func(*autoBody) bool
+	// vague formats are such that much is in them: they are looked for only if they are wanted.
+	vague bool
+	// declared formats are looked for only where the backend declares them, or the configuration lists them.
+	declared bool
+	// kindOf is the format of which this is a special kind.
+	kindOf string
+}
+
+// autoFormats is the table of what auto knows: a body is in the first whose test it passes.
+func autoFormats() []autoFormat {
+	lists := XMLOptions{Arrays: true}
+	json := []string{"application/json", "text/json", "+json"}
+	xml := []string{"application/xml", "text/xml", "+xml"}
+	return []autoFormat{
+		{name: "multipart", decoder: new(Multipart), bytes: (*autoBody).isMultipart},
+		{name: "xlsx", decoder: new(XLSX), bytes: (*autoBody).isXLSX, kindOf: "binary"},
+		{name: "binary", decoder: new(Bytes), bytes: (*autoBody).isBinary},
+		{name: "json", decoder: new(JSON), media: json, text: (*autoBody).isJSON, kindOf: "ndjson"},
+		{name: "ndjson", decoder: new(NDJSON), media: []string{"application/x-ndjson", "application/jsonl", "application/x-jsonlines"}, text: (*autoBody).isNDJSON},
+		{name: "html", decoder: new(HTML), media: []string{"text/html", "application/xhtml+xml"}, text: (*autoBody).isHTML},
+		{name: "soap", decoder: &SOAP{XMLOptions: lists}, text: (*autoBody).isSOAP, kindOf: "xml"},
+		{name: "rss", decoder: &Feed{Format: "rss"}, media: []string{"application/rss+xml", "application/rdf+xml"}, text: (*autoBody).isRSS, kindOf: "xml"},
+		{name: "atom", decoder: &Feed{Format: "atom"}, media: []string{"application/atom+xml"}, text: (*autoBody).isAtom, kindOf: "xml"},
+		{name: "html", decoder: new(HTML), text: (*autoBody).isFragment, vague: true},
+		{name: "xml", decoder: &XML{XMLOptions: lists}, media: xml, text: (*autoBody).isXML},
+		{name: "form", decoder: new(Form), media: []string{"application/x-www-form-urlencoded"}, text: (*autoBody).isForm, vague: true, declared: true},
+		{name: "kv", decoder: new(KV), text: (*autoBody).isKV, vague: true},
+		{name: "text", decoder: new(PlainText), vague: true},
+	}
+}
