@@ -36,7 +36,7 @@ func TestFeed(t *testing.T) {
 		rss("id", "<guid isPermaLink='false'> 7 </guid><link>http://x/</link>", `id="7"|link="http://x/"`),
 		rss("id from the link", "<link> http://x/ </link>", `id="http://x/"|link="http://x/"`),
 		rss("wrong date", "<pubDate>yesterday</pubDate>", "id=null"),
-		rss("date", "<pubDate>Mon, 6 Sep 2010 00:01 CEST</pubDate>", `published="2010-09-06T00:01:00Z"`),
+		rss("date", "<pubDate>Mon, 6 Sep 2010 00:01 CEST</pubDate>", `published="2010-09-05T22:01:00Z"`),
 		rss("markup in a title", "<title>&lt;b&gt;A&lt;/b&gt; &amp;amp;\n <![CDATA[B &uuml; <i>C</i>]]> 1 &lt; 2</title>", `title="A & B ü C 1 < 2"`),
 		rss("elements in a title", "<title>A <b>B</b></title>", `title="A B"`),
 		rss("CDATA twice", "<description><![CDATA[<p>a]]></description>", `summary="<p>a"`),
@@ -61,9 +61,27 @@ func TestFeed(t *testing.T) {
 		{name: "text", dec: new(Feed), in: "x", fail: "rss: there is no element", at: 1},
 		{name: "nothing", dec: new(Feed), in: "", fail: "rss: the body is empty", at: 0},
 		{name: "cut JSON", dec: new(Feed), in: "{", fail: "rss: the text ends inside", at: 1},
-		{name: "other JSON", dec: new(Feed), in: "{\"items\":7}", fail: "rss: the feed cannot be read", at: 0},
+		{name: "other JSON", dec: new(Feed), in: "{\"items\":7}", fail: "rss: the document is no feed", at: 0},
 		{name: "deep", dec: new(Feed), in: "<rss>" + strings.Repeat("<a>", 600), fail: "more than 512 depth", at: -1},
 	})
+}
+
+func TestFeedTime(t *testing.T) {
+	t.Parallel()
+	for in, want := range map[string]string{
+		"Wed, 01 May 2024 10:00:00 GMT": "2024-05-01T10:00:00Z", "Wed, 1 May 24 10:00 EST": "2024-05-01T15:00:00Z", "Mi, 01 Mai 2024 10:00:00 +0200": "2024-05-01T08:00:00Z", "Wed 01 May 2024 10:00:00 PDT": "2024-05-01T17:00:00Z",
+		"2024-05-01T10:00:00.123+02:00": "2024-05-01T08:00:00Z", "2024-05-01": "2024-05-01T00:00:00Z", "2024-05-01 10:00:00": "2024-05-01T10:00:00Z", "Mittwoch, 1. Mai 2024": "", "01.05.2024 10:00": "2024-05-01T10:00:00Z",
+		"May 1, 2024 3:04 PM": "2024-05-01T15:04:00Z", "Wed, 31 Feb 2024 10:00:00 GMT": "", "yesterday": "", "": "", "1": "", "0000-00-00 00:00:00": "", "Wed, 01 May 2024 10:00:00 XYZ": "2024-05-01T10:00:00Z", "2024": "", "20240501": "2024-05-01T00:00:00Z",
+		"01 October 2024 10:00:00 CET": "2024-10-01T09:00:00Z", "Wed May  1 10:00:00 2024": "2024-05-01T10:00:00Z", "Wed, 01 May 2024 10:00:00 +02:00": "2024-05-01T08:00:00Z", "é": "", "12é": "",
+	} {
+		got := ""
+		if at, ok := feedTime(in); ok {
+			got = at.Format("2006-01-02T15:04:05Z07:00")
+		}
+		if got != want {
+			t.Errorf("%q is %q, want %q", in, got, want)
+		}
+	}
 }
 
 func TestFeedLinks(t *testing.T) {

@@ -62,7 +62,7 @@ func (d *SOAP) soapPlan() (*xmlPlan, error) {
 }
 
 // Factor implements Decoder.
-func (d *SOAP) Factor() float64 { return xmlFactor }
+func (d *SOAP) Factor() float64 { return d.factor() }
 
 // DeclaredCharset implements Declarer: the encoding of the prolog.
 func (d *SOAP) DeclaredCharset(prefix []byte) string { return XMLCharset(prefix) }

@@ -30,7 +30,10 @@ type XML struct {
 }
 
 // xmlFactor is what short elements with one attribute take, or elements that hold one another. See TestFactorXML.
-const xmlFactor = 75
+const (
+	xmlFactor      = 75
+	xmlNamedFactor = 82 // where each record is an object of one name, too
+)
 
 // Check implements the check at load.
 func (d *XML) Check() error {
@@ -51,7 +54,7 @@ func (d *XML) prepared() (*xmlPlan, error) {
 }
 
 // Factor implements Decoder.
-func (d *XML) Factor() float64 { return xmlFactor }
+func (d *XML) Factor() float64 { return d.factor() }
 
 // DeclaredCharset implements Declarer: the encoding of the prolog.
 func (d *XML) DeclaredCharset(prefix []byte) string { return XMLCharset(prefix) }

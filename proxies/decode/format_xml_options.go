@@ -142,3 +142,10 @@ func oneOf(option, value string, known []string) error {
 	last := len(known) - 1
 	return fmt.Errorf("%s %q: want %s or %s", option, value, strings.Join(known[:last], ", "), known[last])
 }
+
+func (d *XMLOptions) factor() float64 {
+	if d.Records != "" && d.Root == "keep" {
+		return xmlNamedFactor
+	}
+	return xmlFactor
+}

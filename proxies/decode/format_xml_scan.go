@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // errXMLMore says that the text ends inside a piece of it, and that more may come.
@@ -77,11 +78,12 @@ type xmlParser struct {
 	more     bool  // the text goes on after buf
 	nodes    []xmlNode
 	open     []xmlOpen
-	names    []byte // of the open elements
-	building int    // how many elements were open with the one that is being built; 0: none is
-	chosen   bool   // the one element that is to be told was found
-	rooted   bool   // the root element has begun
-	ended    bool   // it has ended
+	names    []byte      // of the open elements
+	opened   [256]uint16 // how many are open, by a hash of their names
+	building int         // how many elements were open with the one that is being built; 0: none is
+	chosen   bool        // the one element that is to be told was found
+	rooted   bool        // the root element has begun
+	ended    bool        // it has ended
 	spaces   xmlSpaces
 	whole    bool // buf is the whole text, and places count from its start
 }
@@ -89,8 +91,8 @@ type xmlParser struct {
 func newXMLParser(plan *xmlPlan, body []byte) *xmlParser {
 	p := &xmlParser{plan: plan, buf: body, whole: true}
 	if !plan.records {
-		// Every element and nearly every text has a < of its own.
-		p.nodes = make([]xmlNode, 0, min(bytes.Count(body, []byte("<")), len(body)/8)+8)
+		// Every element and nearly every text, that between the tags included, has a < of its own.
+		p.nodes = make([]xmlNode, 0, 2*min(bytes.Count(body, []byte("<")), len(body)/4)+8)
 	}
 	return p
 }
@@ -346,6 +348,14 @@ func (p *xmlParser) outside(end int) error {
 	return p.fail(at, "text before the root element")
 }
 
+// add doubles what is too small; append grows large slices by a quarter only, which in sum takes more.
+func (p *xmlParser) add(n xmlNode) {
+	if len(p.nodes) == cap(p.nodes) {
+		p.nodes = slices.Grow(p.nodes, max(16, len(p.nodes)))
+	}
+	p.nodes = append(p.nodes, n)
+}
+
 // put adds a node of text.
 func (p *xmlParser) put(kind xmlKind, from, to int, flags xmlFlags) error {
 	if to-p.origin > math.MaxInt32 {
@@ -354,7 +364,7 @@ func (p *xmlParser) put(kind xmlKind, from, to int, flags xmlFlags) error {
 	if flags&xmlBlank == 0 {
 		p.nodes[p.open[len(p.open)-1].node].flags |= xmlHasText
 	}
-	p.nodes = append(p.nodes, xmlNode{kind: kind, flags: flags, from: uint32(from - p.origin), to: uint32(to - p.origin)})
+	p.add(xmlNode{kind: kind, flags: flags, from: uint32(from - p.origin), to: uint32(to - p.origin)})
 	return nil
 }
 

@@ -8,7 +8,7 @@ import (
 // start reads a start tag, or one that is empty.
 func (p *xmlParser) start() (xmlEvent, error) {
 	kept := len(p.nodes)
-	p.nodes = append(p.nodes, xmlNode{kind: xmlElement})
+	p.add(xmlNode{kind: xmlElement})
 	name := p.pos + 1
 	i, colon := p.name(name)
 	nameEnd := i
@@ -95,7 +95,7 @@ func (p *xmlParser) attribute(i int) (next int, err error) {
 			return 0, p.fail(i, "an attribute without =")
 		}
 		n.a, n.b = n.to, n.to
-		p.nodes = append(p.nodes, n)
+		p.add(n)
 		return end, nil
 	}
 	i = p.white(i + 1)
@@ -123,7 +123,7 @@ func (p *xmlParser) attribute(i int) (next int, err error) {
 		}
 		if c == stop {
 			n.b = uint32(i) //nolint:gosec // as above
-			p.nodes = append(p.nodes, n)
+			p.add(n)
 			return i + 1, nil
 		}
 		if c&(xmlLess|xmlControl) != 0 && !p.plan.lenient {
@@ -148,7 +148,7 @@ func (p *xmlParser) unquoted(n xmlNode, i int) (next int, err error) {
 	}
 	n.b = uint32(i) //nolint:gosec // as above
 	n.flags |= xmlCoded
-	p.nodes = append(p.nodes, n)
+	p.add(n)
 	return i, nil
 }
 
@@ -164,6 +164,7 @@ func (p *xmlParser) push(at, name, nameEnd, local, end int) error {
 	p.rooted = true
 	o := xmlOpen{name: len(p.names), key: len(p.names), node: -1}
 	p.names = append(p.names, p.buf[name:nameEnd]...)
+	p.opened[nameHash(p.buf[name:nameEnd])]++
 	if plan.strip {
 		o.key += local - name
 		name = local
@@ -279,13 +280,18 @@ func (p *xmlParser) endTag() (xmlEvent, error) {
 		}
 		return xmlNone, p.fail(p.pos, "the end tag %q inside the element %q", excerpt(string(name)), excerpt(string(p.names[p.open[top].name:])))
 	}
-	for j := top - 1; j >= 0; j-- {
+	for j := top - 1; j >= 0 && p.opened[nameHash(name)] > 0; j-- {
 		if bytes.Equal(p.names[p.open[j].name:p.open[j+1].name], name) {
 			return p.close(), nil // and come again
 		}
 	}
 	p.pos = i + 1
 	return xmlNone, nil
+}
+
+// nameHash is an index of xmlParser.opened.
+func nameHash(name []byte) uint8 {
+	return uint8(len(name)) + 7*name[0] + 31*name[len(name)-1] //nolint:gosec // it may overflow
 }
 
 // close ends the element that was opened last.
@@ -297,6 +303,7 @@ func (p *xmlParser) close() xmlEvent {
 		p.nodes[o.node].a = uint32(len(p.nodes)) //nolint:gosec // there are fewer nodes than bytes
 	}
 	p.spaces.leave(depth)
+	p.opened[nameHash(p.names[o.name:])]--
 	p.open = p.open[:depth-1]
 	p.names = p.names[:o.name]
 	p.ended = depth == 1
@@ -317,7 +324,7 @@ func (p *xmlParser) absent(node int) {
 		if p.nodes[node].flags&xmlHasElements != 0 && p.has(node, path.names[len(path.names)-1]) {
 			continue
 		}
-		p.nodes = append(p.nodes, xmlNode{kind: xmlAbsent, from: uint32(l)}) //nolint:gosec // an index of options
+		p.add(xmlNode{kind: xmlAbsent, from: uint32(l)}) //nolint:gosec // an index of options
 		p.nodes[node].flags |= xmlHasAbsent
 	}
 }

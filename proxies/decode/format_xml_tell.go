@@ -27,7 +27,7 @@ func (t *xmlTeller) open(p *xmlParser, text string, stream bool) {
 	if stream {
 		t.text, t.base = string(p.buf[p.origin:p.pos]), p.base+int64(p.origin)
 	}
-	t.told += int64(len(t.text))
+	t.told += int64(p.pos - p.origin - int(p.nodes[0].from))
 	t.groups = t.groups[:0]
 }
 
@@ -55,7 +55,7 @@ func (t *xmlTeller) named(i int) error {
 
 // object begins an object that the text does not pay for: an element of four bytes would take hundreds.
 func (t *xmlTeller) object() error {
-	const dense, few = 6, 10_000
+	const dense, few = 8, 2000
 	t.objects++
 	if limit := few + int(t.told/dense); t.objects > limit {
 		return &LimitError{What: "objects for its length", Limit: limit}
@@ -210,8 +210,17 @@ func (t *xmlTeller) decoded(text string, kind xmlKind, at uint32) (string, error
 	return string(t.buf), nil
 }
 
-// joined gives all text of nodes, also of the elements among them.
+// joined gives all text of nodes, also of the elements among them, without white space at its ends.
 func (t *xmlTeller) joined(from, to int) (string, error) {
+	s, err := t.between(from, to)
+	if t.plan.preserve {
+		return s, err
+	}
+	return strings.Trim(s, asciiSpace), err
+}
+
+// between gives all text of nodes as it is.
+func (t *xmlTeller) between(from, to int) (string, error) {
 	one := -1
 	for i := from; i < to; i++ {
 		if k := t.nodes[i].kind; k != xmlText && k != xmlCData {
@@ -225,7 +234,7 @@ func (t *xmlTeller) joined(from, to int) (string, error) {
 	if one < 0 {
 		return "", nil
 	}
-	return t.trim(t.name(one)), nil
+	return t.name(one), nil
 }
 
 func (t *xmlTeller) pieces(from, to int) (string, error) {
@@ -243,24 +252,7 @@ func (t *xmlTeller) pieces(from, to int) (string, error) {
 			return "", err
 		}
 	}
-	if t.plan.preserve {
-		return string(t.buf), nil
-	}
-	from, to = 0, len(t.buf)
-	for from < to && strings.IndexByte(asciiSpace, t.buf[from]) >= 0 {
-		from++
-	}
-	for from < to && strings.IndexByte(asciiSpace, t.buf[to-1]) >= 0 {
-		to--
-	}
-	return string(t.buf[from:to]), nil
-}
-
-func (t *xmlTeller) trim(s string) string {
-	if t.plan.preserve {
-		return s
-	}
-	return strings.Trim(s, asciiSpace)
+	return string(t.buf), nil
 }
 
 // content tells children in order. White space between them stays, since it may part words; at both ends it is cut off
@@ -303,16 +295,12 @@ func (t *xmlTeller) content(from, to int) error {
 // run gives the text between two elements. Where there is an end of line in white space, it only is how the document
 // is laid out.
 func (t *xmlTeller) run(from, to int, first, last, blank bool) (string, error) {
-	if t.plan.preserve {
-		return t.joined(from, to)
+	s, err := t.between(from, to)
+	if err != nil || t.plan.preserve {
+		return s, err
 	}
-	plan := *t.plan
-	plan.preserve = true
-	whole := xmlTeller{plan: &plan, nodes: t.nodes, text: t.text, base: t.base, buf: t.buf, poll: t.poll}
-	s, err := whole.joined(from, to)
-	t.buf, t.poll = whole.buf, whole.poll
-	if err != nil || blank && strings.Contains(s, "\n") {
-		return "", err
+	if blank && strings.Contains(s, "\n") {
+		return "", nil
 	}
 	if first {
 		s = strings.TrimLeft(s, asciiSpace)
@@ -328,6 +316,7 @@ func (t *xmlTeller) absent(from, to int) error {
 		if t.nodes[i].kind != xmlAbsent {
 			continue
 		}
+		t.objects++ // for the limit: an array of nothing is half as large
 		names := t.plan.list[t.nodes[i].from].names
 		if err := t.out.Key(names[len(names)-1]); err != nil {
 			return err
