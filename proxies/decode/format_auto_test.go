@@ -112,7 +112,7 @@ func TestAutoFormats(t *testing.T) {
 			t.Errorf("%v is no syntax error", err)
 		}
 	}
-	for _, formats := range []string{"jsn", "json json", "lines"} {
+	for _, formats := range []string{"jsn", "json xml json", "lines"} {
 		if (&Auto{Formats: strings.Fields(formats)}).Check() == nil {
 			t.Errorf("formats %s pass", formats)
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Multipart decodes a body of the media types multipart/* to an array with an object for each part, in their order:
@@ -290,13 +291,13 @@ func (r *multipartReader) tellHeaders(p *part, out Sink) error {
 		if slices.ContainsFunc(p.header[:i], same) {
 			continue
 		}
-		value := f.value
-		for _, other := range p.header[i+1:] {
+		var values []string
+		for _, other := range p.header[i:] {
 			if same(other) {
-				value += ", " + other.value
+				values = append(values, other.value)
 			}
 		}
-		if err := tellMember(out, f.name, r.readable(value)); err != nil {
+		if err := tellMember(out, f.name, r.readable(strings.Join(values, ", "))); err != nil {
 			return err
 		}
 	}

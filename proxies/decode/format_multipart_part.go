@@ -3,7 +3,6 @@ package decode
 import (
 	"bytes"
 	"encoding/base64"
-	"errors"
 	"io"
 	"mime"
 	"net/url"
@@ -249,11 +248,7 @@ func (p *part) fromBase64() ([]byte, error) {
 	text = bytes.TrimRight(text, "=")
 	n, err := base64.RawStdEncoding.Decode(text, text)
 	if err != nil {
-		var corrupt base64.CorruptInputError
-		if errors.As(err, &corrupt) {
-			return nil, p.broken("a transfer encoding that is not base64")
-		}
-		return nil, err
+		return nil, p.broken("a transfer encoding that is not base64")
 	}
 	return text[:n], nil
 }

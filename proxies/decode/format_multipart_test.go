@@ -44,8 +44,10 @@ func TestMultipart(t *testing.T) {
 		{name: "latin-1", dec: new(Multipart), in: one("Content-Type: text/plain; charset=iso-8859-1\n", "\x80\xe9"), want: typed("text/plain", "text", `"€é"`)},
 		{name: "detected", dec: new(Multipart), in: one("Content-Type: text/csv\n", "\xe9"), want: typed("text/csv", "text", `"é"`)},
 		{name: "bad charset", dec: new(Multipart), in: one("Content-Type: text/plain; charset=utf-8\n", "a\xe9"), fail: "part 1: byte 0xe9 at offset 1 is not valid utf-8", at: -1},
-		{name: "declared", dec: new(Multipart), in: one("Content-Type: text/xml\n", "<?xml version='1.0' encoding='koi8-r'?><a>\xc1</a>"),
-			want: typed("text/xml", "text", `"<?xml version='1.0' encoding='koi8-r'?><a>а</a>"`)},
+		{
+			name: "declared", dec: new(Multipart), in: one("Content-Type: text/xml\n", "<?xml version='1.0' encoding='koi8-r'?><a>\xc1</a>"),
+			want: typed("text/xml", "text", `"<?xml version='1.0' encoding='koi8-r'?><a>а</a>"`),
+		},
 		{name: "no type and no text", dec: new(Multipart), in: one("", "\x00\x01\x02"), want: value("base64", `"AAEC"`)},
 		{name: "base64", dec: new(Multipart), in: one("Content-Type: text/plain\nContent-Transfer-Encoding: BASE64\n", "w6k\nK"), want: typed("text/plain", "text", `"é\n"`)},
 		{name: "base64 with padding", dec: new(Multipart), in: one("Content-Type: text/plain\nContent-Transfer-Encoding: base64\n", "YQ==\n"), want: typed("text/plain", "text", `"a"`)},

@@ -233,8 +233,13 @@ func (s *xlsxScan) pop(name []byte) error {
 	return nil
 }
 
+// local takes off the prefix of a name.
 func local(name []byte) []byte {
-	return name[bytes.IndexByte(name, ':')+1:]
+	i := bytes.IndexByte(name, ':')
+	if i <= 0 || i == len(name)-1 {
+		return name
+	}
+	return name[i+1:]
 }
 
 func xlsxSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }

@@ -285,7 +285,7 @@ func FuzzXLSXArchive(f *testing.F) {
 
 // FuzzXLSXScan compares the scanner with encoding/xml, for text that both read.
 func FuzzXLSXScan(f *testing.F) {
-	for _, s := range []string{`<a b="c" d='&lt;'>x&amp;<b/><![CDATA[y]]><!-- z --></a>`, `<?xml version="1.0"?><x:a y:z=""/>`, "<a>\r\n\r</a>", `<a b="&#x41;"></a >`} {
+	for _, s := range []string{`<a b="c" d='&lt;'>x&amp;<b/><![CDATA[y]]><!-- z --></a>`, `<?xml version="1.0"?><x:a y:z=""/>`, "<a>\r\n\r</a>", "0<:0/>", `<a b="&#x41;"></a >`} {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

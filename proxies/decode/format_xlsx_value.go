@@ -33,6 +33,7 @@ func (v xlsxValue) tell(out Sink) error {
 		return out.Number(v.text)
 	case xlsxBool:
 		return out.Bool(v.text == "true")
+	case xlsxNull:
 	}
 	return out.Null()
 }

@@ -105,7 +105,7 @@ func (f *xlsxFile) part(name string, read func(*xlsxScan) error) (found bool, er
 // inPart says where in the archive an error of the text is. Errors of limits, sink and context pass unchanged.
 func (f *xlsxFile) inPart(name string, offset int64, err error) error {
 	var syntax *SyntaxError
-	msg := ""
+	var msg string
 	switch {
 	case errors.Is(err, errXLSX):
 		msg = errXLSX.Error()
