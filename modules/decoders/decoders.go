@@ -13,7 +13,7 @@ import (
 const namespace = "fairway.decoders."
 
 func init() {
-	for _, m := range []caddy.Module{new(JSON), new(NDJSON), new(Text), new(Lines), new(KV), new(Regexp), new(Form)} {
+	for _, m := range []caddy.Module{new(JSON), new(NDJSON), new(Text), new(Lines), new(Regexp), new(Form)} {
 		caddy.RegisterModule(m)
 	}
 }
@@ -29,9 +29,6 @@ type Text struct{ decode.PlainText }
 
 // Lines is decode.Lines.
 type Lines struct{ decode.Lines }
-
-// KV is decode.KV.
-type KV struct{ decode.KV }
 
 // Regexp is decode.Regexp.
 type Regexp struct{ decode.Regexp }
@@ -60,9 +57,6 @@ func (*Lines) CaddyModule() caddy.ModuleInfo {
 }
 
 // CaddyModule returns the Caddy module information.
-func (*KV) CaddyModule() caddy.ModuleInfo { return info("kv", func() caddy.Module { return new(KV) }) }
-
-// CaddyModule returns the Caddy module information.
 func (*Regexp) CaddyModule() caddy.ModuleInfo {
 	return info("regexp", func() caddy.Module { return new(Regexp) })
 }
@@ -78,9 +72,6 @@ func info(name string, fresh func() caddy.Module) caddy.ModuleInfo {
 
 // Provision checks and compiles the pattern.
 func (m *Regexp) Provision(caddy.Context) error { return m.Check() }
-
-// Validate checks the options.
-func (m *KV) Validate() error { return m.Check() }
 
 // Validate checks the options.
 func (m *Lines) Validate() error { return m.Check() }
@@ -117,32 +108,6 @@ func (m *Lines) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"skip_empty": flag(&m.SkipEmpty),
 		"comment":    word("comment hash", delimiter, &m.Comment),
 		"trim":       flag(&m.Trim),
-	})
-}
-
-// UnmarshalCaddyfile reads:
-//
-//	decode kv {
-//		delimiter colon|equals|tab|comma|semicolon|pipe|space|"<text>"
-//		comment   hash|semicolon|none|"<prefix>"
-//		repeated  error|first|last|list
-//		numbers
-//	}
-func (m *KV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "kv", nil, map[string]caddyfiles.Word{
-		"delimiter": word("delimiter equals", delimiter, &m.Delimiter),
-		"comment": {Parse: func(n caddyfiles.Node) error {
-			t, err := n.One("comment hash")
-			if err != nil {
-				return err
-			}
-			if m.NoComment = t.Text == "none"; !m.NoComment {
-				m.Comment = delimiter(t.Text)
-			}
-			return nil
-		}},
-		"repeated": word("repeated list", same, &m.Repeated),
-		"numbers":  flag(&m.Numbers),
 	})
 }
 
@@ -219,7 +184,6 @@ var (
 	_ decode.Decoder        = (*NDJSON)(nil)
 	_ decode.Decoder        = (*Text)(nil)
 	_ decode.Decoder        = (*Lines)(nil)
-	_ decode.Decoder        = (*KV)(nil)
 	_ decode.Decoder        = (*Regexp)(nil)
 	_ decode.Decoder        = (*Form)(nil)
 	_ caddy.Provisioner     = (*Regexp)(nil)

@@ -3,6 +3,7 @@ package decode
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -13,13 +14,41 @@ import (
 //	# node 7          ->  {"state":"up","load":"0.5"}
 //	state: up
 //	load = 0.5
+//
+// With Sections, INI files:
+//
+//	user = app        ->  {"user":"app","db":{"host":"db1"}}
+//	[db]
+//	host = db1
 type KV struct {
 	// Delimiter ends the name. Default: ":" or "=", whichever comes first on the line.
 	Delimiter string `json:"delimiter,omitempty"`
-	// Comment starts a line that is left out, after white space or at once. Default: "#".
+	// Delimiters are several that end the name, whichever comes first on the line, the longest of those that begin at one
+	// place. Excludes Delimiter. Default: none.
+	Delimiters []string `json:"delimiters,omitempty"`
+	// Comment starts a line that is left out, after white space or at once. Default: "#", with Sections ";" too.
 	Comment string `json:"comment,omitempty"`
+	// Comments are several of them. Excludes Comment. Default: none.
+	Comments []string `json:"comments,omitempty"`
 	// NoComment reads lines that start with Comment as any other.
 	NoComment bool `json:"no_comment,omitempty"`
+	// InlineComments also leaves out comments behind values, after white space. Default: they belong to the value.
+	InlineComments bool `json:"inline_comments,omitempty"`
+	// Sections makes objects of what follows a line [name]; a section that occurs again goes on. Pairs before the first
+	// section are members beside them. Default: such a line is as any other.
+	Sections bool `json:"sections,omitempty"`
+	// Quotes takes the quotes off names and values that stand in "..." or '...'; inside of the first kind \" \\ \n \r \t
+	// are escapes. With Numbers, what was quoted is a string. Default: quotes belong to the value.
+	Quotes bool `json:"quotes,omitempty"`
+	// Continuation says which lines go on with the value of the line before: "backslash", those after a line that ends
+	// with one, which is taken away with the white space that begins the next; "indent", those that begin with white space, which
+	// becomes one space. Default: none.
+	Continuation string `json:"continuation,omitempty"`
+	// Export takes the word export, as shells write it, off names. Default: it belongs to the name.
+	Export bool `json:"export,omitempty"`
+	// Undelimited says what becomes of a line without delimiter: "error", "skip", or "null", a name without a
+	// value. Default: "error".
+	Undelimited string `json:"undelimited,omitempty"`
 	// Repeated says what becomes of a name that occurs again: "error" refuses the document, "first" or "last" take
 	// that value, "list" makes every value an array of strings, also of names that occur once. Default: "error".
 	Repeated string `json:"repeated,omitempty"`
@@ -32,24 +61,58 @@ type KV struct {
 const (
 	kvFactor          = 50
 	kvCollectedFactor = 110
+	kvSectionsFactor  = 110
 )
 
 // Check implements the check at load.
 func (d *KV) Check() error {
-	if strings.ContainsAny(d.Delimiter, "\r\n") {
-		return errors.New("delimiter contains an end of line")
+	if d.Delimiter != "" && len(d.Delimiters) > 0 {
+		return errors.New("delimiter and delimiters exclude each other")
 	}
-	if d.NoComment && d.Comment != "" {
+	for _, one := range append([]string{d.Delimiter}, d.Delimiters...) {
+		if strings.ContainsAny(one, "\r\n") {
+			return errors.New("delimiter contains an end of line")
+		}
+	}
+	if d.NoComment && (d.Comment != "" || len(d.Comments) > 0) {
 		return errors.New("comment and no_comment exclude each other")
 	}
-	if err := checkComment(d.Comment); err != nil {
-		return err
+	if d.Comment != "" && len(d.Comments) > 0 {
+		return errors.New("comment and comments exclude each other")
+	}
+	for _, one := range append([]string{d.Comment}, d.Comments...) {
+		if err := checkComment(one); err != nil {
+			return err
+		}
+	}
+	for i, list := range [][]string{d.Delimiters, d.Comments} {
+		for _, one := range list {
+			if one == "" {
+				return fmt.Errorf("%s: one is empty", []string{"delimiters", "comments"}[i])
+			}
+		}
+	}
+	if d.InlineComments && d.NoComment {
+		return errors.New("inline_comments needs comments")
+	}
+	switch d.Continuation {
+	case "", KVBackslash, KVIndent:
+	default:
+		return fmt.Errorf("continuation %q: want backslash or indent", d.Continuation)
+	}
+	switch d.Undelimited {
+	case "", KVError, KVSkip, KVNull:
+	default:
+		return fmt.Errorf("undelimited %q: want error, skip or null", d.Undelimited)
 	}
 	return checkRepeated(d.Repeated)
 }
 
 // Factor implements Decoder.
 func (d *KV) Factor() float64 {
+	if d.Sections {
+		return kvSectionsFactor
+	}
 	if d.streams() {
 		return kvFactor
 	}
@@ -63,6 +126,9 @@ func (d *KV) streams() bool { return d.Repeated == "" || d.Repeated == RepeatedE
 func (d *KV) Decode(ctx context.Context, in *Input, out Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
+	}
+	if d.rich() {
+		return d.decodeRich(ctx, string(in.Body), out)
 	}
 	l := lines{text: string(in.Body)}
 	p := poll{ctx: ctx}

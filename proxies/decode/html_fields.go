@@ -168,7 +168,7 @@ func (p *htmlPage) missing(f *HTMLField, number int, why string, out Sink) error
 
 // element tells what a field takes of one element.
 func (p *htmlPage) element(f *HTMLField, n *html.Node, number int, out Sink) error {
-	text := ""
+	var text string
 	switch f.Take {
 	case HTMLRows:
 		table, err := p.tableOf(n)

@@ -79,7 +79,7 @@ func htmlSpan[T string | []byte](s T, most int, zero bool) uint16 {
 	case n == 0:
 		return uint16(most) //nolint:gosec // the bounds are small
 	}
-	return uint16(n) //nolint:gosec // the bounds are small
+	return uint16(n)
 }
 
 // ofNode reads the table of an element. Tables in its cells are text of these cells.
@@ -168,10 +168,10 @@ func styleHides[T string | []byte](style T) bool {
 		if c >= 'A' && c <= 'Z' {
 			c += 'a' - 'A'
 		}
-		switch {
-		case c == what[at]:
+		switch c {
+		case what[at]:
 			at++
-		case c == what[0]:
+		case what[0]:
 			at = 1
 		default:
 			at = 0

@@ -21,17 +21,15 @@ func (d *HTML) linksOf(root *html.Node, from *url.URL, b *htmlBudget) (htmlLinks
 	if err != nil || base == nil {
 		return htmlLinks{from}, err
 	}
-	ref, bad := url.Parse(strings.Trim(attrOf(base, "href"), asciiSpace))
-	switch {
-	case bad != nil:
-		return htmlLinks{from}, nil
-	case from != nil:
-		ref = from.ResolveReference(ref)
+	if ref, err := url.Parse(strings.Trim(attrOf(base, "href"), asciiSpace)); err == nil {
+		if from != nil {
+			ref = from.ResolveReference(ref)
+		}
+		if ref.IsAbs() {
+			return htmlLinks{ref}, nil
+		}
 	}
-	if !ref.IsAbs() {
-		return htmlLinks{from}, nil
-	}
-	return htmlLinks{ref}, nil
+	return htmlLinks{from}, nil
 }
 
 // attr gives the value of an attribute, made absolute if it is one of those that are links.

@@ -94,7 +94,7 @@ func (p *htmlPage) plainTable(root *html.Node) (*html.Node, error) {
 }
 
 // plainTables appends the tables inside n that have no other inside, and says whether n has any table at all.
-func (p *htmlPage) plainTables(n *html.Node, all []*html.Node) (_ []*html.Node, any bool, err error) {
+func (p *htmlPage) plainTables(n *html.Node, all []*html.Node) (_ []*html.Node, some bool, err error) {
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
 		if err := p.budget.step(1); err != nil {
 			return nil, false, err
@@ -109,9 +109,9 @@ func (p *htmlPage) plainTables(n *html.Node, all []*html.Node) (_ []*html.Node, 
 			}
 			inside = true
 		}
-		any = any || inside
+		some = some || inside
 	}
-	return all, any, nil
+	return all, some, nil
 }
 
 // overview tells what most pages have: title, text, links and tables.

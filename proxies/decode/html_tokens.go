@@ -55,9 +55,8 @@ func (t *htmlTokenTable) read(body []byte) (bool, error) {
 				return false, err
 			}
 		case html.EndTagToken:
-			done, err := t.end()
-			if err != nil || done {
-				return done, err
+			if t.end() {
+				return true, nil
 			}
 		}
 	}
@@ -212,21 +211,21 @@ func (t *htmlTokenTable) table(attrs bool) error {
 	return nil
 }
 
-func (t *htmlTokenTable) end() (done bool, err error) {
+func (t *htmlTokenTable) end() (done bool) {
 	raw, _ := t.name(2)
 	if t.raw != "" {
 		if string(raw) == t.raw {
 			t.raw = ""
 		}
-		return false, nil
+		return false
 	}
 	if !t.inTable {
-		return false, nil
+		return false
 	}
 	switch string(raw) {
 	case "table":
 		t.endRow()
-		return true, nil
+		return true
 	case "td", "th":
 		if t.cell == string(raw) {
 			t.endCell()
@@ -251,7 +250,7 @@ func (t *htmlTokenTable) end() (done bool, err error) {
 			t.grid.text.border()
 		}
 	}
-	return false, nil
+	return false
 }
 
 // closed says whether a block of the cell ends with the tag.

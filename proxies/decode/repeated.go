@@ -81,6 +81,14 @@ func (m *members) tell(p *poll, out Sink, scalar func(Sink, string) error) error
 	if err := out.BeginObject(); err != nil {
 		return err
 	}
+	if err := m.tellMembers(p, out, scalar); err != nil {
+		return err
+	}
+	return out.EndObject()
+}
+
+// tellMembers tells what was collected as members of an object that is open.
+func (m *members) tellMembers(p *poll, out Sink, scalar func(Sink, string) error) error {
 	for i := range m.all {
 		if m.all[i].last < 0 {
 			continue
@@ -92,7 +100,7 @@ func (m *members) tell(p *poll, out Sink, scalar func(Sink, string) error) error
 			return err
 		}
 	}
-	return out.EndObject()
+	return nil
 }
 
 func (m *members) tellValue(i int, p *poll, out Sink, scalar func(Sink, string) error) error {

@@ -1,0 +1,193 @@
+package decode
+
+import (
+	"context"
+	"math"
+	"slices"
+)
+
+// kvPairs are the pairs of a document with their sections.
+type kvPairs struct {
+	all      []kvPair
+	sections []string // names in the order of their first occurrence; the first is none
+	counts   []int32  // pairs of each section
+	index    map[string]int32
+}
+
+type kvPair struct {
+	name, value string
+	section     int32
+}
+
+// A value is kept with a byte in front that says what it is, because what collects repeated names knows only texts.
+const (
+	kvPlain  = "p"
+	kvQuoted = "q"
+	kvNull   = "0"
+)
+
+// decodeRich decodes with the options that need whole lines to be looked at.
+func (d *KV) decodeRich(ctx context.Context, text string, out Sink) error {
+	p := poll{ctx: ctx}
+	r := d.reader(p, text)
+	if !d.Sections && d.streams() {
+		if err := out.BeginObject(); err != nil {
+			return err
+		}
+		for {
+			e, ok, err := r.next()
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return out.EndObject()
+			}
+			if err := out.Key(e.name); err != nil {
+				return err
+			}
+			if err := d.tellEntry(out, e.kind, e.value); err != nil {
+				return err
+			}
+		}
+	}
+	pairs := kvPairs{sections: []string{""}, counts: []int32{0}, index: map[string]int32{}}
+	section := int32(0)
+	for {
+		e, ok, err := r.next()
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return d.tellPairs(&pairs, &p, out)
+		}
+		if e.kind == 's' {
+			section = pairs.section(e.name)
+			continue
+		}
+		value := e.value
+		if d.Numbers || d.Undelimited == KVNull {
+			value = string(rune(e.kind)) + value
+		}
+		if err := pairs.add(kvPair{e.name, value, section}); err != nil {
+			return err
+		}
+	}
+}
+
+// tellEntry tells a value by what it is.
+func (d *KV) tellEntry(out Sink, kind byte, value string) error {
+	switch {
+	case kind == kvNull[0]:
+		return out.Null()
+	case d.Numbers && kind == kvPlain[0]:
+		return tellTyped(out, value)
+	}
+	return out.String(value)
+}
+
+// scalar tells a value as it was collected.
+func (d *KV) scalar() func(Sink, string) error {
+	if !d.Numbers && d.Undelimited != KVNull {
+		return tellString
+	}
+	return func(out Sink, s string) error { return d.tellEntry(out, s[0], s[1:]) }
+}
+
+func (k *kvPairs) section(name string) int32 {
+	if at, known := k.index[name]; known {
+		return at
+	}
+	at := int32(len(k.sections)) //nolint:gosec // a section takes bytes of a body, which are fewer
+	k.index[name] = at
+	k.sections = append(k.sections, name)
+	k.counts = append(k.counts, 0)
+	return at
+}
+
+func (k *kvPairs) add(p kvPair) error {
+	if len(k.all) == math.MaxInt32 {
+		return &LimitError{What: "members", Limit: math.MaxInt32}
+	}
+	if len(k.all) == cap(k.all) {
+		k.all = slices.Grow(k.all, max(16, len(k.all)))
+	}
+	k.all = append(k.all, p)
+	k.counts[p.section]++
+	return nil
+}
+
+// grouped gives the places of the pairs, those of a section together and in their order.
+func (k *kvPairs) grouped() []int32 {
+	starts := make([]int32, len(k.counts))
+	for i := 1; i < len(starts); i++ {
+		starts[i] = starts[i-1] + k.counts[i-1]
+	}
+	order := make([]int32, len(k.all))
+	for i := range k.all {
+		s := k.all[i].section
+		order[starts[s]] = int32(i) //nolint:gosec // checked in add
+		starts[s]++
+	}
+	return order
+}
+
+func (d *KV) tellPairs(k *kvPairs, p *poll, out Sink) error {
+	order := k.grouped()
+	m := members{policy: d.Repeated}
+	if err := out.BeginObject(); err != nil {
+		return err
+	}
+	for i, name := range k.sections {
+		own := order[:k.counts[i]]
+		order = order[len(own):]
+		if i > 0 {
+			if err := out.Key(name); err != nil {
+				return err
+			}
+			if err := out.BeginObject(); err != nil {
+				return err
+			}
+		}
+		if err := d.tellSection(k, own, &m, p, out); err != nil {
+			return err
+		}
+		if i > 0 {
+			if err := out.EndObject(); err != nil {
+				return err
+			}
+		}
+	}
+	return out.EndObject()
+}
+
+func (d *KV) tellSection(k *kvPairs, own []int32, m *members, p *poll, out Sink) error {
+	scalar := d.scalar()
+	if d.streams() {
+		for _, i := range own {
+			if err := p.err(); err != nil {
+				return err
+			}
+			if err := out.Key(k.all[i].name); err != nil {
+				return err
+			}
+			if err := scalar(out, k.all[i].value); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if len(own) == 0 {
+		return p.err()
+	}
+	if len(m.all) > linearNames { // emptying a map takes time by the size it once had
+		*m = members{policy: d.Repeated}
+	}
+	clear(m.index)
+	m.all = m.all[:0]
+	for _, i := range own {
+		if err := m.add(k.all[i].name, k.all[i].value); err != nil {
+			return err
+		}
+	}
+	return m.tellMembers(p, out, scalar)
+}
