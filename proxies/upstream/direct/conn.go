@@ -2,8 +2,10 @@ package direct
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net"
@@ -65,6 +67,10 @@ func (c *conn) roundTrip(ctx context.Context, req *http.Request, head []byte) (*
 		stop = context.AfterFunc(waited, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
 	}
 	writing := c.send(req, head)
+	if errors.Is(writing, ErrBodyLength) {
+		stop()
+		return nil, writing // the server waits for the rest, and we would for its answer
+	}
 	resp, err := c.receive(req)
 	if err != nil {
 		stop()
@@ -97,13 +103,13 @@ func (c *conn) send(req *http.Request, head []byte) error {
 		return err
 	}
 	n, err := io.Copy(w, io.LimitReader(req.Body, req.ContentLength))
-	if err != nil {
-		return err
+	if failed := w.Flush(); failed != nil {
+		return failed
 	}
 	if n != req.ContentLength {
-		return io.ErrUnexpectedEOF
+		return fmt.Errorf("%w: %d bytes of %d could be read: %w", ErrBodyLength, n, req.ContentLength, cmp.Or(err, io.ErrUnexpectedEOF))
 	}
-	return w.Flush()
+	return nil
 }
 
 // receive reads up to the end of the final answer's header.
