@@ -334,7 +334,9 @@ func TestMetricsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	backend := m.Backend("s", "b")
-	m.Route("s", "r").Observe(http.StatusOK, 0)
+	route := m.Route("s", "r")
+	route.Observe(http.StatusOK, 0)
+	route.Drift()
 	fetch := m.Fetch("s", "r", "f", "b")
 	fetch.Observe(observe.OK, 0)
 	fetch.DecodeFailed("json")

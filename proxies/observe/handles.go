@@ -2,6 +2,7 @@ package observe
 
 import (
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -10,12 +11,15 @@ import (
 // RouteMetrics measures the requests of one route.
 type RouteMetrics struct {
 	durations bound[int, prometheus.Observer]
+	drift     func() prometheus.Counter
 	done      func()
 }
 
 // Route binds the metrics of a route. The caller closes them when the route is gone.
 func (m *Metrics) Route(service, route string) *RouteMetrics {
 	r := &RouteMetrics{done: m.take(lease{kind: ofRoute, service: service, route: route})}
+	// Bound late: most routes promise nothing.
+	r.drift = sync.OnceValue(func() prometheus.Counter { return m.drift.WithLabelValues(service, route) })
 	r.durations.bind = func(code int) prometheus.Observer {
 		return m.requests.WithLabelValues(service, route, strconv.Itoa(code))
 	}
@@ -24,6 +28,9 @@ func (m *Metrics) Route(service, route string) *RouteMetrics {
 
 // Observe counts one request that was answered with code after d.
 func (r *RouteMetrics) Observe(code int, d time.Duration) { r.durations.get(code).Observe(d.Seconds()) }
+
+// Drift counts one answer, or one record of a streamed one, that was not of the shape that the route promises.
+func (r *RouteMetrics) Drift() { r.drift().Inc() }
 
 // Close drops the series unless another handle of the same labels is open. It may be called twice.
 func (r *RouteMetrics) Close() { r.done() }

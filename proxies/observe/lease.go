@@ -59,6 +59,7 @@ func (m *Metrics) giveUp(l lease) {
 	switch l.kind {
 	case ofRoute:
 		m.requests.DeletePartialMatch(labels)
+		m.drift.DeletePartialMatch(labels)
 	case ofFetch:
 		m.fetches.DeletePartialMatch(labels)
 		delete(labels, "backend")

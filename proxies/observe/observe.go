@@ -32,6 +32,7 @@ type Metrics struct {
 	attempts       *prometheus.CounterVec
 	retries        *prometheus.CounterVec
 	decodeFailures *prometheus.CounterVec
+	drift          *prometheus.CounterVec
 	breakerState   *prometheus.GaugeVec
 	breakerChanges *prometheus.CounterVec
 	buffered       prometheus.GaugeFunc
@@ -68,6 +69,10 @@ func New() *Metrics {
 		Name: "fairway_decode_failures_total",
 		Help: "Bodies that were not of their charset or format.",
 	}, []string{"service", "route", "fetch", "format"})
+	m.drift = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairway_drift_total",
+		Help: "Answers, and records of streamed ones, that were not of the shape that their route promises.",
+	}, []string{"service", "route"})
 	m.breakerState = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "fairway_breaker_state",
 		Help: "State of the breaker of a backend's address: 0 closed, 1 half-open, 2 open.",
@@ -91,7 +96,7 @@ func New() *Metrics {
 // Metrics, or somebody else's metric of the same name, is registered there: what this one measures would not be seen.
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
-		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures,
+		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift,
 		m.breakerState, m.breakerChanges, m.buffered, m.bufferedLimit,
 	} {
 		err := reg.Register(c)

@@ -31,6 +31,8 @@ const (
 	BreakerOpen        = "breaker_open"        // the backend failed too often lately and is left alone
 	MemorySpent        = "memory_spent"        // the gateway's budget for buffered bytes is spent
 	ReplyFailed        = "reply_failed"        // a jq program could not make its value of this answer
+	SchemaDrift        = "schema_drift"        // the answer is not of the shape that the route promises
+	NotAcceptable      = "not_acceptable"      // the caller accepts none of the outputs that the route has
 	Internal           = "internal"            // a defect of the gateway
 )
 

@@ -91,6 +91,24 @@ func (p *Program) Run(ctx context.Context, input any, values ...any) (any, error
 	return nil, ErrManyValues
 }
 
+// Each gives every value of the program for input to yield, in their order; there may be none. It stops at an error of
+// yield, which it gives back unchanged. Other errors, and values, are those of Run.
+func (p *Program) Each(ctx context.Context, input any, yield func(any) error, values ...any) error {
+	iter := p.code.RunWithContext(ctx, input, values...)
+	for {
+		v, ok := iter.Next()
+		if !ok {
+			return nil
+		}
+		if err, ok := v.(error); ok {
+			return &RuntimeError{Err: err}
+		}
+		if err := yield(v); err != nil {
+			return err
+		}
+	}
+}
+
 // RuntimeError is a program that failed on its input. What jq says of it holds pieces of the input, which no log and no
 // caller may see: Error leaves them out, Err is for whoever runs the program by hand.
 type RuntimeError struct {

@@ -58,6 +58,14 @@ func (s *Stream) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Err is what reading the body has failed of, nil at its end.
+func (s *Stream) Err() error {
+	if s.err == io.EOF {
+		return nil
+	}
+	return s.err
+}
+
 // Begin says that the first byte is about to go to the caller. It may be called again.
 func (s *Stream) Begin() {
 	if s.begun {
@@ -75,14 +83,14 @@ func (s *Stream) Begin() {
 // says that the budget is spent, and is to be returned.
 func (s *Stream) Charge(n int64) error {
 	if n > math.MaxInt64-streamWindow {
-		return errMemory
+		return &Failure{Kind: MemorySpent, Err: errMemory}
 	}
 	more := n + streamWindow - s.charged
 	if more <= 0 {
 		return nil
 	}
 	if !s.memory.Acquire(more) {
-		return errMemory
+		return &Failure{Kind: MemorySpent, Err: errMemory}
 	}
 	s.charged += more
 	return nil

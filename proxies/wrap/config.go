@@ -116,12 +116,37 @@ type Route struct {
 	FailWhen string `json:"fail_when,omitempty"`
 	// Reply is the jq program that makes the answer. Default: the fetched value, or an object of the named ones.
 	Reply string `json:"reply,omitempty"`
+	// Each answers record by record while the backend's answer comes; Reply is then run for each record, which is the dot,
+	// and may give any number of values. Default: the whole is fetched before it is answered.
+	Each *Each `json:"each,omitempty"`
+	// Output lists what callers may ask for by the header Accept: json, csv, ndjson; the first is the default. Default: json
+	// alone, whatever is accepted.
+	Output []string `json:"output,omitempty"`
+	// OutputSuffix lets a path end in .json, .csv or .ndjson for one of Output. Default false.
+	OutputSuffix bool `json:"output_suffix,omitempty"`
+	// Schema is a file of JSON Schema (2020-12) that answers promise to follow; with Each, every record. Relative to the
+	// working directory. Default: none.
+	Schema string `json:"schema,omitempty"`
+	// Columns promise rows of these members, and are the columns of CSV. Default: none.
+	Columns []Column `json:"columns,omitempty"`
+	// OnDrift says what becomes of an answer that breaks Schema or Columns: fail, count or header. Default: fail.
+	OnDrift string `json:"on_drift,omitempty"`
 	// Budget is the time for one request. Default: the service's.
 	Budget Duration `json:"budget,omitempty"`
 	// Summary, Describe and Example are for the API document. Example is JSON text.
 	Summary  string `json:"summary,omitempty"`
 	Describe string `json:"describe,omitempty"`
 	Example  string `json:"example,omitempty"`
+}
+
+// Each is how a route answers record by record.
+type Each struct {
+	// OnError is what becomes of a failure midway: abort ends the connection, record adds a last line to NDJSON and aborts
+	// other outputs. Default: abort.
+	OnError string `json:"on_error,omitempty"`
+	// Limit is the longest body of the backend in bytes, after content decoding; that of the backend does not count.
+	// Default: any.
+	Limit Size `json:"limit,omitempty"`
 }
 
 // Param is one parameter of a route.

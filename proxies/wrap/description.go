@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -19,6 +20,13 @@ type RouteDescription struct {
 	Summary, Describe string
 	Params            []Param
 	Example           json.RawMessage // nil: none
+	// Schema is the JSON Schema that answers follow, or each of their records where Streamed; nil: none is promised.
+	Schema json.RawMessage
+	// Outputs are what callers may ask for, the default first; Suffix says that paths may end in them.
+	Outputs []string
+	Suffix  bool
+	// Streamed says that the answer comes record by record.
+	Streamed bool
 }
 
 // BackendStatus is a backend's state for the catalogue.
@@ -35,6 +43,10 @@ func (s *Service) Describe() Description {
 		rd := RouteDescription{Method: rt.method, Pattern: rt.pattern, Summary: r.Summary, Describe: r.Describe}
 		if r.Example != "" {
 			rd.Example = json.RawMessage(r.Example)
+		}
+		rd.Outputs, rd.Suffix, rd.Streamed = slices.Clone(rt.outputs), rt.suffix, rt.each != nil
+		if rt.promise != nil {
+			rd.Schema = rt.promise.source
 		}
 		declared := map[string]bool{}
 		for _, p := range rt.params {

@@ -30,6 +30,8 @@ type exchange struct {
 	deadline time.Time
 	results  []result
 	trace    *Trace
+	output   string  // what is answered; empty: not chosen yet
+	streamed *stream // of a route that answers record by record
 }
 
 // result is what a fetch gave: its value as JSON text, as a tree for jq, or both.

@@ -18,6 +18,9 @@ func (f *fetch) problem(err error) *problem.Problem {
 	if !ok {
 		return problem.Of(err)
 	}
+	if own, ok := errors.AsType[*problem.Problem](failure.Err); ok && failure.Kind == upstream.Unusable {
+		return own
+	}
 	p := &problem.Problem{
 		Status: http.StatusBadGateway, Backend: f.backend.label(), Fetch: f.Name,
 		BackendStatus: failure.Status, Detail: failure.Detail, RetryAfter: failure.RetryAfter, Cause: err,
@@ -72,6 +75,8 @@ func (f *fetch) problem(err error) *problem.Problem {
 	case upstream.Unsendable:
 		p.Status = http.StatusInternalServerError
 		p.Describe(problem.Internal, "The gateway made a request that cannot be sent; the log has more under this request id.")
+	case upstream.Unusable:
+		p.Describe(problem.ReplyFailed, "Nothing could be made of what "+who+" answered.")
 	case upstream.Defect:
 		p.Status = http.StatusInternalServerError
 		p.Describe(problem.Internal, "The gateway itself failed; the log has more under this request id.")

@@ -40,6 +40,8 @@ type fetch struct {
 	// used says that something of the answer depends on the value; tree that a jq program reads it; text that it is
 	// answered as it was decoded.
 	used, tree, text bool
+	// checked says that the route's promise is checked, for which the answer becomes a tree once more.
+	checked bool
 }
 
 func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*fetch, error) {

@@ -28,6 +28,11 @@ type route struct {
 	single   bool // one fetch without a name: its value is the dot and the default answer
 	failWhen *program
 	reply    *program
+	each     *Each // nil: the answer is made whole
+	outputs  []string
+	suffix   bool
+	columns  []string // that are declared; nil: none are
+	promise  *promise // nil: none
 	budget   time.Duration
 	creds    bool // a fetch needs the caller's Basic credentials
 	metrics  *observe.RouteMetrics
@@ -71,11 +76,28 @@ func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, [
 	if err := rt.compilePrograms(r, at); err != nil {
 		return nil, nil, err
 	}
+	if err := rt.compileShape(r, at); err != nil {
+		return nil, nil, err
+	}
 	if r.Example != "" && !json.Valid([]byte(r.Example)) {
 		return nil, nil, at.field("example").errf("the example is not JSON")
 	}
 	rt.metrics = s.routeMetrics(deps, r)
 	return rt, segments, nil
+}
+
+// compileShape compiles what the answer looks like.
+func (rt *route) compileShape(r *Route, at place) error {
+	if err := rt.compileOutput(r, at); err != nil {
+		return err
+	}
+	if err := rt.compileEach(r, at); err != nil {
+		return err
+	}
+	for _, c := range r.Columns {
+		rt.columns = append(rt.columns, c.Name)
+	}
+	return rt.compilePromise(r, at)
 }
 
 func (rt *route) compileParams(r *Route, at place) error {
@@ -194,12 +216,14 @@ func (rt *route) compilePrograms(r *Route, at place) error {
 		}
 	}
 	if r.Reply != "" {
-		if rt.reply, err = rt.compileProgram("reply", r.Reply, true, at.field("reply")); err != nil {
+		if rt.reply, err = rt.compileProgram("reply", r.Reply, r.Each == nil, at.field("reply")); err != nil {
 			return err
 		}
 	}
 	for i, f := range rt.fetches {
 		switch {
+		case r.Each != nil: // its records are the dot
+			f.used, f.tree = true, f.tree || rt.reply != nil
 		case i == dot:
 			f.used = true
 			f.tree = f.tree || rt.failWhen != nil || rt.reply != nil

@@ -78,6 +78,10 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 		Strategy: f.strategy, Caller: x.caller, Factor: f.factor(),
 		Judge: func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, x, a) },
 	}
+	if each := x.route.each; each != nil {
+		call.Stream = func(ctx context.Context, s *upstream.Stream) error { return f.stream(ctx, x, s) }
+		call.StreamLimit = int64(each.Limit)
+	}
 	if x.trace != nil && x.trace.Fetch != nil {
 		call.Trace = x.trace.Fetch(f.Name)
 	}
@@ -114,9 +118,9 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 // the text that a Writer makes of the same body takes less than a quarter of that, and at least a copy that has grown.
 func (f *fetch) factor() float64 {
 	switch {
-	case f.tree && f.text:
+	case (f.tree || f.checked) && f.text:
 		return f.Decoder.Factor() * 5 / 4
-	case f.tree:
+	case f.tree || f.checked:
 		return f.Decoder.Factor()
 	}
 	return max(3, f.Decoder.Factor()/4)
@@ -148,22 +152,34 @@ func (f *fetch) judge(ctx context.Context, x *exchange, a *upstream.Answer) erro
 
 // input makes of an answer what its decoder reads.
 func (f *fetch) input(ctx context.Context, x *exchange, a *upstream.Answer) (*decode.Input, error) {
-	in := &decode.Input{Body: a.Body, ContentType: a.Header.Get("Content-Type"), URL: a.URL}
-	var label string
-	in.MediaType, label = decode.ContentType(in.ContentType)
-	in.Charset = decode.TextOptions{Option: f.charset, Header: label, Document: f.declared}
+	in := f.described(a)
+	in.Body = a.Body
 	if f.binary {
 		return in, nil
 	}
 	text, charset, err := decode.Text(a.Body, in.Charset)
+	f.noteCharset(ctx, x, charset)
+	in.Body = text
+	return in, err
+}
+
+// described is an Input without its body.
+func (f *fetch) described(a *upstream.Answer) *decode.Input {
+	in := &decode.Input{ContentType: a.Header.Get("Content-Type"), URL: a.URL}
+	var label string
+	in.MediaType, label = decode.ContentType(in.ContentType)
+	in.Charset = decode.TextOptions{Option: f.charset, Header: label, Document: f.declared}
+	return in
+}
+
+// noteCharset tells span and trace how bytes became text.
+func (f *fetch) noteCharset(ctx context.Context, x *exchange, charset decode.Charset) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(attribute.String("fairway.charset", charset.Name), attribute.String("fairway.charset.source", charset.Source))
 	}
 	if x.trace != nil && x.trace.Charset != nil {
 		x.trace.Charset(f.Name, charset)
 	}
-	in.Body = text
-	return in, err
 }
 
 // empty judges an answer that says itself that it has no body.

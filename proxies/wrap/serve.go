@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
-	"strconv"
 	"strings"
 	"time"
 
@@ -51,7 +50,12 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 		s.document.Write(w, r, id)
 		return
 	}
-	rt, raw, allow, ok := s.router.find(r.Method, rest, nil)
+	rt, raw, output := s.suffixed(r.Method, rest)
+	var allow []string
+	ok := rt != nil
+	if !ok {
+		rt, raw, allow, ok = s.router.find(r.Method, rest, nil)
+	}
 	switch {
 	case ok:
 	case len(allow) == 0:
@@ -69,10 +73,13 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 		trace.Route(rt.method, rt.pattern)
 	}
 	now := time.Now()
-	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, deadline: now.Add(rt.budget), trace: trace}
+	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, deadline: now.Add(rt.budget), trace: trace, output: output}
 	status := x.answer(w) //nolint:contextcheck // the exchange holds the context of its request
 	if rt.metrics != nil {
 		rt.metrics.Observe(status, time.Since(now))
+	}
+	if x.streamed != nil && x.streamed.aborted && trace == nil {
+		panic(http.ErrAbortHandler) // the only way to end an answer so that the caller sees that it is not whole
 	}
 }
 
@@ -88,18 +95,26 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
 				panic(v)
 			}
+			if x.streamed != nil && x.streamed.begun {
+				x.streamed.aborted = true
+			}
 			status = x.fail(w, problem.Of(fmt.Errorf("panic: %v\n%s", v, debug.Stack())))
 		}
 	}()
+	if p := x.negotiate(w.Header()); p != nil {
+		return x.fail(w, p)
+	}
+	if x.route.each != nil {
+		return x.stream(w)
+	}
 	body, p := x.make()
+	if p == nil {
+		p = x.promised(x.ctx, w.Header(), body)
+	}
 	if p != nil {
 		return x.fail(w, p)
 	}
-	h := w.Header()
-	h["Content-Type"] = []string{"application/json"}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	_, _ = w.Write(body) // a caller who has gone is nobody's failure
-	return http.StatusOK
+	return x.write(w, body)
 }
 
 // fail writes and logs p.
@@ -141,19 +156,27 @@ func (x *exchange) attrs(p *problem.Problem) []slog.Attr {
 	return attrs
 }
 
-// make gives the body of a good answer, or the problem.
-func (x *exchange) make() ([]byte, *problem.Problem) {
+// admitted is admit with the caller's credentials, before any backend hears of the request.
+func (x *exchange) admitted() *problem.Problem {
 	if p := x.admit(); p != nil {
-		return nil, p
+		return p
 	}
 	x.caller = callerOf(x.r)
-	rt := x.route
-	if rt.creds && !x.caller.Basic {
-		return nil, &problem.Problem{
+	if x.route.creds && !x.caller.Basic {
+		return &problem.Problem{
 			Code: problem.NoCredentials, Status: http.StatusUnauthorized,
-			Detail: "This service needs HTTP Basic credentials, which it passes on to its backend.", Header: challenge(rt.service.Name),
+			Detail: "This service needs HTTP Basic credentials, which it passes on to its backend.", Header: challenge(x.route.service.Name),
 		}
 	}
+	return nil
+}
+
+// make gives the body of a good answer, or the problem.
+func (x *exchange) make() ([]byte, *problem.Problem) {
+	if p := x.admitted(); p != nil {
+		return nil, p
+	}
+	rt := x.route
 	if p := x.fetchAll(); p != nil {
 		return nil, p
 	}

@@ -40,6 +40,7 @@ type Service struct {
 	origins  []*backend // of absolute targets
 	routes   []*route
 	router   router[*route]
+	suffixes bool // a route has outputs by suffix
 	release  []func()
 	log      *slog.Logger
 	config   *Config
