@@ -54,14 +54,14 @@ func (b *autoBody) isXLSX() bool {
 }
 
 // isBinary says whether the bytes are no text: by their first ones, or because there are control characters in what they
-// would be as text.
+// would be as text. Some signatures are short words, "BM" of a bitmap among them, so those need control characters, too.
 func (b *autoBody) isBinary() bool {
 	kind := http.DetectContentType(b.in.Body)
 	if strings.HasPrefix(kind, "text/") {
 		return false
 	}
 	if kind != "application/octet-stream" {
-		return true
+		return kind == "application/pdf" || kind == "application/postscript" || !looksLikeText(b.in.Body[:min(len(b.in.Body), autoHead)])
 	}
 	if err := b.read(); err != nil {
 		return b.charset.Source == "detection"

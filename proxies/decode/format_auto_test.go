@@ -53,6 +53,8 @@ func TestAuto(t *testing.T) {
 		{name: "xlsx", contentType: "application/octet-stream", body: book, format: "xlsx", value: `[]`},
 		{name: "zip", body: string(zipped(t, []string{"a", "b"})), format: "binary"},
 		{name: "picture", contentType: "text/html", body: "\x89PNG\r\n\x1a\n", format: "binary", value: `{"content_type":"image/png","size":8,"base64":"iVBORw0KGgo="}`},
+		{name: "text that begins like a bitmap", body: "BMW 3\n", format: "text"},
+		{name: "document", contentType: "text/plain", body: "%PDF-1.4\n%x", format: "binary"},
 		{name: "telegram", body: "\x00\x01\x02\x03", format: "binary"},
 		{name: "multipart", contentType: "multipart/mixed; boundary=b", body: "--b\n\nx\n--b--", format: "multipart"},
 		{name: "multipart that is a page", contentType: "multipart/mixed; boundary=b", body: login, format: "html"},

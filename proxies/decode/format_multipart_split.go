@@ -124,6 +124,10 @@ func (s *partSplitter) part(p *part) (ok bool, err error) {
 	if !d.found {
 		return false, &SyntaxError{Format: "multipart", Offset: int64(len(s.body)), Msg: "the body ends before its last boundary"}
 	}
+	if d.last && d.start == s.next { // as some write it that have no parts
+		s.last = true
+		return false, nil
+	}
 	*p = part{offset: s.next, header: p.header[:0]}
 	text, err := p.readHeader(s.body[s.next:d.start])
 	if err != nil {
