@@ -33,7 +33,7 @@ func (b *bench) documents(f *field) []*cell {
 		c.connections = csvConnections
 		return c
 	}
-	lura := json("W3", luraName, "mxj", "/xml", contains(`"Genève \u0026 Fils"`, `"a \u003c b"`, `"operator":"Météo"`))
+	lura := json("W3", luraName, "mxj", "/xml", contains(`"Genève \u0026 Fils"`, `"a \u003c b"`, `"-operator":"Météo"`))
 	lura.process, lura.address = f.lura, f.luraAt
 	all := []*cell{
 		json("W3", fairwayName, "`decode xml`", "/w3/stations", contains(`"Genève & Fils"`, `"a < b"`, `"Météo"`)),

@@ -36,7 +36,7 @@ async function table(r) {
     const entities = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ' };
     let names = null;
     const rows = [];
-    const line = /<tr[^>]*>(.*?)<\/tr>/gs;
+    const line = /<tr[^>]*>([\s\S]*?)<\/tr>/g;
     for (let row = line.exec(text); row; row = line.exec(text)) {
         const cells = [];
         cell.lastIndex = 0;
