@@ -55,14 +55,15 @@ func TestFeed(t *testing.T) {
 		atom("text", "<title>1 &lt; 2</title><summary>1 &lt; 2 &amp;amp; 3</summary>", `title="1 < 2"|summary="1 < 2 &amp; 3"`),
 		atom("category", "<category term='t' label='l'/>", `categories=["l"]`),
 		{name: "JSON Feed", dec: new(Feed), in: `{"version":"https://jsonfeed.org/version/1.1","title":"T","items":[{"id":"1","url":"http://x/","content_html":"<p>","date_published":"2024-05-01T12:00:00+02:00","tags":["a"]}]}`, want: `{"title":"T","link":null,"description":null,"updated":"2024-05-01T10:00:00Z","items":[{"id":"1","title":null,"link":"http://x/","published":"2024-05-01T10:00:00Z","updated":null,"author":null,"summary":null,"content":"<p>","categories":["a"],"enclosures":[]}]}`},
-		{name: "before and behind", dec: new(Feed), in: "\n\nNotice: x\n<?xml version='1.0' encoding='ISO-8859-1'?><rss><channel><title>é", want: `{"title":"é","link":null,"description":null,"updated":null,"items":[]}`},
+		{name: "before and behind", dec: new(Feed), in: "\n\nNotice: x\n<?xml version='1.0' encoding='ISO-8859-1'?><rss><channel><title>é</rss> x", want: `{"title":"é","link":null,"description":null,"updated":null,"items":[]}`},
+		{name: "cut", dec: new(Feed), in: "<rss><channel><item><title>x", fail: "rss: the text ends inside the feed", at: 28},
 		{name: "HTML", dec: new(Feed), in: "<!DOCTYPE html><html><body>x", fail: "rss: the document is no feed", at: 16},
 		{name: "XML", dec: &Feed{Format: "atom"}, in: "<a/>", fail: "atom: the document is no feed", at: 1},
 		{name: "text", dec: new(Feed), in: "x", fail: "rss: there is no element", at: 1},
 		{name: "nothing", dec: new(Feed), in: "", fail: "rss: the body is empty", at: 0},
 		{name: "cut JSON", dec: new(Feed), in: "{", fail: "rss: the text ends inside", at: 1},
 		{name: "other JSON", dec: new(Feed), in: "{\"items\":7}", fail: "rss: the document is no feed", at: 0},
-		{name: "deep", dec: new(Feed), in: "<rss>" + strings.Repeat("<a>", 600), fail: "more than 512 depth", at: -1},
+		{name: "deep", dec: new(Feed), in: "<rss>" + strings.Repeat("<a>", 600) + "</rss>", fail: "more than 512 depth", at: -1},
 	})
 }
 

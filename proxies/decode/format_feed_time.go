@@ -12,7 +12,7 @@ func feedTime(s string) (time.Time, bool) {
 	if len(s) < 4 || len(s) > 64 {
 		return time.Time{}, false
 	}
-	if s[0] >= '0' && s[0] <= '9' && s[min(3, len(s)-1)] >= '0' && s[3] <= '9' {
+	if strings.Trim(s[:4], "0123456789") == "" {
 		return firstLayout(s,
 			"2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05Z0700", "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04",
 			"2006-01-02 15:04:05 -0700", "2006-01-02 15:04:05Z07:00", "2006-01-02 15:04:05 MST", "2006-01-02 15:04:05", "2006-01-02 15:04", "2006-01-02", "2006-01", "2006/01/02 15:04:05", "2006/01/02", "20060102")
@@ -94,6 +94,8 @@ func zoneOffset(name string) (string, bool) {
 		return "-0700", true
 	case "PST":
 		return "-0800", true
+	case "AM", "PM":
+		return "", false
 	}
 	if strings.ContainsAny(name, "0123456789:") {
 		return "", false

@@ -39,6 +39,9 @@ func newFeedReader(ctx context.Context, format, text string) (*feedReader, error
 	if !r.atom && root != "rss" && root != "rdf" && root != "channel" {
 		return nil, &SyntaxError{Format: format, Offset: int64(r.t.nodes[0].from), Msg: "the document is no feed"}
 	}
+	if p.cut {
+		return nil, p.fail(p.pos, "the text ends inside the feed")
+	}
 	r.plain = []uint32{0, r.t.nodes[0].ns}
 	return r, nil
 }

@@ -84,6 +84,8 @@ type xmlParser struct {
 	chosen   bool        // the one element that is to be told was found
 	rooted   bool        // the root element has begun
 	ended    bool        // it has ended
+	begun    bool        // where the document begins was looked for
+	cut      bool        // the text ended before the root element
 	spaces   xmlSpaces
 	whole    bool // buf is the whole text, and places count from its start
 }
@@ -128,6 +130,11 @@ func (p *xmlParser) short(what string) error {
 
 // step reads one piece of the text: a tag, a run of text, a comment.
 func (p *xmlParser) step() (xmlEvent, error) {
+	if p.plan.lenient && !p.begun {
+		if err := p.begin(); err != nil {
+			return xmlNone, err
+		}
+	}
 	if p.pos == len(p.buf) {
 		if p.more {
 			return xmlNone, errXMLMore
@@ -165,10 +172,25 @@ func (p *xmlParser) step() (xmlEvent, error) {
 	return xmlNone, p.fail(p.pos, "a < that begins no tag")
 }
 
+// begin goes to the prolog of a document that has warnings before it, which may be markup of their own.
+func (p *xmlParser) begin() error {
+	const within = 4096
+	if p.more && len(p.buf) < within {
+		return errXMLMore
+	}
+	p.begun = true
+	head := p.buf[:min(len(p.buf), within)]
+	if i := bytes.Index(head, []byte("<?xml ")); i > 0 && !bytes.Contains(head[:i], []byte("<!")) {
+		p.pos = i
+	}
+	return nil
+}
+
 // finish ends the document; a lenient parser ends its elements first, one at a time.
 func (p *xmlParser) finish() (xmlEvent, error) {
 	switch {
 	case len(p.open) > 0 && p.plan.lenient:
+		p.cut = true
 		return p.close(), nil
 	case len(p.open) > 0:
 		return xmlNone, p.fail(p.pos, "the text ends inside the element %q", excerpt(string(p.key(len(p.open)-1))))
