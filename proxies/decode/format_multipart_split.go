@@ -28,6 +28,7 @@ type partSplitter struct {
 	dash []byte // two dashes and the boundary
 	next int    // behind the line of the last delimiter
 	last bool   // that was the one that ends the body
+	lf   bool   // lines of delimiters end with LF alone, as the first does
 }
 
 // splitParts finds the first delimiter of a body.
@@ -37,12 +38,14 @@ func splitParts(body []byte, boundary string) (*partSplitter, error) {
 		s.dash = []byte("--" + boundary)
 		if d := s.delimiter(0); d.found {
 			s.next, s.last = d.end, d.last
+			s.lf = !bytes.HasSuffix(body[:d.end], []byte("\r\n"))
 			return s, nil
 		}
 	}
 	if s.dash = firstDashes(body); s.dash != nil {
 		if d := s.delimiter(0); d.found {
 			s.next, s.last = d.end, d.last
+			s.lf = !bytes.HasSuffix(body[:d.end], []byte("\r\n"))
 			return s, nil
 		}
 	}
@@ -134,8 +137,10 @@ func (s *partSplitter) part(p *part) (ok bool, err error) {
 		return false, err
 	}
 	// The end of line before a delimiter belongs to the delimiter.
-	text = bytes.TrimSuffix(text, []byte("\n"))
-	p.raw = bytes.TrimSuffix(text, []byte("\r"))
+	p.raw = bytes.TrimSuffix(text, []byte("\n"))
+	if !s.lf {
+		p.raw = bytes.TrimSuffix(p.raw, []byte("\r"))
+	}
 	s.next, s.last = d.end, d.last
 	return true, nil
 }

@@ -33,6 +33,7 @@ func TestMultipart(t *testing.T) {
 			"Content-Type: image/png\n\n\x89P\n\n--b--\n"), want: `[{"name":"a","filename":null,"content_type":null,"kind":"text","value":"1"},` +
 			`{"name":"f","filename":"x.png","content_type":"image/png","kind":"base64","value":"iVANCg=="}]`},
 		{name: "plain ends of lines", dec: new(Multipart), in: "--b\n\na\nb\n--b--", want: value("text", `"a\nb"`)},
+		{name: "ends of lines inside are others", dec: new(Multipart), in: "--b\n\na\r\n--b--", want: value("text", `"a\r"`)},
 		{name: "no parts", dec: new(Multipart), in: "--b\n--b--", want: "[]"},
 		{name: "a part of nothing", dec: new(Multipart), in: "--b\n--b\n--b--", fail: "no blank line", at: 4},
 		{name: "no content", dec: new(Multipart), in: "--b\n\n--b--", want: value("text", `""`)},
@@ -57,8 +58,10 @@ func TestMultipart(t *testing.T) {
 		{name: "odd quoted-printable", dec: new(Multipart), in: one("Content-Transfer-Encoding: quoted-printable\n", "=4"), want: value("text", `"=4"`)},
 		{name: "unknown transfer encoding", dec: new(Multipart), in: one("Content-Transfer-Encoding: x-uuencode\n", "x"), fail: "nobody here reads", at: 4},
 		{name: "nested", dec: new(Multipart), in: one("Content-Type: multipart/alternative; boundary=c\n", "--c\n\nx\n--c--"), want: typed("multipart/alternative", "parts", value("text", `"x"`))},
-		{name: "headers", dec: &Multipart{Headers: true}, in: one("X-A: 1\nx-a: 2\nB : c\n d\n", "x"),
-			want: `[{"name":null,"filename":null,"content_type":null,"headers":{"x-a":"1, 2","b":"c d"},"kind":"text","value":"x"}]`},
+		{
+			name: "headers", dec: &Multipart{Headers: true}, in: one("X-A: 1\nx-a: 2\nB : c\n d\n", "x"),
+			want: `[{"name":null,"filename":null,"content_type":null,"headers":{"x-a":"1, 2","b":"c d"},"kind":"text","value":"x"}]`,
+		},
 		{name: "one by name", dec: &Multipart{Part: "x"}, in: csv, want: `"1"`},
 		{name: "one by type", dec: &Multipart{Part: "text/csv", Decoder: new(Lines)}, in: csv, want: `["a,b"]`},
 		{name: "one by id", dec: &Multipart{Part: "c@d"}, in: csv, want: `"a,b"`},
