@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -85,12 +86,11 @@ func (d *KV) Check() error {
 			return err
 		}
 	}
-	for i, list := range [][]string{d.Delimiters, d.Comments} {
-		for _, one := range list {
-			if one == "" {
-				return fmt.Errorf("%s: one is empty", []string{"delimiters", "comments"}[i])
-			}
-		}
+	if slices.Contains(d.Delimiters, "") {
+		return errors.New("delimiters: one is empty")
+	}
+	if slices.Contains(d.Comments, "") {
+		return errors.New("comments: one is empty")
 	}
 	if d.InlineComments && d.NoComment {
 		return errors.New("inline_comments needs comments")

@@ -196,21 +196,21 @@ func (r *kvReader) pair(text string, offset int) (e kvEntry, ok bool, err error)
 	e.kind = 'p'
 	name, quoted, rest := r.quoted(text)
 	var value string
-	at, width := -1, 0
+	split := false
 	if quoted {
-		// The delimiter may be white space, and follows at once.
-		if at, width = r.delimiter(rest); at >= 0 && strings.Trim(rest[:at], asciiSpace) == "" {
+		at, width := r.delimiter(rest)
+		if split = at >= 0 && strings.Trim(rest[:at], asciiSpace) == ""; split {
 			value = rest[at+width:]
-		} else {
-			quoted, at = false, -1
 		}
+		quoted = split
 	}
 	if !quoted {
-		if at, width = r.delimiter(text); at >= 0 {
+		at, width := r.delimiter(text)
+		if split = at >= 0; split {
 			name, value = strings.Trim(text[:at], asciiSpace), text[at+width:]
 		}
 	}
-	if at < 0 {
+	if !split {
 		switch r.d.Undelimited {
 		case KVSkip:
 			return e, false, nil

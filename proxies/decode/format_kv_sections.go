@@ -125,7 +125,7 @@ func (k *kvPairs) grouped() []int32 {
 	order := make([]int32, len(k.all))
 	for i := range k.all {
 		s := k.all[i].section
-		order[starts[s]] = int32(i) //nolint:gosec // checked in add
+		order[starts[s]] = int32(i)
 		starts[s]++
 	}
 	return order
