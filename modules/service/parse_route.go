@@ -19,7 +19,11 @@ import (
 //		params    strict
 //		fetch     [<name>] [<METHOD>] <target> { ... }
 //		fail_when <jq>
-//		reply     <jq>
+//		reply     <jq> | each [<jq>] { ... }
+//		output    json|csv|ndjson... [suffix]
+//		schema    <file>
+//		columns   <name>[:<type>][?]... { ... }
+//		on_drift  fail|count|header
 //		budget    <duration>
 //		summary   <text>
 //		describe  <text>
@@ -38,12 +42,16 @@ func (p *parser) route(n caddyfiles.Node) error {
 	if !n.HasBlock {
 		return n.Errorf("a route needs a block with a fetch: %s %s { ... }", r.Method, r.Pattern)
 	}
-	return caddyfiles.Words{Owner: "route", Later: []string{"each", "sql", "schema", "columns", "on_drift"}, Known: map[string]caddyfiles.Word{
+	return caddyfiles.Words{Owner: "route", Later: []string{"each", "sql"}, Known: map[string]caddyfiles.Word{
 		"param":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.param(n, r, at) }},
 		"params":    {Parse: func(n caddyfiles.Node) error { return params(n, r) }},
 		"fetch":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.fetch(n, r, at) }},
 		"fail_when": p.program(at+"/fail_when", &r.FailWhen),
-		"reply":     p.program(at+"/reply", &r.Reply),
+		"reply":     {Parse: func(n caddyfiles.Node) error { return p.reply(n, r, at) }},
+		"output":    {Parse: func(n caddyfiles.Node) error { return p.output(n, r, at) }},
+		"schema":    p.text(at+"/schema", "schema file.json", &r.Schema),
+		"columns":   {Parse: func(n caddyfiles.Node) error { return p.columns(n, r, at) }},
+		"on_drift":  p.text(at+"/on_drift", "on_drift fail|count|header", &r.OnDrift),
 		"budget":    p.duration(at+"/budget", &r.Budget),
 		"summary":   p.text(at+"/summary", `summary "What it gives"`, &r.Summary),
 		"describe":  p.text(at+"/describe", `describe "How it works"`, &r.Describe),

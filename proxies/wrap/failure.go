@@ -98,6 +98,9 @@ func why(err error) string {
 	if e, ok := errors.AsType[*decode.LimitError](err); ok {
 		return " (" + e.Error() + ")"
 	}
+	if errors.Is(err, decode.ErrNoArray) {
+		return " (" + decode.ErrNoArray.Error() + ")"
+	}
 	return ""
 }
 
