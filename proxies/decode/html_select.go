@@ -39,11 +39,11 @@ func compileHTMLSelector(css string) (*htmlSelector, error) {
 		s.self = true
 		return s, nil
 	}
-	// What cascadia says of the whole is the best message; only a leading ">" is none of its words.
-	if _, err := cascadia.ParseGroup(strings.TrimPrefix(strings.TrimLeft(css, asciiSpace), ">")); err != nil {
+	list, err := splitHTMLSelector(css)
+	if err != nil {
 		return nil, fmt.Errorf("selector %q: %w", css, err)
 	}
-	for _, one := range splitHTMLSelector(css) {
+	for _, one := range list {
 		if err := s.add(one); err != nil {
 			return nil, fmt.Errorf("selector %q: %w", css, err)
 		}
@@ -91,8 +91,7 @@ type rawPart struct {
 }
 
 // splitHTMLSelector splits at commas and combinators outside of brackets and strings.
-func splitHTMLSelector(css string) [][]rawPart {
-	var all [][]rawPart
+func splitHTMLSelector(css string) (all [][]rawPart, err error) {
 	var one []rawPart
 	var text strings.Builder
 	pending := byte(0)
@@ -102,6 +101,17 @@ func splitHTMLSelector(css string) [][]rawPart {
 			pending = 0
 			text.Reset()
 		}
+	}
+	whole := func() error {
+		flush()
+		if len(one) == 0 {
+			return errors.New("one in its list is empty")
+		}
+		if pending != 0 && pending != ' ' {
+			return fmt.Errorf("it ends with %q", string(pending))
+		}
+		all, one, pending = append(all, one), nil, 0
+		return nil
 	}
 	depth, quote := 0, byte(0)
 	for i := 0; i < len(css); i++ {
@@ -124,11 +134,15 @@ func splitHTMLSelector(css string) [][]rawPart {
 		case c == ']' || c == ')':
 			depth--
 		case plain && c == ',':
-			flush()
-			all, one, pending = append(all, one), nil, 0
+			if err := whole(); err != nil {
+				return nil, err
+			}
 			continue
 		case plain && (c == '>' || c == '+' || c == '~'):
 			flush()
+			if pending != 0 && pending != ' ' {
+				return nil, fmt.Errorf("%q follows %q", string(c), string(pending))
+			}
 			pending = c
 			continue
 		case plain && strings.IndexByte(asciiSpace, c) >= 0:
@@ -140,8 +154,7 @@ func splitHTMLSelector(css string) [][]rawPart {
 		}
 		text.WriteByte(c)
 	}
-	flush()
-	return append(all, one)
+	return all, whole()
 }
 
 // htmlState is what parts have matched around a node.
