@@ -31,28 +31,28 @@ async function table(r) {
         return;
     }
 
-    const text = Buffer.from(reply.responseBuffer).toString('latin1');
+    const bytes = new Uint8Array(reply.responseBuffer);
+    let text = '';
+    for (let i = 0; i < bytes.length; i += 512) { // apply takes not many more arguments
+        text += String.fromCharCode.apply(null, bytes.subarray(i, i + 512));
+    }
     const cell = /<t[dh][^>]*>(.*?)<\/t[dh]>/g;
     const entities = { amp: '&', lt: '<', gt: '>', quot: '"', nbsp: ' ' };
     let names = null;
     const rows = [];
-    const line = /<tr[^>]*>([\s\S]*?)<\/tr>/g;
-    for (let row = line.exec(text); row; row = line.exec(text)) {
-        const cells = [];
-        cell.lastIndex = 0;
-        for (let c = cell.exec(row[1]); c; c = cell.exec(row[1])) {
-            cells.push(c[1].replace(/<[^>]*>/g, '').replace(/&(\w+);/g, (all, name) => entities[name] || all).trim());
-        }
+    (text.match(/<tr[^>]*>[\s\S]*?<\/tr>/g) || []).forEach((row) => {
+        const cells = (row.match(cell) || []).map((c) =>
+            c.replace(/<[^>]*>/g, '').replace(/&(\w+);/g, (all, name) => entities[name] || all).trim());
         if (names === null) {
             names = cells;
-            continue;
+            return;
         }
         const object = {};
         names.forEach((name, i) => {
             object[name] = cells[i];
         });
         rows.push(object);
-    }
+    });
     r.headersOut['Content-Type'] = 'application/json';
     r.return(200, JSON.stringify(rows));
 }
