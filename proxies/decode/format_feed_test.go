@@ -10,7 +10,7 @@ func TestFeed(t *testing.T) {
 	t.Parallel()
 	item := func(members string) string {
 		out := `{"title":null,"link":null,"description":null,"updated":null,"items":[{"id":null,"title":null,"link":null,"published":null,"updated":null,"author":null,"summary":null,"content":null,"categories":[],"enclosures":[]}]}`
-		for _, m := range strings.Split(members, "|") {
+		for m := range strings.SplitSeq(members, "|") {
 			name, value, _ := strings.Cut(m, "=")
 			at := strings.LastIndex(out, `"`+name+`":`) + len(name) + 3
 			end := at + 4

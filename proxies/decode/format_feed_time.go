@@ -60,9 +60,18 @@ func month(w string) string {
 		return ""
 	}
 	for _, m := range []struct{ short, names string }{
-		{"Jan", " jan january januar janvier janv "}, {"Feb", " feb february februar février févr fév "}, {"Mar", " mar march märz mär mrz mars "}, {"Apr", " apr april avril avr "},
-		{"May", " may mai "}, {"Jun", " jun june juni juin "}, {"Jul", " jul july juli juillet juil "}, {"Aug", " aug august août "},
-		{"Sep", " sep sept september septembre "}, {"Oct", " oct october oktober okt octobre "}, {"Nov", " nov november novembre "}, {"Dec", " dec december dezember dez décembre déc "},
+		{"Jan", " jan january januar janvier janv "},
+		{"Feb", " feb february februar février févr fév "},
+		{"Mar", " mar march märz mär mrz mars "},
+		{"Apr", " apr april avril avr "},
+		{"May", " may mai "},
+		{"Jun", " jun june juni juin "},
+		{"Jul", " jul july juli juillet juil "},
+		{"Aug", " aug august août "},
+		{"Sep", " sep sept september septembre "},
+		{"Oct", " oct october oktober okt octobre "},
+		{"Nov", " nov november novembre "},
+		{"Dec", " dec december dezember dez décembre déc "},
 	} {
 		if strings.Contains(m.names, " "+w+" ") {
 			return m.short + end

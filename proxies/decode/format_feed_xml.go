@@ -296,11 +296,17 @@ func (r *feedReader) prefix(space uint32) string {
 		return ""
 	}
 	for _, known := range []struct{ prefix, name string }{
-		{"content:", "http://purl.org/rss/1.0/modules/content/"}, {"content:", "content"},
-		{"dc:", "http://purl.org/dc/elements/1.1/"}, {"dc:", "dc"},
-		{"dcterms:", "http://purl.org/dc/terms/"}, {"dcterms:", "dcterms"},
-		{"itunes:", "http://www.itunes.com/dtds/podcast-1.0.dtd"}, {"itunes:", "http://www.itunes.com/DTDs/PodCast-1.0.dtd"}, {"itunes:", "itunes"},
-		{"atom:", "http://www.w3.org/2005/Atom"}, {"atom:", "atom"},
+		{"content:", "http://purl.org/rss/1.0/modules/content/"},
+		{"content:", "content"},
+		{"dc:", "http://purl.org/dc/elements/1.1/"},
+		{"dc:", "dc"},
+		{"dcterms:", "http://purl.org/dc/terms/"},
+		{"dcterms:", "dcterms"},
+		{"itunes:", "http://www.itunes.com/dtds/podcast-1.0.dtd"},
+		{"itunes:", "http://www.itunes.com/DTDs/PodCast-1.0.dtd"},
+		{"itunes:", "itunes"},
+		{"atom:", "http://www.w3.org/2005/Atom"},
+		{"atom:", "atom"},
 	} {
 		if spaceOf(known.name) == space {
 			return known.prefix

@@ -1,7 +1,9 @@
 package decode
 
 import (
+	"encoding/xml"
 	"fmt"
+	"io"
 	"strings"
 	"testing"
 )
@@ -23,4 +25,37 @@ func BenchmarkXML(b *testing.B) {
 		b.Fatal(err)
 	}
 	benchmarkSinks(b, d, xml4K())
+}
+
+// BenchmarkXMLTokens is what the standard library takes for reading the tokens of the same document alone.
+func BenchmarkXMLTokens(b *testing.B) {
+	text := xml4K()
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		d := xml.NewDecoder(strings.NewReader(text))
+		d.CharsetReader = func(_ string, r io.Reader) (io.Reader, error) { return r, nil }
+		for {
+			if _, err := d.RawToken(); err != nil {
+				break
+			}
+		}
+	}
+}
+
+func BenchmarkXMLStream(b *testing.B) {
+	d := &XML{XMLOptions: XMLOptions{Records: "order", List: []string{"order/item"}}}
+	text := "<orders>" + strings.Repeat(strings.TrimSuffix(xml4K()[strings.Index(xml4K(), "  <order id"):], "</orders>\r\n"), 250) + "</orders>"
+	b.SetBytes(int64(len(text)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := d.Stream(b.Context(), strings.NewReader(text), &Input{}, nowhere{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkFeed(b *testing.B) {
+	item := "<item><title>A usual title &amp; more</title><link>https://example.org/news/2024/05/a-usual-title</link><description><![CDATA[<p>Some text</p>]]></description><pubDate>Wed, 01 May 2024 10:00:00 GMT</pubDate><guid>https://example.org/?p=1</guid></item>\n"
+	benchmarkSinks(b, new(Feed), "<rss version='2.0'><channel>"+strings.Repeat(item, 20)+"</channel></rss>")
 }

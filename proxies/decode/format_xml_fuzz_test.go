@@ -75,7 +75,7 @@ func standardElements(body []byte) (*plainElement, error) {
 	var root *plainElement
 	for {
 		token, err := d.RawToken()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

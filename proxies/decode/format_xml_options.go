@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -134,10 +135,8 @@ func oneOf(option, value string, known []string) error {
 	if value == "" {
 		return nil
 	}
-	for _, k := range known {
-		if value == k {
-			return nil
-		}
+	if slices.Contains(known, value) {
+		return nil
 	}
 	last := len(known) - 1
 	return fmt.Errorf("%s %q: want %s or %s", option, value, strings.Join(known[:last], ", "), known[last])

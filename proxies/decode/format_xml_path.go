@@ -3,6 +3,7 @@ package decode
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -83,9 +84,9 @@ func (x *xmlPath) matches(p *xmlParser, rest int) bool {
 	if len(names) > depth || x.root && len(names) != depth {
 		return false
 	}
-	for i := len(names) - 1; i >= 0; i-- {
+	for _, name := range slices.Backward(names) {
 		depth--
-		if names[i] != "*" && names[i] != string(p.key(depth)) {
+		if name != "*" && name != string(p.key(depth)) {
 			return false
 		}
 	}

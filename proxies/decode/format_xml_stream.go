@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 )
 
@@ -54,7 +55,7 @@ func (s *xmlSource) fill(ctx context.Context, p *xmlParser) error {
 		p.buf = p.buf[:from+got]
 		n += got
 		ended = ended || bytes.ContainsAny(p.buf[from:], "<>")
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			p.more = false
 			return nil
 		}

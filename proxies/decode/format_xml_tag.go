@@ -324,7 +324,7 @@ func (p *xmlParser) absent(node int) {
 		if p.nodes[node].flags&xmlHasElements != 0 && p.has(node, path.names[len(path.names)-1]) {
 			continue
 		}
-		p.add(xmlNode{kind: xmlAbsent, from: uint32(l)}) //nolint:gosec // an index of options
+		p.add(xmlNode{kind: xmlAbsent, from: uint32(l)})
 		p.nodes[node].flags |= xmlHasAbsent
 	}
 }

@@ -109,7 +109,7 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 	}
 	x.results[f.index].answer = answer
 	if err != nil {
-		return f.problem(err)
+		return f.problem(err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
 	}
 	return nil
 }
