@@ -104,18 +104,22 @@ func (s *partSplitter) delimiter(from int) delimiter {
 	}
 }
 
-// lineEnd says where a line ends that has nothing but white space.
+// lineEnd says where a line ends that has nothing but blanks.
 func lineEnd(text []byte) (end int, ok bool) {
-	for i, c := range text {
-		switch c {
-		case '\n':
-			return i + 1, true
-		case ' ', '\t', '\r':
-		default:
-			return 0, false
-		}
+	i := 0
+	for i < len(text) && (text[i] == ' ' || text[i] == '\t') {
+		i++
 	}
-	return len(text), true
+	rest := text[i:]
+	switch {
+	case len(rest) == 0:
+		return i, true
+	case rest[0] == '\n':
+		return i + 1, true
+	case bytes.HasPrefix(rest, []byte("\r\n")):
+		return i + 2, true
+	}
+	return 0, false
 }
 
 // part reads the next part, into the memory of the one before.
