@@ -54,6 +54,7 @@ type htmlGuard struct {
 	seed    maphash.Seed
 	open    []htmlOpen // elements, by their names
 	pending []htmlOpen // formatting elements that the parser may have to open again
+	closed  bool       // pending elements may be closed, so the next text or element in a line opens them again
 	strange int        // end tags without their element on top, and elements that end tags do not see beyond
 }
 
@@ -86,10 +87,20 @@ func (g *htmlGuard) check(body []byte) error {
 			}
 		case html.EndTagToken:
 			g.end(z)
+		case html.TextToken:
+			g.reopen()
 		}
 		if g.nodes < 0 {
 			return &LimitError{What: "elements, for its size", Limit: limit}
 		}
+	}
+}
+
+// reopen counts the elements that are opened again before a text or an element in a line.
+func (g *htmlGuard) reopen() {
+	if g.closed {
+		g.nodes -= len(g.pending)
+		g.closed = false
 	}
 }
 
@@ -110,13 +121,16 @@ func (g *htmlGuard) start(z *html.Tokenizer) error {
 		end++
 	}
 	name := internHTMLTag(tag[1:end])
+	if !htmlStructure(name) {
+		g.reopen()
+	}
 	switch {
 	case htmlFormatting(name):
 		return g.format(name, maphash.Bytes(g.seed, tag))
 	case htmlVoid(name):
 		return nil
 	}
-	g.nodes -= len(g.pending)
+	g.closed = true
 	if htmlBarrier(name) {
 		g.strange++
 	}
@@ -143,6 +157,7 @@ func (g *htmlGuard) format(name string, hash uint64) error {
 	if len(g.pending) == htmlUnclosed {
 		return &LimitError{What: "formatting elements left open", Limit: htmlUnclosed}
 	}
+	g.closed = g.closed || name == "a" || name == "nobr" // one inside another ends that
 	o := htmlOpen{name: name, hash: hash, strange: g.strange, depth: len(g.open)}
 	g.pending = append(g.pending, o)
 	if len(g.open) < 2*htmlDepth {
@@ -158,20 +173,22 @@ func (g *htmlGuard) end(z *html.Tokenizer) {
 	if n := len(g.open); n > 0 && g.open[n-1].name == name {
 		top := g.open[n-1]
 		g.open = g.open[:n-1]
+		g.closed = g.closed || !format || top.strange != g.strange
 		if format {
 			g.forget(name, func(p htmlOpen) bool { return p.hash == top.hash })
-		} else {
-			g.nodes -= len(g.pending)
 		}
 		return
 	}
+	if name == "br" {
+		g.reopen()
+	}
+	g.closed = true
 	if format {
 		// The parser moves elements about, by clones of at most eight.
 		g.nodes -= 8 + len(g.pending)
 		g.forget(name, func(p htmlOpen) bool { return p.strange == g.strange && len(g.open)-p.depth < 8 })
 		return
 	}
-	g.nodes -= len(g.pending)
 	g.strange++
 	for i := len(g.open) - 1; i >= max(0, len(g.open)-64); i-- {
 		if g.open[i].name == name {
@@ -221,6 +238,15 @@ func internHTMLTag(raw []byte) string {
 func htmlFormatting(name string) bool {
 	switch name {
 	case "a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u":
+		return true
+	}
+	return false
+}
+
+// htmlStructure are elements before which the parser opens nothing again.
+func htmlStructure(name string) bool {
+	switch name {
+	case "td", "tr", "th", "table", "div", "p", "li", "ul", "tbody", "thead", "caption", "hr", "col", "meta", "link", "base", "template":
 		return true
 	}
 	return false
