@@ -211,11 +211,7 @@ func (s *xlsxScan) readEnd() error {
 	if err != nil {
 		return err
 	}
-	name := s.buf[s.pos+2 : s.pos+n]
-	for len(name) > 0 && xlsxSpace(name[len(name)-1]) {
-		name = name[:len(name)-1]
-	}
-	s.name = local(name)
+	s.name = local(xlsxTrim(s.buf[s.pos+2 : s.pos+n]))
 	s.pos += n + 1
 	return s.pop(s.name)
 }
@@ -240,6 +236,14 @@ func local(name []byte) []byte {
 		return name
 	}
 	return name[i+1:]
+}
+
+// xlsxTrim takes white space off the end.
+func xlsxTrim(b []byte) []byte {
+	for len(b) > 0 && xlsxSpace(b[len(b)-1]) {
+		b = b[:len(b)-1]
+	}
+	return b
 }
 
 func xlsxSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\n' || c == '\r' }
@@ -306,11 +310,7 @@ func (s *xlsxScan) readAttrs(text []byte) error {
 		if eq <= 0 {
 			return errXLSX
 		}
-		name := text[:eq]
-		for len(name) > 0 && xlsxSpace(name[len(name)-1]) {
-			name = name[:len(name)-1]
-		}
-		name = local(name)
+		name := local(xlsxTrim(text[:eq]))
 		for text = text[eq+1:]; len(text) > 0 && xlsxSpace(text[0]); {
 			text = text[1:]
 		}

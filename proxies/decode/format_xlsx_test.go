@@ -114,8 +114,18 @@ func TestXLSX(t *testing.T) {
 func TestXLSXCheck(t *testing.T) {
 	t.Parallel()
 	for _, d := range []*XLSX{
-		{Range: "B2:A1"}, {Range: "A:1"}, {Range: "A0"}, {Range: "ZZZ1"}, {Range: ":"}, {Range: "A1:B2:C3"}, {Range: "A1:A2", Skip: 2},
-		{Skip: -1}, {Skip: 1 << 20}, {Header: "second"}, {Merged: "all"}, {Errors: "skip"},
+		{Range: "B2:A1"},
+		{Range: "A:1"},
+		{Range: "A0"},
+		{Range: "ZZZ1"},
+		{Range: ":"},
+		{Range: "A1:B2:C3"},
+		{Range: "A1:A2", Skip: 2},
+		{Skip: -1},
+		{Skip: 1 << 20},
+		{Header: "second"},
+		{Merged: "all"},
+		{Errors: "skip"},
 	} {
 		if d.Check() == nil {
 			t.Errorf("%+v passes", d)
