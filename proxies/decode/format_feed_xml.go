@@ -18,7 +18,7 @@ type feedReader struct {
 }
 
 func newFeedReader(ctx context.Context, format, text string) (*feedReader, error) {
-	options := XMLOptions{Lenient: true}
+	options := XMLOptions{Lenient: true, Mixed: "text"} // so that all white space is kept
 	plan, err := options.compile(format)
 	if err != nil {
 		return nil, err

@@ -34,6 +34,7 @@ type xmlParser struct {
 	rooted   bool        // the root element has begun
 	ended    bool        // it has ended
 	begun    bool        // where the document begins was looked for
+	tagged   bool        // the last node of the element that is open is no text
 	cut      bool        // the text ended before the root element
 	spaces   xmlSpaces
 	whole    bool // buf is the whole text, and places count from its start
@@ -42,8 +43,14 @@ type xmlParser struct {
 func newXMLParser(plan *xmlPlan, body []byte) *xmlParser {
 	p := &xmlParser{plan: plan, buf: body, whole: true}
 	if !plan.records {
-		// Every element and nearly every text, that between the tags included, has a < of its own.
-		p.nodes = make([]xmlNode, 0, 2*min(bytes.Count(body, []byte("<")), len(body)/4)+8)
+		// Every element and every text has a < of its own; most elements have two of them.
+		n := min(bytes.Count(body, []byte("<")), len(body)/4)
+		if len(body) > 64<<10 {
+			n *= 2 // what is large is not to be made twice
+		} else {
+			n += n/4 + 8
+		}
+		p.nodes = make([]xmlNode, 0, n)
 	}
 	return p
 }
@@ -285,6 +292,7 @@ func (p *xmlParser) text(scan int) error {
 		return errXMLMore
 	}
 	switch {
+	case p.building > 0 && flags&xmlBlank != 0 && p.layout(i):
 	case p.building > 0:
 		if err := p.put(xmlText, p.pos, i, flags); err != nil {
 			return err
@@ -296,6 +304,15 @@ func (p *xmlParser) text(scan int) error {
 	}
 	p.pos = i
 	return nil
+}
+
+// layout says whether white space up to the next < only is how the document is laid out, between two tags. It would not
+// be told; without a node for it, documents take less.
+func (p *xmlParser) layout(end int) bool {
+	if !p.tagged || p.plan.preserve || p.plan.mixedText || end+1 >= len(p.buf) || bytes.IndexByte(p.buf[p.pos:end], '\n') < 0 {
+		return false
+	}
+	return p.buf[end+1] == '/' || xmlNames[p.buf[end+1]] == xmlNameStart
 }
 
 // outside refuses text around the root element, except a byte order mark before it.
@@ -332,6 +349,7 @@ func (p *xmlParser) put(kind xmlKind, from, to int, flags xmlFlags) error {
 	if to-p.origin > math.MaxInt32 {
 		return &LimitError{What: "bytes", Limit: math.MaxInt32}
 	}
+	p.tagged = false
 	if flags&xmlBlank == 0 {
 		p.nodes[p.open[len(p.open)-1].node].flags |= xmlHasText
 	}

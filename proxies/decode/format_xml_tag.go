@@ -161,7 +161,7 @@ func (p *xmlParser) push(at, name, nameEnd, local, end int) error {
 	if end > math.MaxInt32 {
 		return &LimitError{What: "bytes", Limit: math.MaxInt32}
 	}
-	p.rooted = true
+	p.rooted, p.tagged = true, true
 	o := xmlOpen{name: len(p.names), key: len(p.names), node: -1}
 	p.names = append(p.names, p.buf[name:nameEnd]...)
 	p.opened[nameHash(p.buf[name:nameEnd])]++
@@ -307,6 +307,7 @@ func (p *xmlParser) close() xmlEvent {
 	p.open = p.open[:depth-1]
 	p.names = p.names[:o.name]
 	p.ended = depth == 1
+	p.tagged = true
 	if p.building != depth {
 		return xmlNone
 	}
