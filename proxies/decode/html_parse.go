@@ -184,8 +184,8 @@ func (g *htmlGuard) end(z *html.Tokenizer) {
 	}
 	g.closed = true
 	if format {
-		// The parser moves elements about, by clones of at most eight.
-		g.nodes -= 8 + len(g.pending)
+		// The parser moves elements about, in at most eight rounds with at most four clones each.
+		g.nodes -= min(8, g.since(name)) * (1 + min(3, len(g.pending)))
 		g.forget(name, func(p htmlOpen) bool { return p.strange == g.strange && len(g.open)-p.depth < 8 })
 		return
 	}
@@ -196,6 +196,16 @@ func (g *htmlGuard) end(z *html.Tokenizer) {
 			return
 		}
 	}
+}
+
+// since is how many elements were opened, and not closed, after the last pending one of a name.
+func (g *htmlGuard) since(name string) int {
+	for _, p := range slices.Backward(g.pending) {
+		if p.name == name {
+			return max(1, len(g.open)-p.depth)
+		}
+	}
+	return 0
 }
 
 // forget drops the last pending element of a name, if it is sure that the parser does so too.

@@ -19,6 +19,7 @@ type htmlSelector struct {
 	final uint64 // the bits of parts that end a selector
 	typed bool   // an :nth-of-type is among the parts
 	last  bool   // one counts from the end
+	deep  bool   // one looks at all that is inside an element
 }
 
 type htmlPart struct {
@@ -66,6 +67,7 @@ func (s *htmlSelector) add(parts []rawPart) error {
 			return err
 		}
 		p.nth = nth
+		s.deep = s.deep || strings.Contains(rest, ":has(") || strings.Contains(rest, ":contains(") || strings.Contains(rest, ":matches(")
 		for _, n := range nth {
 			s.typed = s.typed || n.ofType
 			s.last = s.last || n.last || n.only
@@ -169,16 +171,34 @@ func (s *htmlSelector) find(root *html.Node, b *htmlBudget, found func(*html.Nod
 		found(root)
 		return nil
 	}
+	if s.deep {
+		if err := b.deep(root, 1); err != nil {
+			return err
+		}
+	}
 	st := htmlState{}
 	if root.Type == html.ElementNode {
 		st.parent = s.matched(root, &st, b, false)
 		st.ancestors = st.parent
 	}
-	_, err := s.down(root, st.ancestors, st.parent, b, true, found)
+	_, err := s.down(root, st.ancestors, st.parent, b, 0, found)
 	return err
 }
 
-func (s *htmlSelector) down(n *html.Node, ancestors, parent uint64, b *htmlBudget, top bool, found func(*html.Node) bool) (more bool, err error) {
+// deep charges beforehand that each element may be asked what is inside.
+func (b *htmlBudget) deep(n *html.Node, depth int) error {
+	for c := n.FirstChild; c != nil; c = c.NextSibling {
+		if err := b.step(depth); err != nil {
+			return err
+		}
+		if err := b.deep(c, depth+1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *htmlSelector) down(n *html.Node, ancestors, parent uint64, b *htmlBudget, depth int, found func(*html.Node) bool) (more bool, err error) {
 	st := htmlState{ancestors: ancestors, parent: parent}
 	st.place.begin(n, s)
 	for c := n.FirstChild; c != nil; c = c.NextSibling {
@@ -189,7 +209,7 @@ func (s *htmlSelector) down(n *html.Node, ancestors, parent uint64, b *htmlBudge
 			continue
 		}
 		st.place.next(c, s)
-		bits := s.matched(c, &st, b, top)
+		bits := s.matched(c, &st, b, depth == 0)
 		if bits&s.final != 0 && !found(c) {
 			return false, nil
 		}
@@ -198,7 +218,7 @@ func (s *htmlSelector) down(n *html.Node, ancestors, parent uint64, b *htmlBudge
 		if c.FirstChild == nil {
 			continue
 		}
-		more, err := s.down(c, ancestors|bits, bits, b, false, found)
+		more, err := s.down(c, ancestors|bits, bits, b, depth+1, found)
 		if err != nil || !more {
 			return false, err
 		}

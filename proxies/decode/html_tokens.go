@@ -98,7 +98,7 @@ func (t *htmlTokenTable) start() error {
 		return t.odd(string(raw))
 	}
 	if !t.inTable {
-		if attrs && t.sel.tag != "table" && t.matches(raw) {
+		if attrs && t.sel.id+t.sel.class != "" && t.sel.tag != "table" && t.matches(raw) {
 			return errNotPlain // the selector takes another element, the table is inside
 		}
 		return nil
