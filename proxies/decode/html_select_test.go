@@ -119,3 +119,19 @@ func TestHTMLSelectorInRecord(t *testing.T) {
 		}
 	}
 }
+
+// TestHTMLWithoutTree holds usual pages to the short way.
+func TestHTMLWithoutTree(t *testing.T) {
+	t.Parallel()
+	for css, sel := range map[string]simpleSelector{"": {}, "table": {tag: "table"}, "#nodes": {id: "nodes"}, "table.data": {tag: "table", class: "data"}} {
+		if got, ok := simple(css); !ok || got != sel {
+			t.Errorf("%q is read as %+v, %t", css, got, ok)
+		}
+		grid := new(htmlGrid)
+		body := []byte("<html lang=en><body class=x><a id=top href=/>x</a>" + htmlTable64K())
+		read := htmlTokenTable{grid: grid, budget: newHTMLBudget(t.Context(), len(body)), sel: sel}
+		if found, err := read.read(body); !found || err != nil || len(grid.rows) < 100 {
+			t.Errorf("%q: %t, %v, %d rows", css, found, err, len(grid.rows))
+		}
+	}
+}
