@@ -23,8 +23,17 @@ func xmlSeeds() []string {
 
 func xmlVariants() []XMLOptions {
 	return []XMLOptions{
-		{}, {Repeated: "array"}, {Arrays: true, Numbers: true}, {Lenient: true, Repeated: "first", Mixed: "text"}, {Records: "r"}, {Records: "//*/*", Root: "keep", Lenient: true}, {Select: "b"},
-		{List: []string{"a", "r/b", "/r/c"}, Content: []string{"c", "a/*"}, Repeated: "last"}, {Namespaces: "keep", Repeated: "array", Space: "preserve"}, {Namespaces: "prefix", Entities: "html", Empty: "object", Lenient: true, Repeated: "array"}, {Attributes: "data", Empty: "string"},
+		{},
+		{Repeated: "array"},
+		{Arrays: true, Numbers: true},
+		{Lenient: true, Repeated: "first", Mixed: "text"},
+		{Records: "r"},
+		{Records: "//*/*", Root: "keep", Lenient: true},
+		{Select: "b"},
+		{List: []string{"a", "r/b", "/r/c"}, Content: []string{"c", "a/*"}, Repeated: "last"},
+		{Namespaces: "keep", Repeated: "array", Space: "preserve"},
+		{Namespaces: "prefix", Entities: "html", Empty: "object", Lenient: true, Repeated: "array"},
+		{Attributes: "data", Empty: "string"},
 	}
 }
 
