@@ -62,7 +62,7 @@ type KV struct {
 const (
 	kvFactor          = 50
 	kvCollectedFactor = 110
-	kvSectionsFactor  = 110
+	kvSectionsFactor  = 80
 )
 
 // Check implements the check at load.
@@ -110,7 +110,7 @@ func (d *KV) Check() error {
 
 // Factor implements Decoder.
 func (d *KV) Factor() float64 {
-	if d.Sections {
+	if d.Sections && d.streams() {
 		return kvSectionsFactor
 	}
 	if d.streams() {
