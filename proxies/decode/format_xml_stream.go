@@ -24,6 +24,9 @@ func (d *XML) Stream(ctx context.Context, text io.Reader, _ *Input, out Sink) er
 	return plan.tellAll(ctx, p, &xmlSource{reader: text}, "", out)
 }
 
+// Streams says whether the value is an array of records, which Stream can tell one by one.
+func (d *XML) Streams() bool { return d.Records != "" }
+
 // xmlSource brings a parser more of its text.
 type xmlSource struct {
 	reader io.Reader

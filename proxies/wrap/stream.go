@@ -33,6 +33,9 @@ func (rt *route) compileEach(r *Route, at place) error {
 	ways := []string{OnErrorAbort, OnErrorRecord}
 	f := rt.fetches[0]
 	_, streams := f.Decoder.(decode.Streamer)
+	if d, ok := f.Decoder.(interface{ Streams() bool }); ok { // by its options
+		streams = streams && d.Streams()
+	}
 	switch {
 	case len(rt.fetches) != 1:
 		return at.errf("reply each takes the records of one fetch, and the route has %d", len(rt.fetches))
