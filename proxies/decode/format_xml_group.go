@@ -100,7 +100,7 @@ func (t *xmlTeller) tellGroup(parent int, g xmlGroup) error {
 		if p := excerpt(t.name(parent)); len(p)+len(path) < 40 {
 			path = p + "/" + path
 		}
-		return t.fail(int(first.b), "%s is there more than once: declare \"list %s\", or use arrays or repeated", path, path)
+		return t.fail(int(first.b), "an element is there more than once: declare \"list %s\", or use arrays or repeated", path)
 	}
 	return t.element(one)
 }

@@ -278,7 +278,7 @@ func (p *xmlParser) endTag() (xmlEvent, error) {
 		if top < 0 {
 			return xmlNone, p.fail(p.pos, "the end tag %q of no element", excerpt(string(name)))
 		}
-		return xmlNone, p.fail(p.pos, "the end tag %q inside the element %q", excerpt(string(name)), excerpt(string(p.names[p.open[top].name:])))
+		return xmlNone, p.fail(p.pos, "the end tag %q inside the element %q", cut(string(name), 20), cut(string(p.names[p.open[top].name:]), 20))
 	}
 	for j := top - 1; j >= 0 && p.opened[nameHash(name)] > 0; j-- {
 		if bytes.Equal(p.names[p.open[j].name:p.open[j+1].name], name) {

@@ -1,6 +1,8 @@
 package decode
 
 import (
+	"context"
+	"errors"
 	"strings"
 	"testing"
 )
@@ -39,8 +41,8 @@ func TestXML(t *testing.T) {
 		x("list anywhere", list("//b"), "<r><b><b>1</b></b></r>", `{"b":[{"b":["1"]}]}`),
 		x("list of any", list("r/*"), "<r><b><b>1</b></b></r>", `{"b":[{"b":"1"}]}`),
 		x("arrays", XMLOptions{Arrays: true}, `<r x="1"><a><b>1</b></a></r>`, `{"@x":"1","a":[{"b":["1"]}]}`),
-		refused("repeated", none, "<r><a><b/><b/></a></r>", `xml: a/b is there more than once: declare "list a/b"`, 11),
-		refused("repeated apart", none, "<r><b/><c/><b/></r>", "r/b is there more than once", 12),
+		refused("repeated", none, "<r><a><b/><b/></a></r>", `xml: an element is there more than once: declare "list a/b"`, 11),
+		refused("repeated apart", none, "<r><b/><c/><b/></r>", `declare "list r/b"`, 12),
 		x("first", XMLOptions{Repeated: "first"}, "<r><b>1</b><c/><b>2</b></r>", `{"b":"1","c":null}`),
 		x("last", XMLOptions{Repeated: "last"}, "<r><b>1</b><c/><b>2</b></r>", `{"b":"2","c":null}`),
 		x("array", XMLOptions{Repeated: "array"}, "<r><b>1</b><c/><b>2</b></r>", `{"b":["1","2"],"c":null}`),
@@ -174,5 +176,31 @@ func TestXMLCheck(t *testing.T) {
 		if err := xmlWith(o).Decode(t.Context(), &Input{Body: []byte("<a/>")}, NewTree(Limits{})); err == nil {
 			t.Errorf("%v decodes", o)
 		}
+	}
+}
+
+func TestXMLContextEnds(t *testing.T) {
+	t.Parallel()
+	many := func(s string) []byte { return []byte("<r>" + strings.Repeat(s, 20_000) + "</r>") }
+	for name, test := range map[string]struct {
+		dec Decoder
+		in  []byte
+	}{
+		"xml":     {xmlWith(XMLOptions{Arrays: true}), many("<a/>")},
+		"text":    {new(XML), many("x<!-- -->")},
+		"records": {xmlWith(XMLOptions{Records: "a"}), many("<a/>")},
+		"soap":    {new(SOAP), many("<a/>")},
+		"feed":    {new(Feed), many("<a/>")},
+	} {
+		for _, n := range []int{1, 3} {
+			err := test.dec.Decode(&endless{Context: t.Context(), n: n}, &Input{Body: test.in}, NewTree(Limits{}))
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("%s: %v at question %d", name, err, n)
+			}
+		}
+	}
+	err := xmlWith(XMLOptions{Records: "a"}).Stream(&endless{Context: t.Context(), n: 3}, strings.NewReader(string(many("<a/>"))), &Input{}, NewTree(Limits{}))
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("stream: %v", err)
 	}
 }
