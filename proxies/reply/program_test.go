@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -256,4 +257,31 @@ func FuzzCompile(f *testing.F) {
 			t.Errorf("Uses left out %s", e.Variable)
 		}
 	})
+}
+
+func TestEach(t *testing.T) {
+	t.Parallel()
+	stop := errors.New("stop")
+	for source, want := range map[string]string{
+		`.`: "3", `empty`: "", `., . + 1`: "3 4", `range(.)`: "0 1 2", `$x`: "7", `1, error("no")`: "1 jq: error", `range(1e9)`: "0 1 2 3 4 5 6 7 8 9 stop",
+	} {
+		p, err := Compile(source, []string{"x"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		err = p.Each(t.Context(), 3, func(v any) error {
+			if len(got) == 10 {
+				return stop
+			}
+			got = append(got, fmt.Sprint(v))
+			return nil
+		}, 7)
+		if err != nil {
+			got = append(got, err.Error())
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %v, want %s", source, got, want)
+		}
+	}
 }
