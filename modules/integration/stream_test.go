@@ -87,7 +87,7 @@ func TestStreamFirstByte(t *testing.T) {
 			if err != nil || !strings.HasSuffix(string(rest), want[1]) {
 				t.Errorf("the rest is %q, %v", rest, err)
 			}
-			if resp.Header.Get("Vary") != "Accept" || resp.Header.Get("Etag") != "" || !strings.HasPrefix(resp.Header.Get("Content-Type"), accept) {
+			if resp.Header.Get("Vary") != "Accept" || resp.Header.Get("ETag") != "" || !strings.HasPrefix(resp.Header.Get("Content-Type"), accept) {
 				t.Errorf("the header is %v", resp.Header)
 			}
 		})
@@ -319,7 +319,7 @@ func TestOutputs(t *testing.T) {
 		if diff := cmp.Diff(want, a.body); diff != "" || a.status != http.StatusOK {
 			t.Errorf("%s: %d (-want +got):\n%s", path, a.status, diff)
 		}
-		tag := a.header.Get("Etag")
+		tag := a.header.Get("ETag")
 		if len(tag) < 10 || a.header.Get("Accept-Ranges") != "" {
 			t.Errorf("%s: %v", path, a.header)
 		}
@@ -332,18 +332,18 @@ func TestOutputs(t *testing.T) {
 			if got := encoded.header.Get("Content-Encoding"); got != encoding {
 				t.Errorf("%s: asked for %q, got %q", path, encoding, got)
 			}
-			own := encoded.header.Get("Etag")
+			own := encoded.header.Get("ETag")
 			if (own == tag) != (encoding == "") {
 				t.Errorf("%s: the tag of %q is %s, of none %s", path, encoding, own, tag)
 			}
 			h = http.Header{"Accept-Encoding": {encoding}, "If-None-Match": {`"other", W/` + own}}
 			again := g.ask(t, request{path: path, header: h})
-			if again.status != http.StatusNotModified || again.body != "" || again.header.Get("Etag") == "" {
+			if again.status != http.StatusNotModified || again.body != "" || again.header.Get("ETag") == "" {
 				t.Errorf("%s %q: %d %v for a tag that is known", path, encoding, again.status, again.header)
 			}
 		}
 		head := g.ask(t, request{method: http.MethodHead, path: path})
-		for _, name := range []string{"Etag", "Content-Type", "Content-Length", "Vary"} {
+		for _, name := range []string{"ETag", "Content-Type", "Content-Length", "Vary"} {
 			if head.header.Get(name) != a.header.Get(name) {
 				t.Errorf("%s: HEAD has %s %q, GET %q", path, name, head.header.Get(name), a.header.Get(name))
 			}

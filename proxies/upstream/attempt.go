@@ -124,7 +124,7 @@ func (b *Backend) counted(parent, ctx context.Context, call *Call, n int, e *end
 
 // once sends, reads and judges. A panic, in a strategy or a decoder, is a failure too: the attempts of one request
 // may run in goroutines of their own, where it would end the process.
-func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoint, done func(error)) (answer *Answer, f *Failure) {
+func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoint, done func(error)) (answer *Answer, f *Failure) { //nolint:contextcheck // a clock is made of parent
 	defer func() {
 		if p := recover(); p != nil {
 			answer, f = nil, b.panicked(p)

@@ -51,7 +51,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 	if s.left < 0 {
 		n, err = n-1, errTooLarge
 	}
-	if err != nil && err != io.EOF && s.wire != nil && s.wire.err == nil && !errors.Is(err, errTooLarge) {
+	if err != nil && !errors.Is(err, io.EOF) && s.wire != nil && s.wire.err == nil && !errors.Is(err, errTooLarge) {
 		err = errors.Join(errEncoding, err)
 	}
 	s.err = err
@@ -60,7 +60,7 @@ func (s *Stream) Read(p []byte) (int, error) {
 
 // Err is what reading the body has failed of, nil at its end.
 func (s *Stream) Err() error {
-	if s.err == io.EOF {
+	if errors.Is(s.err, io.EOF) {
 		return nil
 	}
 	return s.err
@@ -106,7 +106,7 @@ func (b *Backend) stream(parent context.Context, call *Call, n int, e *endpoint,
 	defer func() { b.memory.Release(s.charged) }()
 	err := s.open(call, resp)
 	if err == nil {
-		err = call.Stream(c, s)
+		err = call.Stream(c, s) //nolint:contextcheck // the clock is a context made of parent
 	}
 	if err == nil {
 		return s.Answer, nil
@@ -144,7 +144,7 @@ func (s *Stream) open(call *Call, resp *http.Response) error {
 func (s *Stream) failure(parent context.Context, err error) *Failure {
 	var f *Failure
 	switch {
-	case s.err != nil && s.err != io.EOF:
+	case s.Err() != nil:
 		f = bodyFailure(parent, s.clock, s.Answer, s.err)
 	case errors.Is(err, errMemory), errors.Is(err, errTooLarge), errors.Is(err, errEncoding):
 		f = bodyFailure(parent, s.clock, s.Answer, err)
@@ -153,7 +153,7 @@ func (s *Stream) failure(parent context.Context, err error) *Failure {
 	}
 	f.begun = s.begun
 	// The request's time is over: perhaps because its caller reads slowly, which is not the backend's fault.
-	f.blameless = s.begun && errors.Is(context.Cause(s.clock), errBudget)
+	f.blameless = s.begun && errors.Is(context.Cause(s.clock), errBudget) //nolint:contextcheck // the clock is the context
 	return f
 }
 

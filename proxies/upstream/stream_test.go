@@ -175,7 +175,7 @@ func TestStreamAsProbe(t *testing.T) {
 		return true
 	})
 	f := start(t, Config{BreakerFailures: 1, BreakerOpen: 50 * time.Millisecond}, s.address)
-	f.failure(t, t.Context(), get("/"))
+	_ = f.failure(t, t.Context(), get("/"))
 	until(t, "half-open", func() bool { return f.Status()[0].State == "half-open" })
 	ctx, leave := context.WithCancel(t.Context())
 	var got strings.Builder

@@ -119,7 +119,7 @@ func TestStream(t *testing.T) {
 		if w.Code != c.status || isPart && !strings.Contains(w.Body.String(), part) || !isPart && w.Body.String() != c.want {
 			t.Errorf("%s %s: %d %s", c.path, c.accept, w.Code, w.Body)
 		}
-		if w.Header().Get("Etag") != "" {
+		if w.Header().Get("ETag") != "" {
 			t.Errorf("%s has an entity tag", c.path)
 		}
 	}
