@@ -243,8 +243,19 @@ func (w *Writer) quote(s string) error {
 // appendString appends s as a JSON string and escapes only what RFC 8259 requires. It stops at a byte that is
 // not UTF-8 and says so.
 func appendString(b []byte, s string) ([]byte, bool) {
+	b, ok := appendEscaped(append(b, '"'), s)
+	if !ok {
+		return b, false
+	}
+	return append(b, '"'), true
+}
+
+// appendEscaped is appendString without the quotes.
+func appendEscaped(b []byte, s string) ([]byte, bool) {
+	if isPlain(s) {
+		return append(b, s...), true
+	}
 	const hex = "0123456789abcdef"
-	b = append(b, '"')
 	start := 0
 	for i := 0; i < len(s); {
 		c := s[i]
@@ -280,8 +291,40 @@ func appendString(b []byte, s string) ([]byte, bool) {
 		i++
 		start = i
 	}
-	b = append(b, s[start:]...)
-	return append(b, '"'), true
+	return append(b, s[start:]...), true
+}
+
+// isPlain says whether s is ASCII that stands in a JSON string as it is. Where it says no it may be wrong.
+func isPlain(s string) bool {
+	if len(s) >= 8 {
+		for i := 0; i+8 <= len(s); i += 8 {
+			if !plainEight(s[i : i+8]) {
+				return false
+			}
+		}
+		return plainEight(s[len(s)-8:])
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+// plainEight says whether eight bytes are ASCII that stands in a JSON string as it is, all at once: a byte of x that is over
+// 0x7f, under a space, a quote or a backslash has its highest bit set in one of the terms. A borrow may set one too many,
+// then the bytes are looked at one by one.
+func plainEight(s string) bool {
+	const (
+		ones = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	_ = s[7]
+	x := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 |
+		uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, backslash := x^(ones*'"'), x^(ones*'\\')
+	return (x|(x-ones*' ')|(quote-ones)|(backslash-ones))&high == 0
 }
 
 var _ Sink = (*Writer)(nil)

@@ -1,0 +1,281 @@
+package decode
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// CSV decodes a table of RFC 4180, and of those who never read it, to an array with an object for each row. Lines end with CR,
+// LF or both; blank lines are left out; a quote inside a field that does not begin with one is a character like any other.
+// A first line "sep=;" says the delimiter and is no row.
+//
+//	Name;Price
+//	"a;b";1,50  ->  [{"Name":"a;b","Price":"1,50"}]   with the delimiter semicolon
+type CSV struct {
+	// Delimiter is what separates fields, or "auto": the one of comma, semicolon, tab and pipe that the first lines have
+	// most regularly. Default: what a line sep= says, else comma.
+	Delimiter string `json:"delimiter,omitempty"`
+	// Quote is the character around fields, or "none". Default: ".
+	Quote string `json:"quote,omitempty"`
+	// LazyQuotes takes quotes inside a quoted field, and one that nothing closes, as characters. Default: they are errors.
+	LazyQuotes bool `json:"lazy_quotes,omitempty"`
+	// Header is "first", the first row has the names, or "none". Default: "first"; "none" where Columns are given without.
+	Header string `json:"header,omitempty"`
+	// Columns are the names, instead of those of the header. Default: the header's; without a header column_1, column_2 and so on.
+	Columns []string `json:"columns,omitempty"`
+	// Typed declares columns. Default: none, all values are strings.
+	Typed []Column `json:"typed,omitempty"`
+	// Only leaves out the columns that are not in Typed. Default false.
+	Only bool `json:"only,omitempty"`
+	// Ragged is what becomes of rows that are shorter or longer than the header: "error", "pad" (what is missing is null,
+	// longer ones are errors), "fit" (padded or cut) or "drop" (left out). Default: "error".
+	Ragged string `json:"ragged,omitempty"`
+	// Skip is how many lines before the header are left out, as lines of text. Default 0.
+	Skip int `json:"skip,omitempty"`
+	// SkipLast is how many rows at the end are left out, at most 1000. Default 0.
+	SkipLast int `json:"skip_last,omitempty"`
+	// Comment is how lines begin that are left out. Default: none.
+	Comment string `json:"comment,omitempty"`
+	// Trim cuts white space around fields, before quotes too. Default false.
+	Trim bool `json:"trim,omitempty"`
+	// Null are texts that become null. Default: none.
+	Null []string `json:"null,omitempty"`
+	// Numbers makes numbers, true, false and null of values without quotes that are written as in JSON. Default false.
+	Numbers bool `json:"numbers,omitempty"`
+	// Arrays tells rows as arrays instead of objects. The header is then no row, but still checked. Default false.
+	Arrays bool `json:"arrays,omitempty"`
+}
+
+// Values of the option Ragged.
+const (
+	RaggedError = "error"
+	RaggedPad   = "pad"
+	RaggedFit   = "fit"
+	RaggedDrop  = "drop"
+)
+
+const (
+	csvFactor   = 75 // of rows of short names and empty fields
+	maxSkipLast = 1000
+	csvAuto     = "auto"
+	csvNone     = "none"
+)
+
+// Factor implements Decoder.
+func (d *CSV) Factor() float64 { return csvFactor }
+
+// Check implements the check at load.
+func (d *CSV) Check() error {
+	if strings.ContainsAny(d.Delimiter, "\r\n\"") {
+		return fmt.Errorf("delimiter %q: it may have no quote and no end of line", excerpt(d.Delimiter))
+	}
+	if d.Quote != "" && d.Quote != csvNone && (len(d.Quote) != 1 || d.Quote[0] >= utf8.RuneSelf || strings.ContainsAny(d.Quote, "\r\n") || d.Quote == d.Delimiter) {
+		return fmt.Errorf("quote %q: want one ASCII character other than the delimiter, or none", excerpt(d.Quote))
+	}
+	if d.LazyQuotes && d.Quote == csvNone {
+		return errors.New("lazy_quotes needs a quote")
+	}
+	if d.Header != "" && d.Header != "first" && d.Header != csvNone {
+		return fmt.Errorf("header %q: want first or none", excerpt(d.Header))
+	}
+	if !slices.Contains([]string{"", RaggedError, RaggedPad, RaggedFit, RaggedDrop}, d.Ragged) {
+		return fmt.Errorf("ragged %q: want error, pad, fit or drop", excerpt(d.Ragged))
+	}
+	if d.Skip < 0 || d.SkipLast < 0 || d.SkipLast > maxSkipLast {
+		return fmt.Errorf("skip and skip_last take numbers from 0, skip_last up to %d", maxSkipLast)
+	}
+	if err := checkComment(d.Comment); err != nil {
+		return err
+	}
+	if _, err := newHeader(d.Columns, false); err != nil {
+		return fmt.Errorf("columns: %w", err)
+	}
+	if slices.Contains(d.Columns, "") {
+		return errors.New("columns: a column needs a name")
+	}
+	if d.Only && len(d.Typed) == 0 {
+		return errors.New("only needs columns: column <name>")
+	}
+	return checkColumns(d.Typed, d.Columns)
+}
+
+// checkColumns checks declared columns, against the names where those are known at load.
+func checkColumns(typed []Column, names []string) error {
+	var as []string
+	for i := range typed {
+		c := &typed[i]
+		if err := c.check(); err != nil {
+			return err
+		}
+		if len(names) > 0 && !slices.Contains(names, c.Name) {
+			return fmt.Errorf("column %s is none of columns", c.Name)
+		}
+		if slices.ContainsFunc(typed[:i], func(o Column) bool { return o.Name == c.Name }) {
+			return fmt.Errorf("column %s is there twice", c.Name)
+		}
+		if c.As != "" && slices.Contains(as, c.As) {
+			return fmt.Errorf("two columns become %s", c.As)
+		}
+		as = append(as, c.As)
+	}
+	return nil
+}
+
+// Decode implements Decoder.
+func (d *CSV) Decode(ctx context.Context, in *Input, out Sink) error {
+	var r csvReader
+	r.start(ctx, nil, in.Body)
+	return d.tell(&r, out)
+}
+
+// Stream implements Streamer.
+func (d *CSV) Stream(ctx context.Context, text io.Reader, _ *Input, out Sink) error {
+	var r csvReader
+	r.start(ctx, text, nil)
+	return d.tell(&r, out)
+}
+
+func (d *CSV) tell(r *csvReader, out Sink) error {
+	if err := r.poll.ctx.Err(); err != nil {
+		return err
+	}
+	if err := d.open(r); err != nil {
+		return err
+	}
+	if err := out.BeginArray(); err != nil {
+		return err
+	}
+	t, err := d.table(r)
+	if errors.Is(err, io.EOF) {
+		return out.EndArray()
+	}
+	if err != nil {
+		return err
+	}
+	t.held = make([][]cell, 0, d.SkipLast)
+	for {
+		err := r.next()
+		if errors.Is(err, io.EOF) {
+			return out.EndArray()
+		}
+		if err != nil {
+			return err
+		}
+		if err := t.add(r, out); err != nil {
+			return err
+		}
+	}
+}
+
+// open decides the delimiter and goes to where the table begins.
+func (d *CSV) open(r *csvReader) error {
+	r.delimiter, r.quote, r.lazy, r.trim = []byte{','}, '"', d.LazyQuotes, d.Trim
+	r.comment = []byte(d.Comment)
+	if d.Quote == csvNone {
+		r.quote = -1
+	} else if d.Quote != "" {
+		r.quote = int(d.Quote[0])
+	}
+	said := d.Delimiter != "" && d.Delimiter != csvAuto
+	if said {
+		r.delimiter = []byte(d.Delimiter)
+	}
+	if err := r.ahead(64); err != nil {
+		return err
+	}
+	if sep, ok := separatorLine(r.buf[r.pos:]); ok {
+		if !said && sep != 0 {
+			r.delimiter, said = []byte{sep}, true
+		}
+		if err := r.skipLine(); err != nil {
+			return err
+		}
+	}
+	for range d.Skip {
+		if err := r.skipLine(); err != nil {
+			return err
+		}
+	}
+	if !said && d.Delimiter == csvAuto {
+		if err := r.ahead(sniffed); err != nil {
+			return err
+		}
+		r.delimiter = []byte{sniffDelimiter(r.buf[r.pos:], r.quote)}
+	}
+	return nil
+}
+
+// ahead reads until n bytes are there, or the end.
+func (r *csvReader) ahead(n int) error {
+	for len(r.buf)-r.pos < n && !r.end {
+		if _, err := r.more(); err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+	}
+	return nil
+}
+
+// separatorLine reads Excel's line sep=; sep is 0 where it has none that can be one.
+func separatorLine(text []byte) (sep byte, ok bool) {
+	line := text[:min(len(text), 16)]
+	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
+		line = line[:i]
+	} else if len(text) > len(line) {
+		return 0, false
+	}
+	line = bytes.Trim(line, "\"")
+	if len(line) < 4 || !bytes.EqualFold(line[:4], []byte("sep=")) || len(line) > 5 {
+		return 0, false
+	}
+	if len(line) == 5 && line[4] != '"' && line[4] < utf8.RuneSelf {
+		sep = line[4]
+	}
+	return sep, true
+}
+
+// sniffed is how much text is looked at for its delimiter, in bytes.
+const sniffed = 8 << 10
+
+// sniffDelimiter gives the delimiter that most of the first lines have equally often, comma if none does.
+func sniffDelimiter(text []byte, quote int) byte {
+	text = text[:min(len(text), sniffed)]
+	best, most := byte(','), 0
+	for _, candidate := range []byte(",;\t|") {
+		counts := map[int]int{} // lines with so many
+		n, quoted := 0, false
+		for _, c := range text {
+			switch {
+			case int(c) == quote:
+				quoted = !quoted
+			case quoted:
+			case c == candidate:
+				n++
+			case c == '\n' || c == '\r':
+				if n > 0 {
+					counts[n]++
+				}
+				n = 0
+			}
+		}
+		if n > 0 {
+			counts[n]++
+		}
+		for n, lines := range counts {
+			if score := lines*1000 + min(n, 999); score > most {
+				best, most = candidate, score
+			}
+		}
+	}
+	return best
+}
+
+var (
+	_ Decoder  = (*CSV)(nil)
+	_ Streamer = (*CSV)(nil)
+)

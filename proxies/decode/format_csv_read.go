@@ -1,0 +1,296 @@
+package decode
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+)
+
+// csvWindow is how many bytes a stream is read in at once.
+const csvWindow = 32 << 10
+
+// csvReader cuts a text into records and those into fields.
+type csvReader struct {
+	src       io.Reader // nil: buf is the whole text
+	buf       []byte
+	whole     string // buf as a string; another length: it is older
+	pos       int    // where the next record begins
+	base      int64  // where buf begins in the text
+	end       bool   // nothing comes behind buf
+	delimiter []byte
+	quote     int // the byte; -1: none
+	comment   []byte
+	lazy      bool
+	trim      bool
+	poll      poll
+
+	fields []field
+	row    int // records given so far
+}
+
+// Where in a record the reader is.
+const (
+	csvStart  = iota // of a field
+	csvPlain         // in a field without quotes
+	csvQuoted        // between quotes
+	csvBehind        // behind what may be the closing quote
+)
+
+// lineEnd gives the length of the end of line at i, 0 if there is none; more says that the next byte decides.
+func (r *csvReader) lineEnd(i int) (n int, more bool) {
+	switch r.buf[i] {
+	case '\n':
+		return 1, false
+	case '\r':
+		if i+1 == len(r.buf) {
+			return 1, !r.end
+		}
+		if r.buf[i+1] == '\n' {
+			return 2, false
+		}
+		return 1, false
+	}
+	return 0, false
+}
+
+// isDelimiter says whether a delimiter of several bytes is at i, where its first is; more says that the next bytes decide.
+func (r *csvReader) isDelimiter(i int) (is, more bool) {
+	rest := r.buf[i:]
+	if len(rest) < len(r.delimiter) {
+		return false, !r.end && bytes.HasPrefix(r.delimiter, rest)
+	}
+	return bytes.HasPrefix(rest, r.delimiter), false
+}
+
+// skipLine leaves out a line as it is.
+func (r *csvReader) skipLine() error {
+	for i := r.pos; ; i++ {
+		if i == len(r.buf) {
+			shifted, err := r.more()
+			if errors.Is(err, io.EOF) {
+				r.pos = len(r.buf)
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			i -= shifted
+		}
+		n, more := r.lineEnd(i)
+		if more {
+			shifted, err := r.more()
+			if err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+			i -= shifted
+			n, _ = r.lineEnd(i)
+		}
+		if n > 0 {
+			r.pos = i + n
+			return nil
+		}
+	}
+}
+
+// more reads on and says by how much what is in the buffer has moved to its front. At the end of the text it is io.EOF.
+func (r *csvReader) more() (shifted int, err error) {
+	if r.end {
+		return 0, io.EOF
+	}
+	if err := r.poll.ctx.Err(); err != nil {
+		return 0, err
+	}
+	if len(r.buf)-r.pos > MaxRecord {
+		return 0, &LimitError{What: "bytes in a record", Limit: MaxRecord}
+	}
+	if len(r.buf) == cap(r.buf) {
+		kept := r.buf[r.pos:]
+		to := r.buf[:0]
+		if len(kept) > cap(r.buf)/2 || cap(r.buf) == 0 {
+			to = make([]byte, 0, max(2*cap(r.buf), csvWindow))
+		}
+		shifted = r.pos
+		r.whole = ""
+		r.buf = append(to, kept...)
+		r.base += int64(shifted)
+		r.pos = 0
+	}
+	for range 100 {
+		n, err := r.src.Read(r.buf[len(r.buf):cap(r.buf)])
+		r.buf = r.buf[:len(r.buf)+n]
+		if errors.Is(err, io.EOF) {
+			r.end = true
+			if n == 0 {
+				return shifted, io.EOF
+			}
+			return shifted, nil
+		}
+		if n > 0 || err != nil {
+			return shifted, err
+		}
+	}
+	return shifted, io.ErrNoProgress
+}
+
+// next finds the next record, blank lines and comments left out. At the end of the text it is io.EOF.
+func (r *csvReader) next() error {
+	for {
+		if err := r.poll.err(); err != nil {
+			return err
+		}
+		for len(r.buf)-r.pos < max(1, len(r.comment)) && !r.end {
+			if _, err := r.more(); err != nil && !errors.Is(err, io.EOF) {
+				return err
+			}
+		}
+		if r.pos == len(r.buf) {
+			return io.EOF
+		}
+		if len(r.comment) > 0 && bytes.HasPrefix(r.buf[r.pos:], r.comment) {
+			if err := r.skipLine(); err != nil {
+				return err
+			}
+			continue
+		}
+		blank, err := r.record()
+		if err != nil || !blank {
+			r.row++
+			return err
+		}
+		r.forget()
+	}
+}
+
+// forget goes on behind the record.
+func (r *csvReader) forget() { r.pos, r.fields = r.pos+r.size(), r.fields[:0] }
+
+// size is the length of the record with its end of line, which record has put behind the fields.
+func (r *csvReader) size() int { return r.fields[:cap(r.fields)][len(r.fields)].from }
+
+// record scans the record at pos. Places in fields are from there.
+func (r *csvReader) record() (blank bool, err error) {
+	r.fields = r.fields[:0]
+	first, long := r.delimiter[0], len(r.delimiter) > 1
+	i, state := r.pos, csvStart
+	var f field
+	for {
+		buf := r.buf
+		if i == len(buf) {
+			shifted, err := r.more()
+			i -= shifted
+			if err == nil {
+				continue
+			}
+			if !errors.Is(err, io.EOF) {
+				return false, err
+			}
+			if state == csvQuoted && !r.lazy {
+				return false, r.syntax(r.pos+f.from, "a quote that nothing closes")
+			}
+			return r.finish(f, state, i, 0), nil
+		}
+		if state == csvPlain {
+			for i < len(buf) && buf[i] != first && buf[i] != '\n' && buf[i] != '\r' {
+				i++
+			}
+			if i == len(buf) {
+				continue
+			}
+		}
+		c := buf[i]
+		if state == csvQuoted {
+			if at := bytes.IndexByte(buf[i:], byte(r.quote)); at < 0 { //nolint:gosec // a byte, where there is one
+				i = len(buf)
+			} else {
+				i, state = i+at+1, csvBehind
+			}
+			continue
+		}
+		switch {
+		case state == csvBehind && int(c) == r.quote:
+			f.odd, state = true, csvQuoted
+			i++
+			continue
+		case c == first:
+			is, more := true, false
+			if long {
+				is, more = r.isDelimiter(i)
+			}
+			if more {
+				shifted, err := r.more()
+				i -= shifted
+				if err != nil && !errors.Is(err, io.EOF) {
+					return false, err
+				}
+				continue
+			}
+			if is {
+				f.to = i - r.pos
+				r.fields = append(r.fields, f)
+				i += len(r.delimiter)
+				f, state = field{from: i - r.pos}, csvStart
+				continue
+			}
+		case c == '\n', c == '\r':
+			n, more := r.lineEnd(i)
+			if more {
+				shifted, err := r.more()
+				i -= shifted
+				if err != nil && !errors.Is(err, io.EOF) {
+					return false, err
+				}
+				continue
+			}
+			return r.finish(f, state, i, n), nil
+		}
+		switch {
+		case state == csvStart && r.trim && (c == ' ' || c == '\t'):
+			f.from = i + 1 - r.pos
+		case state == csvStart && int(c) == r.quote:
+			f.quoted, state = true, csvQuoted
+		case state == csvBehind:
+			f.odd = true
+			if c != ' ' && c != '\t' {
+				if !r.lazy {
+					return false, r.syntax(i, "text behind a closing quote")
+				}
+				state = csvQuoted // the quote was none
+			}
+		default:
+			state = csvPlain
+		}
+		i++
+	}
+}
+
+// finish adds the last field and notes where the next record begins.
+func (r *csvReader) finish(f field, state, at, lineEnd int) (blank bool) {
+	f.to = at - r.pos
+	blank = len(r.fields) == 0 && state == csvStart
+	r.fields = append(r.fields, f, field{from: f.to + lineEnd})
+	r.fields = r.fields[:len(r.fields)-1]
+	return blank
+}
+
+// text gives the record as a string that stays.
+func (r *csvReader) text() string {
+	end := r.fields[len(r.fields)-1].to
+	if r.src != nil && len(r.whole) != len(r.buf) {
+		r.whole = string(r.buf) // for all records in it
+	}
+	return r.whole[r.pos : r.pos+end]
+}
+
+func (r *csvReader) syntax(at int, msg string) error {
+	return &SyntaxError{Format: "csv", Offset: r.base + int64(at), Msg: msg}
+}
+
+// start makes a reader of a stream, or of a whole text where src is nil.
+func (r *csvReader) start(ctx context.Context, src io.Reader, body []byte) {
+	r.src, r.poll = src, poll{ctx: ctx}
+	if src == nil {
+		r.whole = string(body)
+		r.buf, r.end = body, true
+	}
+}
