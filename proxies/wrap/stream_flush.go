@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"bufio"
+	"errors"
 	"net/http"
 	"sync"
 	"time"
@@ -66,7 +67,10 @@ func (f *flusher) now() error {
 	if err := f.buf.Flush(); err != nil {
 		return err
 	}
-	return f.control.Flush()
+	if err := f.control.Flush(); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return err
+	}
+	return nil
 }
 
 // flush writes everything.
