@@ -14,15 +14,15 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/decode"
 )
 
-// charsetPrefix is how much of a stream decides about its charset, in bytes.
+// charsetPrefix is how much of a stream decides about its charset at most, in bytes.
 const charsetPrefix = 4 << 10
 
 // textReader gives a body as UTF-8 without byte order mark while it comes, and the charset it is read in, decided by the
 // rules of decode.Text over its beginning.
 func textReader(body io.Reader, o decode.TextOptions) (io.Reader, decode.Charset, error) {
 	in := bufio.NewReaderSize(body, charsetPrefix)
-	prefix, err := in.Peek(charsetPrefix)
-	if err != nil && !errors.Is(err, io.EOF) && len(prefix) == 0 {
+	prefix, err := beginning(in, o)
+	if err != nil {
 		return nil, decode.Charset{}, err
 	}
 	_, charset, err := decode.Text(whole(prefix), o)
@@ -44,6 +44,25 @@ func textReader(body io.Reader, o decode.TextOptions) (io.Reader, decode.Charset
 		return nil, charset, err
 	}
 	return &strict{from: transform.NewReader(in, enc.NewDecoder()), charset: charset.Name}, charset, nil
+}
+
+// beginning gives what has come of a body, without waiting for more than it takes to decide: whoever sends a row now and
+// then wants it answered now and then. A document that may declare its charset is waited for until it has.
+func beginning(in *bufio.Reader, o decode.TextOptions) ([]byte, error) {
+	const mark = 3 // bytes of the longest byte order mark
+	for n := 1; ; n = in.Buffered() + 1 {
+		_, err := in.Peek(n)
+		prefix, _ := in.Peek(in.Buffered())
+		declares := o.Option == "" && o.Header == "" && o.Document != nil && len(prefix) < charsetPrefix && !bytes.ContainsAny(prefix, ">\n")
+		switch {
+		case errors.Is(err, io.EOF):
+			return prefix, nil
+		case err != nil:
+			return nil, err
+		case len(prefix) >= mark && !declares:
+			return prefix, nil
+		}
+	}
 }
 
 // whole takes a character that is cut off the end.
