@@ -40,16 +40,21 @@ func (c *collections) watch() {
 }
 
 func (c *collections) adjust() {
-	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
-	metrics.Read(live)
+	// The percentage is of what lives in the heap and of all else that is searched.
+	base := []metrics.Sample{{Name: "/gc/heap/live:bytes"}, {Name: "/gc/scan/stack:bytes"}, {Name: "/gc/scan/globals:bytes"}}
+	metrics.Read(base)
+	var sum uint64
+	for _, s := range base {
+		sum += s.Value.Uint64()
+	}
 	// Setting it stops the world for some microseconds, so a small change is none.
-	if p := percentFor(live[0].Value.Uint64()); p < c.percent*9/10 || p > c.percent*11/10 {
+	if p := percentFor(sum); p < c.percent*9/10 || p > c.percent*11/10 {
 		c.percent = p
 		debug.SetGCPercent(p)
 	}
 }
 
-// percentFor gives GOGC for a heap of which live bytes were found alive.
-func percentFor(live uint64) int {
-	return int(min(largestPercent, max(leastPercent, headroom*100/max(live, 1))))
+// percentFor gives GOGC where base bytes are searched by a collection.
+func percentFor(base uint64) int {
+	return int(min(largestPercent, max(leastPercent, headroom*100/max(base, 1))))
 }

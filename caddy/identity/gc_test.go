@@ -5,7 +5,7 @@ import "testing"
 func TestPercentFor(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		live uint64
+		base uint64
 		want int
 	}{
 		{0, 1000},
@@ -16,8 +16,8 @@ func TestPercentFor(t *testing.T) {
 		{1 << 30, 100},
 		{1 << 62, 100},
 	} {
-		if got := percentFor(test.live); got != test.want {
-			t.Errorf("percentFor(%d) = %d, want %d", test.live, got, test.want)
+		if got := percentFor(test.base); got != test.want {
+			t.Errorf("percentFor(%d) = %d, want %d", test.base, got, test.want)
 		}
 	}
 }

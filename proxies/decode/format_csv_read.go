@@ -3,18 +3,21 @@ package decode
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
+	"math/bits"
 )
 
 // csvWindow is how many bytes a stream is read in at once.
-const csvWindow = 32 << 10
+const csvWindow = 64 << 10
 
 // csvReader cuts a text into records and those into fields.
 type csvReader struct {
 	src       io.Reader // nil: buf is the whole text
 	buf       []byte
-	whole     string // buf as a string; another length: it is older
+	whole     string // a part of buf as a string
+	wholeAt   int    // where in buf that began, before the front when it has been moved out since
 	pos       int    // where the next record begins
 	base      int64  // where buf begins in the text
 	end       bool   // nothing comes behind buf
@@ -104,14 +107,14 @@ func (r *csvReader) more() (shifted int, err error) {
 	if len(r.buf)-r.pos > MaxRecord {
 		return 0, &LimitError{What: "bytes in a record", Limit: MaxRecord}
 	}
-	if len(r.buf) == cap(r.buf) {
+	if cap(r.buf)-len(r.buf) < csvWindow/2 {
 		kept := r.buf[r.pos:]
 		to := r.buf[:0]
 		if len(kept) > cap(r.buf)/2 || cap(r.buf) == 0 {
 			to = make([]byte, 0, max(2*cap(r.buf), csvWindow))
 		}
 		shifted = r.pos
-		r.whole = ""
+		r.wholeAt -= shifted
 		r.buf = append(to, kept...)
 		r.base += int64(shifted)
 		r.pos = 0
@@ -191,10 +194,7 @@ func (r *csvReader) record() (blank bool, err error) {
 			return r.finish(f, state, i, 0), nil
 		}
 		if state == csvPlain {
-			for i < len(buf) && buf[i] != first && buf[i] != '\n' && buf[i] != '\r' {
-				i++
-			}
-			if i == len(buf) {
+			if i += untilEnd(buf[i:], first); i == len(buf) {
 				continue
 			}
 		}
@@ -264,6 +264,28 @@ func (r *csvReader) record() (blank bool, err error) {
 	}
 }
 
+// untilEnd says how many bytes stand before the first delimiter or end of line, eight looked at at once: of x a byte is zero
+// where it is the one wanted, and the lowest such byte is the lowest whose highest bit the formula sets.
+func untilEnd(text []byte, delimiter byte) int {
+	const (
+		ones = 0x0101010101010101
+		high = 0x8080808080808080
+	)
+	wanted := ones * uint64(delimiter)
+	n := 0
+	for ; n+8 <= len(text); n += 8 {
+		x := binary.LittleEndian.Uint64(text[n:])
+		d, lf, cr := x^wanted, x^(ones*'\n'), x^(ones*'\r')
+		if found := ((d-ones)&^d | (lf-ones)&^lf | (cr-ones)&^cr) & high; found != 0 {
+			return n + bits.TrailingZeros64(found)/8
+		}
+	}
+	for n < len(text) && text[n] != delimiter && text[n] != '\n' && text[n] != '\r' {
+		n++
+	}
+	return n
+}
+
 // finish adds the last field and notes where the next record begins.
 func (r *csvReader) finish(f field, state, at, lineEnd int) (blank bool) {
 	f.to = at - r.pos
@@ -276,10 +298,12 @@ func (r *csvReader) finish(f field, state, at, lineEnd int) (blank bool) {
 // text gives the record as a string that stays.
 func (r *csvReader) text() string {
 	end := r.fields[len(r.fields)-1].to
-	if r.src != nil && len(r.whole) != len(r.buf) {
-		r.whole = string(r.buf) // for all records in it
+	from := r.pos - r.wholeAt
+	if from+end > len(r.whole) {
+		r.whole, r.wholeAt = string(r.buf[r.pos:]), r.pos // for all records in it
+		from = 0
 	}
-	return r.whole[r.pos : r.pos+end]
+	return r.whole[from : from+end]
 }
 
 func (r *csvReader) syntax(at int, msg string) error {

@@ -252,12 +252,13 @@ func appendString(b []byte, s string) ([]byte, bool) {
 
 // appendEscaped is appendString without the quotes.
 func appendEscaped(b []byte, s string) ([]byte, bool) {
-	if isPlain(s) {
-		return append(b, s...), true
-	}
 	const hex = "0123456789abcdef"
 	start := 0
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && plainEight(s[i:i+8]) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if c >= utf8.RuneSelf {
 			r, size := utf8.DecodeRuneInString(s[i:])
@@ -292,24 +293,6 @@ func appendEscaped(b []byte, s string) ([]byte, bool) {
 		start = i
 	}
 	return append(b, s[start:]...), true
-}
-
-// isPlain says whether s is ASCII that stands in a JSON string as it is. Where it says no it may be wrong.
-func isPlain(s string) bool {
-	if len(s) >= 8 {
-		for i := 0; i+8 <= len(s); i += 8 {
-			if !plainEight(s[i : i+8]) {
-				return false
-			}
-		}
-		return plainEight(s[len(s)-8:])
-	}
-	for i := range len(s) {
-		if c := s[i]; c < ' ' || c == '"' || c == '\\' || c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
 }
 
 // plainEight says whether eight bytes are ASCII that stands in a JSON string as it is, all at once: a byte of x that is over

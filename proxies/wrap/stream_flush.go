@@ -9,7 +9,7 @@ import (
 )
 
 const (
-	flushBuffer = 32 << 10              // bytes that are written at once
+	flushBuffer = 64 << 10              // bytes that are written at once
 	flushDelay  = 10 * time.Millisecond // how long a row may wait for the next
 )
 
