@@ -2,7 +2,15 @@ package decode
 
 import (
 	"context"
-	"strings"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Values of the option BadLines of NDJSON.
+const (
+	NDJSONFail = "fail"
+	NDJSONSkip = "skip"
 )
 
 // NDJSON decodes lines of JSON to an array. Each line is one value, as strict as JSON; blank lines are left out. A bad
@@ -10,45 +18,96 @@ import (
 //
 //	{"a":1}
 //	[2]      ->  [{"a":1},[2]]
-type NDJSON struct{}
+type NDJSON struct {
+	// BadLines says what becomes of a line that is not one JSON value, or has a name twice: "fail" refuses the document,
+	// "skip" leaves the line out. Default: "fail".
+	BadLines string `json:"bad_lines,omitempty"`
+}
 
 const ndjsonFactor = jsonFactor
 
-// Check implements the check at load; NDJSON has no options.
-func (*NDJSON) Check() error { return nil }
+// Check implements the check at load.
+func (d *NDJSON) Check() error {
+	switch d.BadLines {
+	case "", NDJSONFail, NDJSONSkip:
+		return nil
+	}
+	return fmt.Errorf("bad_lines %q: want fail or skip", d.BadLines)
+}
 
 // Factor implements Decoder.
 func (*NDJSON) Factor() float64 { return ndjsonFactor }
 
 // Decode implements Decoder.
-func (*NDJSON) Decode(ctx context.Context, in *Input, out Sink) error {
+func (d *NDJSON) Decode(ctx context.Context, in *Input, out Sink) error {
+	return d.tell(ctx, wholeLines(in.Body), out)
+}
+
+// Stream implements Streamer.
+func (d *NDJSON) Stream(ctx context.Context, text io.Reader, _ *Input, out Sink) error {
+	return d.tell(ctx, streamedLines(text), out)
+}
+
+func (d *NDJSON) tell(ctx context.Context, l *lineReader, out Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if err := out.BeginArray(); err != nil {
 		return err
 	}
-	text := string(in.Body)
-	r := jsonReader{format: "ndjson", text: text, poll: poll{ctx: ctx}}
-	for l := (lines{text: text}); ; {
-		line, offset, ok := l.cut()
+	r := jsonReader{format: "ndjson", poll: poll{ctx: ctx}}
+	var try Writer // of a line that may be bad: what was told cannot be taken back
+	var tried []byte
+	for {
+		line, ok, err := l.next()
+		if err != nil {
+			return err
+		}
 		if !ok {
 			return out.EndArray()
 		}
-		if strings.Trim(line, asciiSpace) == "" {
+		if line.blank() {
 			if err := r.poll.err(); err != nil {
 				return err
 			}
 			continue
 		}
-		r.open(in.Body[offset:offset+len(line)], offset)
-		if err := r.value(out); err != nil {
-			return err
+		if d.BadLines == NDJSONSkip {
+			try.Reset(tried[:0], Limits{})
+			err := r.line(line, &try)
+			tried = try.buf
+			if badLine(err) {
+				continue
+			}
+			if err != nil {
+				return err
+			}
 		}
-		if err := r.end(); err != nil {
+		if err := r.line(line, out); err != nil {
 			return err
 		}
 	}
 }
 
-var _ Decoder = (*NDJSON)(nil)
+// line tells the one value of a line.
+func (r *jsonReader) line(line oneLine, out Sink) error {
+	r.open(line.bytes, line.text, line.offset)
+	if err := r.value(out); err != nil {
+		return err
+	}
+	return r.end()
+}
+
+// badLine says whether an error is one of a line and not of the whole, as the end of the context is.
+func badLine(err error) bool {
+	if _, ok := errors.AsType[*SyntaxError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[*LimitError](err); ok {
+		return true
+	}
+	_, ok := errors.AsType[*DuplicateError](err)
+	return ok
+}
+
+var _ Streamer = (*NDJSON)(nil)
