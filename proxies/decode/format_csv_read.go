@@ -16,8 +16,6 @@ const csvWindow = 64 << 10
 type csvReader struct {
 	src       io.Reader // nil: buf is the whole text
 	buf       []byte
-	whole     string // a part of buf as a string
-	wholeAt   int    // where in buf that began, before the front when it has been moved out since
 	pos       int    // where the next record begins
 	base      int64  // where buf begins in the text
 	end       bool   // nothing comes behind buf
@@ -114,7 +112,6 @@ func (r *csvReader) more() (shifted int, err error) {
 			to = make([]byte, 0, max(2*cap(r.buf), csvWindow))
 		}
 		shifted = r.pos
-		r.wholeAt -= shifted
 		r.buf = append(to, kept...)
 		r.base += int64(shifted)
 		r.pos = 0
@@ -295,15 +292,9 @@ func (r *csvReader) finish(f field, state, at, lineEnd int) (blank bool) {
 	return blank
 }
 
-// text gives the record as a string that stays.
-func (r *csvReader) text() string {
-	end := r.fields[len(r.fields)-1].to
-	from := r.pos - r.wholeAt
-	if from+end > len(r.whole) {
-		r.whole, r.wholeAt = string(r.buf[r.pos:]), r.pos // for all records in it
-		from = 0
-	}
-	return r.whole[from : from+end]
+// bytes gives the text of the record, valid until the next.
+func (r *csvReader) bytes() []byte {
+	return r.buf[r.pos : r.pos+r.fields[len(r.fields)-1].to]
 }
 
 func (r *csvReader) syntax(at int, msg string) error {
@@ -314,7 +305,6 @@ func (r *csvReader) syntax(at int, msg string) error {
 func (r *csvReader) start(ctx context.Context, src io.Reader, body []byte) {
 	r.src, r.poll = src, poll{ctx: ctx}
 	if src == nil {
-		r.whole = string(body)
 		r.buf, r.end = body, true
 	}
 }

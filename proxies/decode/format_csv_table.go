@@ -27,7 +27,7 @@ func (d *CSV) table(r *csvReader) (*csvTable, error) {
 		return nil, err
 	}
 	if !headless || len(d.Columns) == 0 {
-		record := r.text()
+		record := string(r.bytes())
 		raw := make([]string, len(r.fields))
 		if !headless {
 			for i, f := range r.fields {
@@ -110,10 +110,10 @@ func (t *csvTable) add(r *csvReader, out Sink) error {
 			return err
 		}
 	}
-	record := r.text()
 	if t.plain && len(r.fields) == len(t.names) {
-		return tellTexts(out, t.head, record, r.fields)
+		return tellTexts(out, t.head, r.bytes(), r.fields)
 	}
+	record := string(r.bytes())
 	cells := t.cells
 	if t.d.SkipLast > 0 {
 		cells = make([]cell, t.width)

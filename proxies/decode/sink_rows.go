@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"unicode/utf8"
@@ -80,8 +81,8 @@ const (
 type rowSink interface {
 	// row takes a cell for each column.
 	row(h *header, cells []cell) error
-	// texts takes a row whose values are all strings, by their places in the text of the record.
-	texts(h *header, record string, fields []field) error
+	// texts takes a row whose values are all strings, by their places in the text of the record, which it does not keep.
+	texts(h *header, record []byte, fields []field) error
 }
 
 // field is where a string is in the text of a record.
@@ -136,13 +137,13 @@ func tellRow(out Sink, h *header, cells []cell) error {
 }
 
 // tellTexts tells a row of strings to any sink.
-func tellTexts(out Sink, h *header, record string, fields []field) error {
+func tellTexts(out Sink, h *header, record []byte, fields []field) error {
 	if s, ok := out.(rowSink); ok {
 		return s.texts(h, record, fields)
 	}
-	cells := make([]cell, len(fields))
+	cells, text := make([]cell, len(fields)), string(record)
 	for i := range fields {
-		cells[i] = cell{cellString, fields[i].value(record)}
+		cells[i] = cell{cellString, fields[i].value(text)}
 	}
 	return tellRow(out, h, cells)
 }
@@ -206,7 +207,7 @@ func (w *Writer) row(h *header, cells []cell) error {
 	return nil
 }
 
-func (w *Writer) texts(h *header, record string, fields []field) error {
+func (w *Writer) texts(h *header, record []byte, fields []field) error {
 	comma, err := w.guard.rowOf(h)
 	if err != nil {
 		return err
@@ -228,7 +229,7 @@ func (w *Writer) texts(h *header, record string, fields []field) error {
 		case f.odd && len(s) > 1 && s[len(s)-1] == s[0]:
 			b, ok = appendSingle(b, s[:len(s)-1])
 		default:
-			b, ok = appendEscaped(b, f.value(record))
+			b, ok = appendEscaped(b, f.value(string(record)))
 		}
 		if !ok {
 			return w.guard.fail(ErrUTF8)
@@ -240,14 +241,14 @@ func (w *Writer) texts(h *header, record string, fields []field) error {
 
 // appendSingle appends text behind its first byte, a quote, as part of a JSON string; of two such quotes that stand together
 // one goes.
-func appendSingle(b []byte, text string) ([]byte, bool) {
+func appendSingle(b, text []byte) ([]byte, bool) {
 	quote, rest := text[0], text[1:]
 	for {
 		part := rest
-		at := strings.IndexByte(rest, quote)
+		at := bytes.IndexByte(rest, quote)
 		if at >= 0 {
 			part = rest[:at+1]
-			if rest = rest[at+1:]; rest != "" && rest[0] == quote {
+			if rest = rest[at+1:]; len(rest) > 0 && rest[0] == quote {
 				rest = rest[1:]
 			}
 		}
@@ -276,8 +277,9 @@ func (t *Tree) row(h *header, cells []cell) error {
 	})
 }
 
-func (t *Tree) texts(h *header, record string, fields []field) error {
-	return t.made(h, func(i int) (any, error) { return t.text(fields[i].value(record)) })
+func (t *Tree) texts(h *header, record []byte, fields []field) error {
+	text := string(record)
+	return t.made(h, func(i int) (any, error) { return t.text(fields[i].value(text)) })
 }
 
 func (t *Tree) text(s string) (any, error) {
@@ -322,7 +324,7 @@ func (r *Records) row(h *header, cells []cell) error {
 	return r.value(n, func(s Sink) error { return tellRow(s, h, cells) })
 }
 
-func (r *Records) texts(h *header, record string, fields []field) error {
+func (r *Records) texts(h *header, record []byte, fields []field) error {
 	return r.value(len(record)+h.nodes()*tokenSize, func(s Sink) error { return tellTexts(s, h, record, fields) })
 }
 

@@ -251,7 +251,7 @@ func appendString(b []byte, s string) ([]byte, bool) {
 }
 
 // appendEscaped is appendString without the quotes.
-func appendEscaped(b []byte, s string) ([]byte, bool) {
+func appendEscaped[T string | []byte](b []byte, s T) ([]byte, bool) {
 	const hex = "0123456789abcdef"
 	start := 0
 	for i := 0; i < len(s); {
@@ -261,7 +261,7 @@ func appendEscaped(b []byte, s string) ([]byte, bool) {
 		}
 		c := s[i]
 		if c >= utf8.RuneSelf {
-			r, size := utf8.DecodeRuneInString(s[i:])
+			r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))
 			if r == utf8.RuneError && size == 1 {
 				return b, false
 			}
@@ -298,7 +298,7 @@ func appendEscaped(b []byte, s string) ([]byte, bool) {
 // plainEight says whether eight bytes are ASCII that stands in a JSON string as it is, all at once: a byte of x that is over
 // 0x7f, under a space, a quote or a backslash has its highest bit set in one of the terms. A borrow may set one too many,
 // then the bytes are looked at one by one.
-func plainEight(s string) bool {
+func plainEight[T string | []byte](s T) bool {
 	const (
 		ones = 0x0101010101010101
 		high = 0x8080808080808080
