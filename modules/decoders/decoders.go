@@ -13,78 +13,19 @@ import (
 const namespace = "fairway.decoders."
 
 func init() {
-	for _, m := range []caddy.Module{new(JSON), new(NDJSON), new(Text), new(Lines), new(Regexp), new(Form)} {
-		caddy.RegisterModule(m)
-	}
+	caddy.RegisterModule(new(Text))
 }
-
-// JSON is decode.JSON.
-type JSON struct{ decode.JSON }
-
-// NDJSON is decode.NDJSON.
-type NDJSON struct{ decode.NDJSON }
 
 // Text is decode.PlainText.
 type Text struct{ decode.PlainText }
-
-// Lines is decode.Lines.
-type Lines struct{ decode.Lines }
-
-// Regexp is decode.Regexp.
-type Regexp struct{ decode.Regexp }
-
-// Form is decode.Form.
-type Form struct{ decode.Form }
-
-// CaddyModule returns the Caddy module information.
-func (*JSON) CaddyModule() caddy.ModuleInfo {
-	return info("json", func() caddy.Module { return new(JSON) })
-}
-
-// CaddyModule returns the Caddy module information.
-func (*NDJSON) CaddyModule() caddy.ModuleInfo {
-	return info("ndjson", func() caddy.Module { return new(NDJSON) })
-}
 
 // CaddyModule returns the Caddy module information.
 func (*Text) CaddyModule() caddy.ModuleInfo {
 	return info("text", func() caddy.Module { return new(Text) })
 }
 
-// CaddyModule returns the Caddy module information.
-func (*Lines) CaddyModule() caddy.ModuleInfo {
-	return info("lines", func() caddy.Module { return new(Lines) })
-}
-
-// CaddyModule returns the Caddy module information.
-func (*Regexp) CaddyModule() caddy.ModuleInfo {
-	return info("regexp", func() caddy.Module { return new(Regexp) })
-}
-
-// CaddyModule returns the Caddy module information.
-func (*Form) CaddyModule() caddy.ModuleInfo {
-	return info("form", func() caddy.Module { return new(Form) })
-}
-
 func info(name string, fresh func() caddy.Module) caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: caddy.ModuleID(namespace + name), New: fresh}
-}
-
-// Provision checks and compiles the pattern.
-func (m *Regexp) Provision(caddy.Context) error { return m.Check() }
-
-// Validate checks the options.
-func (m *Lines) Validate() error { return m.Check() }
-
-// Validate checks the options.
-func (m *Form) Validate() error { return m.Check() }
-
-// UnmarshalCaddyfile reads: decode json.
-func (*JSON) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return options(d, "json", nil, nil) }
-
-// UnmarshalCaddyfile reads: decode ndjson.
-func (*NDJSON) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "ndjson", nil, nil)
 }
 
 // UnmarshalCaddyfile reads:
@@ -94,43 +35,6 @@ func (*NDJSON) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 //	}
 func (m *Text) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return options(d, "text", nil, map[string]caddyfiles.Word{"keep": flag(&m.Keep)})
-}
-
-// UnmarshalCaddyfile reads:
-//
-//	decode lines {
-//		skip_empty
-//		comment <prefix>
-//		trim
-//	}
-func (m *Lines) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "lines", nil, map[string]caddyfiles.Word{
-		"skip_empty": flag(&m.SkipEmpty),
-		"comment":    word("comment hash", delimiter, &m.Comment),
-		"trim":       flag(&m.Trim),
-	})
-}
-
-// UnmarshalCaddyfile reads:
-//
-//	decode regexp <pattern> {
-//		mode one|all|lines
-//		skip_unmatched
-//	}
-func (m *Regexp) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "regexp", &m.Pattern, map[string]caddyfiles.Word{
-		"mode":           word("mode lines", same, &m.Mode),
-		"skip_unmatched": flag(&m.SkipUnmatched),
-	})
-}
-
-// UnmarshalCaddyfile reads:
-//
-//	decode form {
-//		repeated error|first|last|list
-//	}
-func (m *Form) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "form", nil, map[string]caddyfiles.Word{"repeated": word("repeated list", same, &m.Repeated)})
 }
 
 // options reads the line of a decoder, whose argument, if it takes one, goes to argument, and the words of its block.
@@ -180,12 +84,6 @@ func delimiter(s string) string {
 
 // Interface guards.
 var (
-	_ decode.Decoder        = (*JSON)(nil)
-	_ decode.Decoder        = (*NDJSON)(nil)
 	_ decode.Decoder        = (*Text)(nil)
-	_ decode.Decoder        = (*Lines)(nil)
-	_ decode.Decoder        = (*Regexp)(nil)
-	_ decode.Decoder        = (*Form)(nil)
-	_ caddy.Provisioner     = (*Regexp)(nil)
-	_ caddyfile.Unmarshaler = (*Regexp)(nil)
+	_ caddyfile.Unmarshaler = (*Text)(nil)
 )

@@ -1,0 +1,40 @@
+package decoders
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/proxies/decode"
+)
+
+func init() { caddy.RegisterModule(new(Form)) }
+
+// Form is decode.Form.
+type Form struct{ decode.Form }
+
+// CaddyModule returns the Caddy module information.
+func (*Form) CaddyModule() caddy.ModuleInfo {
+	return info("form", func() caddy.Module { return new(Form) })
+}
+
+// Validate checks the options.
+func (m *Form) Validate() error { return m.Check() }
+
+// UnmarshalCaddyfile reads:
+//
+//	decode form {
+//		repeated error|first|last|list
+//	}
+func (m *Form) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return options(d, "form", nil, map[string]caddyfiles.Word{
+		"repeated": word("repeated list", same, &m.Repeated),
+	})
+}
+
+// Interface guards.
+var (
+	_ decode.Decoder        = (*Form)(nil)
+	_ caddy.Validator       = (*Form)(nil)
+	_ caddyfile.Unmarshaler = (*Form)(nil)
+)

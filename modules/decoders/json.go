@@ -1,0 +1,40 @@
+package decoders
+
+import (
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+
+	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/proxies/decode"
+)
+
+func init() { caddy.RegisterModule(new(JSON)) }
+
+// JSON is decode.JSON.
+type JSON struct{ decode.JSON }
+
+// CaddyModule returns the Caddy module information.
+func (*JSON) CaddyModule() caddy.ModuleInfo {
+	return info("json", func() caddy.Module { return new(JSON) })
+}
+
+// Validate checks the options.
+func (m *JSON) Validate() error { return m.Check() }
+
+// UnmarshalCaddyfile reads:
+//
+//	decode json {
+//		items <name>.<name>
+//	}
+func (m *JSON) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	return options(d, "json", nil, map[string]caddyfiles.Word{
+		"items": word("items data.rows", same, &m.Items),
+	})
+}
+
+// Interface guards.
+var (
+	_ decode.Streamer       = (*JSON)(nil)
+	_ caddy.Validator       = (*JSON)(nil)
+	_ caddyfile.Unmarshaler = (*JSON)(nil)
+)
