@@ -42,6 +42,14 @@ func (r *jsonReader) openStream(w *recordWindow, items *jsonItems) {
 	r.dec.Reset(w, jsontext.AllowDuplicateNames(true))
 }
 
+// document tells the one value of the text.
+func (r *jsonReader) document(out Sink) error {
+	if err := r.value(out); err != nil {
+		return err
+	}
+	return r.end()
+}
+
 // value tells one value.
 func (r *jsonReader) value(out Sink) error {
 	depth := 0
@@ -177,6 +185,9 @@ func (r *jsonReader) syntax(err error) error {
 		}
 	case errors.As(err, &syntactic):
 		e.Offset, e.Msg = r.base+syntactic.ByteOffset, cut(syntactic.Err.Error(), jsonMessage)
+		if strings.HasPrefix(e.Msg, "invalid surrogate pair") { // it quotes what it has, which differs with a stream's pieces
+			e.Msg = "half a surrogate in a string"
+		}
 	case errors.Is(err, io.EOF):
 		e.Msg = "the body is empty"
 		if r.stream != nil {

@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -43,19 +44,24 @@ func (w *recordWindow) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// rest gives the text that has not been given, without a limit.
+func (w *recordWindow) rest() io.Reader {
+	return io.MultiReader(bytes.NewReader(w.kept), w.src)
+}
+
 // jsonPrefixes stand before JSON so that no browser runs it as a script.
 func jsonPrefixes() []string {
 	return []string{")]}',", ")]}'", "while(1);", "while (1);", "for(;;);", "for (;;);"}
 }
 
 // jsonPrefix gives the length of such a prefix, with the white space before it; 0 if there is none.
-func jsonPrefix(text string) int {
-	rest := strings.TrimLeft(text, jsonSpace)
-	if rest == "" || rest[0] != ')' && rest[0] != 'w' && rest[0] != 'f' {
+func jsonPrefix(text []byte) int {
+	rest := bytes.TrimLeft(text, jsonSpace)
+	if len(rest) == 0 || rest[0] != ')' && rest[0] != 'w' && rest[0] != 'f' {
 		return 0
 	}
 	for _, p := range jsonPrefixes() {
-		if strings.HasPrefix(rest, p) {
+		if bytes.HasPrefix(rest, []byte(p)) {
 			return len(text) - len(rest) + len(p)
 		}
 	}
@@ -80,7 +86,7 @@ func (w *recordWindow) skipPrefix() error {
 			break
 		}
 	}
-	n := jsonPrefix(string(seen))
+	n := jsonPrefix(seen)
 	w.kept = seen[n:]
 	w.read -= int64(len(w.kept))
 	return nil

@@ -92,10 +92,7 @@ func (d *NDJSON) tell(ctx context.Context, l *lineReader, out Sink) error {
 // line tells the one value of a line.
 func (r *jsonReader) line(line oneLine, out Sink) error {
 	r.open(line.bytes, line.text, line.offset)
-	if err := r.value(out); err != nil {
-		return err
-	}
-	return r.end()
+	return r.document(out)
 }
 
 // badLine says whether an error is one of a line and not of the whole, as the end of the context is.

@@ -1,0 +1,231 @@
+package decode
+
+import "math"
+
+// jsonMerge is a Sink that settles names that occur more than once in an object. It collects one item of the array that the
+// value is, or the whole value if it is none.
+type jsonMerge struct {
+	out    Sink
+	policy string // RepeatedFirst, RepeatedLast or RepeatedList
+	events []jsonEvent
+	open   []int32 // objects and arrays of what is collected
+	array  bool    // the value is an array and open
+	poll   *poll
+}
+
+// jsonEvent is one name, scalar, or beginning of an object or array.
+type jsonEvent struct {
+	text string
+	end  int32 // behind what belongs to it
+	kind byte  // of the first character; ':' a name
+}
+
+func (s *jsonMerge) add(kind byte, text string) error {
+	if len(s.events) >= min(DefaultNodes, math.MaxInt32) {
+		return &LimitError{What: "nodes", Limit: DefaultNodes}
+	}
+	if len(s.events) == cap(s.events) {
+		grown := make([]jsonEvent, len(s.events), max(64, 2*len(s.events)))
+		copy(grown, s.events)
+		s.events = grown
+	}
+	s.events = append(s.events, jsonEvent{text: text, kind: kind, end: int32(len(s.events)) + 1}) //nolint:gosec // limited above
+	return nil
+}
+
+func (s *jsonMerge) scalar(kind byte, text string) error {
+	if err := s.add(kind, text); err != nil {
+		return err
+	}
+	return s.settle()
+}
+
+func (s *jsonMerge) begin(kind byte) error {
+	if kind == '[' && !s.array && len(s.events) == 0 {
+		s.array = true
+		return s.out.BeginArray()
+	}
+	if len(s.open) >= DefaultDepth {
+		return &LimitError{What: "depth", Limit: DefaultDepth}
+	}
+	s.open = append(s.open, int32(len(s.events))) //nolint:gosec // limited in add
+	return s.add(kind, "")
+}
+
+func (s *jsonMerge) close() error {
+	if len(s.open) == 0 {
+		s.array = false
+		return s.out.EndArray()
+	}
+	last := len(s.open) - 1
+	s.events[s.open[last]].end = int32(len(s.events)) //nolint:gosec // limited in add
+	s.open = s.open[:last]
+	return s.settle()
+}
+
+// settle tells what was collected, once it is whole.
+func (s *jsonMerge) settle() error {
+	if len(s.open) > 0 {
+		return nil
+	}
+	if err := s.tell(0); err != nil {
+		return err
+	}
+	if cap(s.events) > keptNames {
+		s.events = nil
+	}
+	clear(s.events)
+	s.events = s.events[:0]
+	return nil
+}
+
+func (s *jsonMerge) tell(at int32) error {
+	if err := s.poll.err(); err != nil {
+		return err
+	}
+	e := s.events[at]
+	switch e.kind {
+	case '{':
+		return s.tellObject(at)
+	case '[':
+		if err := s.out.BeginArray(); err != nil {
+			return err
+		}
+		for i := at + 1; i < e.end; i = s.events[i].end {
+			if err := s.tell(i); err != nil {
+				return err
+			}
+		}
+		return s.out.EndArray()
+	case '"':
+		return s.out.String(e.text)
+	case '0':
+		return s.out.Number(e.text)
+	case 't', 'f':
+		return s.out.Bool(e.kind == 't')
+	}
+	return s.out.Null()
+}
+
+func (s *jsonMerge) tellObject(at int32) error {
+	if err := s.out.BeginObject(); err != nil {
+		return err
+	}
+	again := s.repeats(at)
+	told := make(map[string]bool, len(again))
+	for i := at + 1; i < s.events[at].end; i = s.events[i+1].end {
+		name := s.events[i].text
+		values, repeated := again[name]
+		if told[name] {
+			continue
+		}
+		if err := s.out.Key(name); err != nil {
+			return err
+		}
+		if !repeated {
+			if err := s.tell(i + 1); err != nil {
+				return err
+			}
+			continue
+		}
+		told[name] = true
+		if err := s.tellValues(values); err != nil {
+			return err
+		}
+	}
+	return s.out.EndObject()
+}
+
+// tellValues tells the values of a name that occurs more than once.
+func (s *jsonMerge) tellValues(values []int32) error {
+	switch s.policy {
+	case RepeatedFirst:
+		return s.tell(values[0])
+	case RepeatedLast:
+		return s.tell(values[len(values)-1])
+	}
+	if err := s.out.BeginArray(); err != nil {
+		return err
+	}
+	for _, v := range values {
+		if err := s.tell(v); err != nil {
+			return err
+		}
+	}
+	return s.out.EndArray()
+}
+
+// repeats gives the values of the names of an object that occur more than once, nil if there are none.
+func (s *jsonMerge) repeats(at int32) map[string][]int32 {
+	end := s.events[at].end
+	var few [linearNames]string
+	n, double := 0, false
+	for i := at + 1; i < end && n < linearNames && !double; i = s.events[i+1].end {
+		for _, name := range few[:n] {
+			double = double || name == s.events[i].text
+		}
+		few[n] = s.events[i].text
+		n++
+	}
+	if n < linearNames && !double {
+		return nil
+	}
+	first := make(map[string]int32, n)
+	var again map[string][]int32
+	for i := at + 1; i < end; i = s.events[i+1].end {
+		name := s.events[i].text
+		before, known := first[name]
+		if !known {
+			first[name] = i + 1
+			continue
+		}
+		if again == nil {
+			again = make(map[string][]int32)
+		}
+		if again[name] == nil {
+			again[name] = []int32{before}
+		}
+		again[name] = append(again[name], i+1)
+	}
+	return again
+}
+
+// BeginObject implements Sink.
+func (s *jsonMerge) BeginObject() error { return s.begin('{') }
+
+// EndObject implements Sink.
+func (s *jsonMerge) EndObject() error { return s.close() }
+
+// BeginArray implements Sink.
+func (s *jsonMerge) BeginArray() error { return s.begin('[') }
+
+// EndArray implements Sink.
+func (s *jsonMerge) EndArray() error { return s.close() }
+
+// Key implements Sink.
+func (s *jsonMerge) Key(name string) error {
+	if err := s.add(':', name); err != nil {
+		return err
+	}
+	s.events[len(s.events)-1].end++ // with the value, which follows at once
+	return nil
+}
+
+// String implements Sink.
+func (s *jsonMerge) String(v string) error { return s.scalar('"', v) }
+
+// Number implements Sink.
+func (s *jsonMerge) Number(literal string) error { return s.scalar('0', literal) }
+
+// Bool implements Sink.
+func (s *jsonMerge) Bool(b bool) error {
+	if b {
+		return s.scalar('t', "")
+	}
+	return s.scalar('f', "")
+}
+
+// Null implements Sink.
+func (s *jsonMerge) Null() error { return s.scalar('n', "") }
+
+var _ Sink = (*jsonMerge)(nil)
