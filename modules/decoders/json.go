@@ -25,10 +25,30 @@ func (m *JSON) Validate() error { return m.Check() }
 //
 //	decode json {
 //		items <name>.<name>
+//		jsonp
+//		nan null|string
+//		single_quotes
+//		comments
+//		trailing_commas
+//		unquoted_keys
+//		duplicates error|first|last|list
+//		python
+//		surrogates replace
+//		control
 //	}
 func (m *JSON) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return options(d, "json", nil, map[string]caddyfiles.Word{
-		"items": word("items data.rows", same, &m.Items),
+		"items":           word("items data.rows", same, &m.Items),
+		"jsonp":           flag(&m.JSONP),
+		"nan":             word("nan null", same, &m.NaN),
+		"single_quotes":   flag(&m.SingleQuotes),
+		"comments":        flag(&m.Comments),
+		"trailing_commas": flag(&m.TrailingCommas),
+		"unquoted_keys":   flag(&m.UnquotedKeys),
+		"duplicates":      word("duplicates last", same, &m.Duplicates),
+		"python":          flag(&m.Python),
+		"surrogates":      word("surrogates replace", same, &m.Surrogates),
+		"control":         flag(&m.Control),
 	})
 }
 
