@@ -1,8 +1,9 @@
 // Package decode turns the bytes of a backend's answer into a value: content encoding, charset, format.
 //
-// A decoder tells the value as a stream of events to a Sink. Two sinks exist: Writer makes JSON text with the
-// document's own key order and exact numbers, Tree makes the Go values that jq programs work on. So a decoder is
-// written once, an answer that no jq program touches never becomes a tree, and limits are enforced in one place.
+// A decoder tells the value as a stream of events to a Sink. Writer makes JSON text with the document's own key order
+// and exact numbers, Tree makes the Go values that jq programs work on, Records does either for one record after the
+// other. So a decoder is written once, an answer that no jq program touches never becomes a tree, and limits are
+// enforced in one place.
 package decode
 
 import (

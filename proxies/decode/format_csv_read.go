@@ -16,9 +16,9 @@ const csvWindow = 64 << 10
 type csvReader struct {
 	src       io.Reader // nil: buf is the whole text
 	buf       []byte
-	pos       int    // where the next record begins
-	base      int64  // where buf begins in the text
-	end       bool   // nothing comes behind buf
+	pos       int   // where the next record begins
+	base      int64 // where buf begins in the text
+	end       bool  // nothing comes behind buf
 	delimiter []byte
 	quote     int // the byte; -1: none
 	comment   []byte
@@ -261,7 +261,7 @@ func (r *csvReader) record() (blank bool, err error) {
 	}
 }
 
-// untilEnd says how many bytes stand before the first delimiter or end of line, eight looked at at once: of x a byte is zero
+// untilEnd says how many bytes stand before the first delimiter or end of line. It looks at eight at once: of x a byte is zero
 // where it is the one wanted, and the lowest such byte is the lowest whose highest bit the formula sets.
 func untilEnd(text []byte, delimiter byte) int {
 	const (

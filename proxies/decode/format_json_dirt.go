@@ -184,7 +184,7 @@ func (r *dirtReader) begin() (opened bool, err error) {
 		if err := r.space(); err != nil {
 			return false, err
 		}
-		if r.peek() == int(c)+2 { // } and ] stand two behind { and [
+		if r.peek() == c+2 { // } and ] stand two behind { and [
 			return false, nil
 		}
 		return true, r.name()

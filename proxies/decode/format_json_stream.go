@@ -74,7 +74,8 @@ func (w *recordWindow) skipPrefix() error {
 	var seen []byte
 	for {
 		n, err := w.Read(one)
-		if err != nil && !errors.Is(err, io.EOF) {
+		ended := errors.Is(err, io.EOF)
+		if err != nil && !ended {
 			return err
 		}
 		if n == 1 && len(seen) == 0 && strings.IndexByte(jsonSpace, one[0]) >= 0 {
@@ -82,7 +83,7 @@ func (w *recordWindow) skipPrefix() error {
 			continue
 		}
 		seen = append(seen, one[:n]...)
-		if err != nil || !w.mayBePrefix(string(seen)) {
+		if ended || !w.mayBePrefix(string(seen)) {
 			break
 		}
 	}

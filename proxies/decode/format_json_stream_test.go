@@ -96,8 +96,12 @@ func TestStreamsOfLargeRecords(t *testing.T) {
 		dec  Streamer
 		body string
 	}{
-		{new(Lines), "a\n" + long + "xxx\n"}, {new(NDJSON), "\"" + long + "\"\n"}, {new(JSON), "[1,\"" + long + long + "\"]"}, {new(JSON), "[" + strings.Repeat("[0],", MaxRecord/4) + "[" + strings.Repeat("0,", MaxRecord) + "0]]"},
-		{new(JSON), "{\"a\":[" + strings.Repeat("0,", MaxRecord) + "0]}"}, {&JSON{Items: "b"}, "{\"a\":\"" + long + long + "\",\"b\":[]}"},
+		{new(Lines), "a\n" + long + "xxx\n"},
+		{new(NDJSON), "\"" + long + "\"\n"},
+		{new(JSON), "[1,\"" + long + long + "\"]"},
+		{new(JSON), "[" + strings.Repeat("[0],", MaxRecord/4) + "[" + strings.Repeat("0,", MaxRecord) + "0]]"},
+		{new(JSON), "{\"a\":[" + strings.Repeat("0,", MaxRecord) + "0]}"},
+		{&JSON{Items: "b"}, "{\"a\":\"" + long + long + "\",\"b\":[]}"},
 	} {
 		r := NewRecords(RecordsOptions{Each: func([]byte, any) error { return nil }, Limits: Limits{Nodes: 1 << 30}})
 		var out Sink = r

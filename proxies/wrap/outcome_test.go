@@ -251,4 +251,3 @@ func TestCredentialsStayApart(t *testing.T) {
 		t.Errorf("without credentials: %d %v", w.Code, w.Header())
 	}
 }
-
