@@ -63,11 +63,14 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err := claim(h, n, p); err != nil {
 		return nil, err
 	}
-	p.config.Name = cmp.Or(p.config.Name, path.Base(p.config.Prefixes[0]))
+	name := cmp.Or(p.config.Name, path.Base(p.config.Prefixes[0]))
 	var values []httpcaddyfile.ConfigValue
 	for _, prefix := range p.config.Prefixes {
 		handler := &Handler{Config: p.config}
 		handler.Prefixes = []string{prefix}
+		if handler.Name = name; name == path.Base(prefix) {
+			handler.Name = "" // the default; what is not there Caddy need not parse, five times at each reload
+		}
 		values = append(values, h.NewRoute(withPath(h, matcher, prefix), handler)...)
 	}
 	return values, nil
