@@ -32,10 +32,19 @@ func info(name string, fresh func() caddy.Module) caddy.ModuleInfo {
 //
 //	decode text {
 //		keep
+//		strip_control
+//		line_ends lf
 //	}
 func (m *Text) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "text", nil, map[string]caddyfiles.Word{"keep": flag(&m.Keep)})
+	return options(d, "text", nil, map[string]caddyfiles.Word{
+		"keep":          flag(&m.Keep),
+		"strip_control": flag(&m.StripControl),
+		"line_ends":     word("line_ends lf", same, &m.LineEnds),
+	})
 }
+
+// Validate checks the options.
+func (m *Text) Validate() error { return m.Check() }
 
 // options reads the line of a decoder, whose argument, if it takes one, goes to argument, and the words of its block.
 func options(d *caddyfile.Dispenser, name string, argument *string, words map[string]caddyfiles.Word) error {
@@ -85,5 +94,6 @@ func delimiter(s string) string {
 // Interface guards.
 var (
 	_ decode.Decoder        = (*Text)(nil)
+	_ caddy.Validator       = (*Text)(nil)
 	_ caddyfile.Unmarshaler = (*Text)(nil)
 )

@@ -91,6 +91,9 @@ func (r *dirtReader) unexpected(where string) error {
 	if c < 0 {
 		return r.syntax(r.offset(), "the text ends "+where)
 	}
+	if c == '/' && !r.o.Comments {
+		where += seeOption("comments")
+	}
 	if c < ' ' || c >= utf8.RuneSelf-1 {
 		return r.syntax(r.offset(), "an invalid character "+where)
 	}
@@ -190,7 +193,7 @@ func (r *dirtReader) begin() (opened bool, err error) {
 		return true, r.name()
 	case '"', '\'':
 		if c == '\'' && !r.o.SingleQuotes {
-			return false, r.unexpected("where a value begins; see the option single_quotes")
+			return false, r.unexpected("where a value begins" + seeOption("single_quotes"))
 		}
 		if err := r.quoted(); err != nil {
 			return false, err
@@ -216,7 +219,14 @@ func (r *dirtReader) name() error {
 			return err
 		}
 	default:
-		return r.unexpected("where a name begins")
+		where := "where a name begins"
+		switch {
+		case c == '\'':
+			where += seeOption("single_quotes")
+		case isWord(c):
+			where += seeOption("unquoted_keys")
+		}
+		return r.unexpected(where)
 	}
 	if err := r.out.Key(string(r.text)); err != nil {
 		return err

@@ -73,6 +73,31 @@ func TestJSONDirt(t *testing.T) {
 	})
 }
 
+// TestJSONHints holds errors to naming the option that would help, as a stream too.
+func TestJSONHints(t *testing.T) {
+	t.Parallel()
+	for body, option := range map[string]string{
+		"[NaN]": "nan", "[1, nan]": "nan", "[-Infinity]": "nan", `{"a": inf}`: "nan", "[None]": "python", `{"a":True}`: "python",
+		"['a']": "single_quotes", "{'a':1}": "single_quotes", `{"a": 'b'}`: "single_quotes", "{a:1}": "unquoted_keys", `{"a":1, b:2}`: "unquoted_keys",
+		"[1,]": "trailing_commas", "{\"a\":1,\n}": "trailing_commas", "cb(1)": "jsonp", " my.cb ({})": "jsonp", "/**/cb(1)": "jsonp",
+		"[1/*x*/]": "comments", "{\"a\":1, // x\n}": "comments", "// x\n[]": "comments", "[\"\t\"]": "control", `["\ud800"]`: "surrogates",
+		"Error": "", "[1,,]": "", "[,]": "", "<html>": "", "Warning: x(1)": "", "{1:2}": "unquoted_keys", "[a]": "", "[1 2]": "", "{\"a\" 1}": "", "[1}": "",
+	} {
+		err := new(JSON).Decode(t.Context(), &Input{Body: []byte(body)}, NewWriter(nil, Limits{}))
+		_, got, _ := strings.Cut(err.Error(), "see the option ")
+		if got, _, _ = strings.Cut(got, " "); got != option {
+			t.Errorf("%q: %v, want the option %q", body, err, option)
+		}
+		streamAgrees(t, new(JSON), []byte(body))
+	}
+	for body, option := range map[string]string{"cb(1)": "jsonp", "{'a':1}": "single_quotes", "{a:1}": "unquoted_keys", "[/* x */]": "comments", "[NaN]": "nan", "[None]": "python"} {
+		err := (&JSON{Control: true}).Decode(t.Context(), &Input{Body: []byte(body)}, NewWriter(nil, Limits{}))
+		if err == nil || !strings.Contains(err.Error(), "see the option "+option) {
+			t.Errorf("%q: %v, want the option %q", body, err, option)
+		}
+	}
+}
+
 func TestJSONDirtStream(t *testing.T) {
 	t.Parallel()
 	bodies := append(jsonBodies(), "cb([1,{a:'x\\'',},NaN,]);", "/**/cb({'data':{rows:[1,/* x */ 2 // y\n]}})", "[\"\\ud83d\\ud83d\\ude00\\ud83d\"]", "[\"a\nb\"]", "[None, True] # x", "{\"a\":1,\"a\":[{\"b\":1,\"b\":2}]}", "[{\"a\":1,\"a\":2},[[]]]", "[-", "[tru", "[/", "f", "f(", "f(1", "f(1)", "f(1);")

@@ -64,13 +64,17 @@ func (r *dirtReader) word() error {
 		}
 		return r.syntax(at, excerpt(w)+" is no number of JSON; see the option nan")
 	}
-	if strings.IndexByte("None True False", w[0]) >= 0 && strings.Contains("|None|True|False|", "|"+w+"|") {
+	if isPythonWord(w) {
 		return r.syntax(at, w+" is a word of Python; see the option python")
 	}
 	if !utf8.ValidString(w) {
 		return r.syntax(at, "an invalid character where a value begins")
 	}
-	return r.syntax(at, "the word "+excerpt(w)+" is no value")
+	msg := "the word " + excerpt(w) + " is no value"
+	if r.peek() == '(' && !r.o.JSONP && len(r.stack) == 0 {
+		msg += seeOption("jsonp")
+	}
+	return r.syntax(at, msg)
 }
 
 func isNaN(w string) bool {

@@ -188,6 +188,7 @@ func (r *jsonReader) syntax(err error) error {
 		if strings.HasPrefix(e.Msg, "invalid surrogate pair") { // it quotes what it has, which differs with a stream's pieces
 			e.Msg = "half a surrogate in a string"
 		}
+		e.Msg += r.hint(e.Msg)
 	case errors.Is(err, io.EOF):
 		e.Msg = "the body is empty"
 		if r.stream != nil {

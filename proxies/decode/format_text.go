@@ -2,8 +2,12 @@ package decode
 
 import (
 	"context"
+	"fmt"
 	"strings"
 )
+
+// LineEndsLF is the value of the option LineEnds of PlainText.
+const LineEndsLF = "lf"
 
 // PlainText decodes the whole text to one string.
 //
@@ -11,15 +15,33 @@ import (
 type PlainText struct {
 	// Keep keeps white space and line ends around the text. Default: ASCII white space there is cut off.
 	Keep bool `json:"keep,omitempty"`
+	// StripControl leaves out escape sequences of terminals, such as colours, and control characters but tabs and line
+	// ends; a backspace takes the character before it along. Default: they stay.
+	StripControl bool `json:"strip_control,omitempty"`
+	// LineEnds "lf" makes LF of CRLF, CR and NEL. Default: line ends stay as they are.
+	LineEnds string `json:"line_ends,omitempty"`
 }
 
-const textFactor = 2
+const (
+	textFactor        = 2
+	textChangedFactor = 4
+)
 
-// Check implements the check at load; every combination of options is good.
-func (*PlainText) Check() error { return nil }
+// Check implements the check at load.
+func (d *PlainText) Check() error {
+	if d.LineEnds != "" && d.LineEnds != LineEndsLF {
+		return fmt.Errorf("line_ends %q: want lf", d.LineEnds)
+	}
+	return nil
+}
 
 // Factor implements Decoder.
-func (*PlainText) Factor() float64 { return textFactor }
+func (d *PlainText) Factor() float64 {
+	if d.StripControl || d.LineEnds != "" {
+		return textChangedFactor
+	}
+	return textFactor
+}
 
 // Decode implements Decoder. An empty body is an empty string.
 func (d *PlainText) Decode(ctx context.Context, in *Input, out Sink) error {
@@ -27,6 +49,12 @@ func (d *PlainText) Decode(ctx context.Context, in *Input, out Sink) error {
 		return err
 	}
 	text := string(in.Body)
+	if d.StripControl {
+		text = stripControl(text)
+	}
+	if d.LineEnds != "" {
+		text = lineFeeds(text)
+	}
 	if !d.Keep {
 		text = strings.Trim(text, asciiSpace)
 	}
