@@ -29,12 +29,15 @@ func (m *CSV) Validate() error { return m.Check() }
 //		delimiter   auto|comma|semicolon|tab|pipe|"<text>"
 //		quote       none|"<character>"
 //		lazy_quotes
-//		header      first|none
+//		escape      backslash|none
+//		header      first|find|none
 //		columns     <name>...
 //		column      <name> [string|integer|number|bool|date <layout>] [decimal point|comma] [as <name>] [null <text>...]
 //		only
 //		ragged      error|pad|fit|drop
 //		skip        <lines>
+//		skip_rows   <rows>
+//		skip_empty
 //		skip_last   <rows>
 //		comment     hash|"<prefix>"
 //		trim
@@ -53,6 +56,7 @@ func csvWords(o *decode.CSV) map[string]caddyfiles.Word {
 	return map[string]caddyfiles.Word{
 		"quote":       word("quote none", same, &o.Quote),
 		"lazy_quotes": flag(&o.LazyQuotes),
+		"escape":      word("escape backslash", same, &o.Escape),
 		"header":      word("header none", same, &o.Header),
 		"columns":     texts("columns name state", &o.Columns),
 		"column": {Many: true, Parse: func(n caddyfiles.Node) error {
@@ -60,14 +64,16 @@ func csvWords(o *decode.CSV) map[string]caddyfiles.Word {
 			o.Typed = append(o.Typed, c)
 			return err
 		}},
-		"only":      flag(&o.Only),
-		"ragged":    word("ragged pad", same, &o.Ragged),
-		"skip":      number("skip 2", &o.Skip),
-		"skip_last": number("skip_last 1", &o.SkipLast),
-		"comment":   word("comment hash", delimiter, &o.Comment),
-		"trim":      flag(&o.Trim),
-		"null":      texts("null - n/a", &o.Null),
-		"numbers":   flag(&o.Numbers),
+		"only":       flag(&o.Only),
+		"ragged":     word("ragged pad", same, &o.Ragged),
+		"skip":       number("skip 2", &o.Skip),
+		"skip_rows":  number("skip_rows 1", &o.SkipRows),
+		"skip_empty": flag(&o.SkipEmpty),
+		"skip_last":  number("skip_last 1", &o.SkipLast),
+		"comment":    word("comment hash", delimiter, &o.Comment),
+		"trim":       flag(&o.Trim),
+		"null":       texts("null - n/a", &o.Null),
+		"numbers":    flag(&o.Numbers),
 		"rows": {Parse: func(n caddyfiles.Node) error {
 			t, err := n.One("rows arrays")
 			if err != nil {
@@ -91,9 +97,9 @@ func column(n caddyfiles.Node) (decode.Column, error) {
 		return decode.Column{}, n.Errorf("column takes a name and a type; write: column price number decimal comma")
 	}
 	c := decode.Column{Name: n.Args[0].Text}
-	w := htmlWords{node: n, rest: n.Args[1:]}
+	w := typedWords{node: n, rest: n.Args[1:]}
 	for w.next() {
-		ok, err := w.typed(&c.HTMLType)
+		ok, err := w.typed(&c.ValueType)
 		if err != nil {
 			return c, err
 		}
@@ -114,7 +120,7 @@ func column(n caddyfiles.Node) (decode.Column, error) {
 			}
 			w.rest = nil
 		default:
-			err = w.unknown("column", append(htmlTypes(), "decimal", "as", "null"))
+			err = w.unknown("column", append(typeNames(), "decimal", "as", "null"))
 		}
 		if err != nil {
 			return c, err

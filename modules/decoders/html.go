@@ -1,14 +1,11 @@
 package decoders
 
 import (
-	"strconv"
-
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
-	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
 func init() { caddy.RegisterModule(new(HTML)) }
@@ -105,12 +102,12 @@ func (m *HTML) column(n caddyfiles.Node) error {
 		return n.Errorf("column takes a name and a type; write: column load number")
 	}
 	c := decode.HTMLColumn{Name: n.Args[0].Text}
-	w := htmlWords{node: n, rest: n.Args[1:]}
+	w := typedWords{node: n, rest: n.Args[1:]}
 	for w.next() {
-		if ok, err := w.typed(&c.HTMLType); err != nil {
+		if ok, err := w.typed(&c.ValueType); err != nil {
 			return err
 		} else if !ok {
-			return w.unknown("column", htmlTypes())
+			return w.unknown("column", typeNames())
 		}
 	}
 	m.Typed = append(m.Typed, c)
@@ -122,9 +119,9 @@ func (m *HTML) field(n caddyfiles.Node) error {
 		return n.Errorf("field takes a name and a selector; write: field price `td.price` number")
 	}
 	f := decode.HTMLField{Name: n.Args[0].Text, Selector: n.Args[1].Text}
-	w := htmlWords{node: n, rest: n.Args[2:]}
+	w := typedWords{node: n, rest: n.Args[2:]}
 	for w.next() {
-		ok, err := w.typed(&f.HTMLType)
+		ok, err := w.typed(&f.ValueType)
 		if !ok && err == nil {
 			ok, err = w.taken(&f)
 		}
@@ -132,73 +129,14 @@ func (m *HTML) field(n caddyfiles.Node) error {
 			return err
 		}
 		if !ok {
-			return w.unknown("field", append(htmlTypes(), "text", "html", "attr", "table", "all", "match", "optional", "default"))
+			return w.unknown("field", append(typeNames(), "text", "html", "attr", "table", "all", "match", "optional", "default"))
 		}
 	}
 	m.Fields = append(m.Fields, f)
 	return nil
 }
 
-func htmlTypes() []string {
-	return []string{decode.HTMLString, decode.HTMLInteger, decode.HTMLNumber, decode.HTMLBool, decode.HTMLDate}
-}
-
-// htmlWords goes through the words behind a name, some of which have an argument.
-type htmlWords struct {
-	node caddyfiles.Node
-	rest []caddyfile.Token
-	at   caddyfile.Token
-	seen map[string]bool
-}
-
-func (w *htmlWords) next() bool {
-	if len(w.rest) == 0 {
-		return false
-	}
-	w.at, w.rest = w.rest[0], w.rest[1:]
-	return true
-}
-
-func (w *htmlWords) unknown(owner string, known []string) error {
-	return caddyfiles.Errorf(w.at, "%s has no word %q%s", owner, w.at.Text, wrap.Suggest(w.at.Text, known))
-}
-
-// once refuses two words of one kind.
-func (w *htmlWords) once(kind string) error {
-	if w.seen == nil {
-		w.seen = map[string]bool{}
-	}
-	if w.seen[kind] {
-		return caddyfiles.Errorf(w.at, "%s: this %s has %s already", strconv.Quote(w.at.Text), w.node.Word.Text, kind)
-	}
-	w.seen[kind] = true
-	return nil
-}
-
-func (w *htmlWords) argument(what string, to *string) error {
-	if len(w.rest) == 0 {
-		return caddyfiles.Errorf(w.at, "%s needs %s", w.at.Text, what)
-	}
-	*to, w.rest = w.rest[0].Text, w.rest[1:]
-	return nil
-}
-
-func (w *htmlWords) typed(to *decode.HTMLType) (bool, error) {
-	switch w.at.Text {
-	case decode.HTMLString, decode.HTMLInteger, decode.HTMLNumber, decode.HTMLBool:
-		to.Type = w.at.Text
-		return true, w.once("a type")
-	case decode.HTMLDate:
-		to.Type = w.at.Text
-		if err := w.once("a type"); err != nil {
-			return true, err
-		}
-		return true, w.argument("a layout: date 2006-01-02", &to.Layout)
-	}
-	return false, nil
-}
-
-func (w *htmlWords) taken(f *decode.HTMLField) (bool, error) {
+func (w *typedWords) taken(f *decode.HTMLField) (bool, error) {
 	switch w.at.Text {
 	case "text", "html", "table":
 		f.Take = w.at.Text

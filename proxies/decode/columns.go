@@ -14,9 +14,9 @@ type Column struct {
 	Name string `json:"name"`
 	// As is its name in the value. Default: Name.
 	As string `json:"as,omitempty"`
-	HTMLType
+	ValueType
 	// Decimal is "point" or "comma": what stands before a number's fraction. The other one, blanks and apostrophes between
-	// its digits are left out. Default: "point", and nothing is left out.
+	// groups of digits are left out, and a minus may stand at the end. Default: "point", and nothing is left out.
 	Decimal string `json:"decimal,omitempty"`
 	// Null are texts that become null. Default: those of the whole table; an empty text too where the type is no string.
 	Null []string `json:"null,omitempty"`
@@ -26,13 +26,13 @@ func (c *Column) check() error {
 	if c.Name == "" {
 		return errors.New("a column needs a name")
 	}
-	if err := c.HTMLType.check(); err != nil {
+	if err := c.ValueType.check(); err != nil {
 		return fmt.Errorf("column %s: %w", c.Name, err)
 	}
 	switch c.Decimal {
 	case "":
 	case "point", "comma":
-		if c.Type != HTMLNumber && c.Type != HTMLInteger {
+		if c.Type != TypeNumber && c.Type != TypeInteger {
 			return fmt.Errorf("column %s: decimal is for numbers only", c.Name)
 		}
 	default:
@@ -49,7 +49,7 @@ func (c *Column) value(s string, null []string) (cell, error) {
 	if slices.Contains(null, s) {
 		return cell{kind: cellNull}, nil
 	}
-	if c.Type == "" || c.Type == HTMLString {
+	if c.Type == "" || c.Type == TypeString {
 		return cell{cellString, s}, nil
 	}
 	s = strings.Trim(s, asciiSpace)
@@ -57,31 +57,43 @@ func (c *Column) value(s string, null []string) (cell, error) {
 		return cell{kind: cellNull}, nil
 	}
 	if c.Decimal != "" {
-		s = ungrouped(s, c.Decimal == "comma")
+		n, ok := ungrouped(s, c.Decimal == "comma")
+		if !ok {
+			return cell{}, fmt.Errorf("%q is no %s with decimal %s", excerpt(s), c.Type, c.Decimal)
+		}
+		s = n
 	}
-	v, err := c.convert(s)
-	return cell(v), err
+	return c.convert(s)
 }
 
-// ungrouped takes out of a number what groups its digits and gives it a point: 1.234,56 is 1234.56.
-func ungrouped(s string, comma bool) string {
-	var b strings.Builder
-	for _, r := range s {
-		switch r {
-		case ' ', '\u00a0', '\u202f', '\'', '\u2019':
-		case ',':
-			if comma {
-				b.WriteByte('.')
-			}
-		case '.':
-			if !comma {
-				b.WriteByte('.')
-			}
-		default:
-			b.WriteRune(r)
+// ungrouped takes out of a number what groups its digits and gives it a point: 1.234,56 is 1234.56. A minus at the end, as
+// mainframes and SAP write it, goes to the front. Digits that are grouped in another way are not ok: 1.5 with a decimal comma.
+func ungrouped(s string, comma bool) (string, bool) {
+	point, other := ".", ","
+	if comma {
+		point, other = other, point
+	}
+	whole, fraction, _ := strings.Cut(s, point)
+	if len(s) > MaxNumber || strings.Contains(fraction, point) {
+		return "", false
+	}
+	minus := ""
+	if rest, ok := strings.CutSuffix(s, "-"); ok {
+		minus = "-"
+		whole, fraction, _ = strings.Cut(strings.TrimRight(rest, asciiSpace), point)
+	}
+	groups := strings.Split(strings.NewReplacer(" ", other, "\u00a0", other, "\u202f", other, "'", other, "\u2019", other).Replace(whole), other)
+	for i, group := range groups {
+		// Groups have three digits, in India two but for the last.
+		if len(groups) > 1 && (i == len(groups)-1 && len(group) != 3 || i > 0 && len(group) != 2 && len(group) != 3 || group == "") {
+			return "", false
 		}
 	}
-	return b.String()
+	s = minus + strings.Join(groups, "")
+	if fraction != "" {
+		s += "." + fraction
+	}
+	return s, true
 }
 
 // columnNames makes the names of a table's columns regular: white space around them goes, an empty one is column_3, one

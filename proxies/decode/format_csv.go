@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,13 +18,18 @@ import (
 //	"a;b";1,50  ->  [{"Name":"a;b","Price":"1,50"}]   with the delimiter semicolon
 type CSV struct {
 	// Delimiter is what separates fields, or "auto": the one of comma, semicolon, tab and pipe that the first lines have
-	// most regularly. Default: what a line sep= says, else comma.
+	// most regularly. Default: what a line sep= says, else comma, or where the first line has none that of the other three
+	// which it has most often.
 	Delimiter string `json:"delimiter,omitempty"`
 	// Quote is the character around fields, or "none". Default: ".
 	Quote string `json:"quote,omitempty"`
 	// LazyQuotes takes quotes inside a quoted field, and one that nothing closes, as characters. Default: they are errors.
 	LazyQuotes bool `json:"lazy_quotes,omitempty"`
-	// Header is "first", the first row has the names, or "none". Default: "first"; "none" where Columns are given without.
+	// Escape is "backslash", which makes what stands behind one part of the field: quotes, delimiters, ends of lines, and \t, \n
+	// and others that mean one; a field \N is null. Or "none". Default: "none".
+	Escape string `json:"escape,omitempty"`
+	// Header is "first", the first row has the names, "find", the first row that has all names of Typed does and those
+	// above it are left out, or "none". Default: "first"; "none" where Columns are given without.
 	Header string `json:"header,omitempty"`
 	// Columns are the names, instead of those of the header. Default: the header's; without a header column_1, column_2 and so on.
 	Columns []string `json:"columns,omitempty"`
@@ -34,10 +38,15 @@ type CSV struct {
 	// Only leaves out the columns that are not in Typed. Default false.
 	Only bool `json:"only,omitempty"`
 	// Ragged is what becomes of rows that are shorter or longer than the header: "error", "pad" (what is missing is null,
-	// longer ones are errors), "fit" (padded or cut) or "drop" (left out). Default: "error".
+	// longer ones are errors), "fit" (padded or cut) or "drop" (left out). Empty fields too many and columns too few that have
+	// no name do not count. Default: "error".
 	Ragged string `json:"ragged,omitempty"`
 	// Skip is how many lines before the header are left out, as lines of text. Default 0.
 	Skip int `json:"skip,omitempty"`
+	// SkipRows is how many rows below the header are left out: units, rulers. Default 0.
+	SkipRows int `json:"skip_rows,omitempty"`
+	// SkipEmpty leaves out rows of which every field is empty. Default false.
+	SkipEmpty bool `json:"skip_empty,omitempty"`
 	// SkipLast is how many rows at the end are left out, at most 1000. Default 0.
 	SkipLast int `json:"skip_last,omitempty"`
 	// Comment is how lines begin that are left out. Default: none.
@@ -65,6 +74,9 @@ const (
 	maxSkipLast = 1000
 	csvAuto     = "auto"
 	csvNone     = "none"
+	csvFirst    = "first"
+	csvFind     = "find"
+	csvEscape   = "backslash"
 )
 
 // Factor implements Decoder.
@@ -81,14 +93,20 @@ func (d *CSV) Check() error {
 	if d.LazyQuotes && d.Quote == csvNone {
 		return errors.New("lazy_quotes needs a quote")
 	}
-	if d.Header != "" && d.Header != "first" && d.Header != csvNone {
-		return fmt.Errorf("header %q: want first or none", excerpt(d.Header))
+	if d.Escape != "" && d.Escape != csvEscape && d.Escape != csvNone {
+		return fmt.Errorf("escape %q: want backslash or none", excerpt(d.Escape))
+	}
+	if !slices.Contains([]string{"", csvFirst, csvFind, csvNone}, d.Header) {
+		return fmt.Errorf("header %q: want first, find or none", excerpt(d.Header))
+	}
+	if d.Header == csvFind && (len(d.Typed) == 0 || len(d.Columns) > 0) {
+		return errors.New("header find needs the columns that the header has: column <name>, and no columns")
 	}
 	if !slices.Contains([]string{"", RaggedError, RaggedPad, RaggedFit, RaggedDrop}, d.Ragged) {
 		return fmt.Errorf("ragged %q: want error, pad, fit or drop", excerpt(d.Ragged))
 	}
-	if d.Skip < 0 || d.SkipLast < 0 || d.SkipLast > maxSkipLast {
-		return fmt.Errorf("skip and skip_last take numbers from 0, skip_last up to %d", maxSkipLast)
+	if d.Skip < 0 || d.SkipRows < 0 || d.SkipLast < 0 || d.SkipLast > maxSkipLast {
+		return fmt.Errorf("skip, skip_rows and skip_last take numbers from 0, skip_last up to %d", maxSkipLast)
 	}
 	if err := checkComment(d.Comment); err != nil {
 		return err
@@ -129,15 +147,17 @@ func checkColumns(typed []Column, names []string) error {
 
 // Decode implements Decoder.
 func (d *CSV) Decode(ctx context.Context, in *Input, out Sink) error {
-	var r csvReader
-	r.start(ctx, nil, in.Body)
-	return d.tell(&r, out)
+	return d.read(ctx, "csv", nil, in.Body, out)
 }
 
 // Stream implements Streamer.
 func (d *CSV) Stream(ctx context.Context, text io.Reader, _ *Input, out Sink) error {
-	var r csvReader
-	r.start(ctx, text, nil)
+	return d.read(ctx, "csv", text, nil, out)
+}
+
+func (d *CSV) read(ctx context.Context, format string, text io.Reader, body []byte, out Sink) error {
+	r := csvReader{format: format}
+	r.start(ctx, text, body)
 	return d.tell(&r, out)
 }
 
@@ -171,108 +191,6 @@ func (d *CSV) tell(r *csvReader, out Sink) error {
 			return err
 		}
 	}
-}
-
-// open decides the delimiter and goes to where the table begins.
-func (d *CSV) open(r *csvReader) error {
-	r.delimiter, r.quote, r.lazy, r.trim = []byte{','}, '"', d.LazyQuotes, d.Trim
-	r.comment = []byte(d.Comment)
-	if d.Quote == csvNone {
-		r.quote = -1
-	} else if d.Quote != "" {
-		r.quote = int(d.Quote[0])
-	}
-	said := d.Delimiter != "" && d.Delimiter != csvAuto
-	if said {
-		r.delimiter = []byte(d.Delimiter)
-	}
-	if err := r.ahead(64); err != nil {
-		return err
-	}
-	if sep, ok := separatorLine(r.buf[r.pos:]); ok {
-		if !said && sep != 0 {
-			r.delimiter, said = []byte{sep}, true
-		}
-		if err := r.skipLine(); err != nil {
-			return err
-		}
-	}
-	for range d.Skip {
-		if err := r.skipLine(); err != nil {
-			return err
-		}
-	}
-	if !said && d.Delimiter == csvAuto {
-		if err := r.ahead(sniffed); err != nil {
-			return err
-		}
-		r.delimiter = []byte{sniffDelimiter(r.buf[r.pos:], r.quote)}
-	}
-	return nil
-}
-
-// ahead reads until n bytes are there, or the end.
-func (r *csvReader) ahead(n int) error {
-	for len(r.buf)-r.pos < n && !r.end {
-		if _, err := r.more(); err != nil && !errors.Is(err, io.EOF) {
-			return err
-		}
-	}
-	return nil
-}
-
-// separatorLine reads Excel's line sep=; sep is 0 where it has none that can be one.
-func separatorLine(text []byte) (sep byte, ok bool) {
-	line := text[:min(len(text), 16)]
-	if i := bytes.IndexAny(line, "\r\n"); i >= 0 {
-		line = line[:i]
-	} else if len(text) > len(line) {
-		return 0, false
-	}
-	line = bytes.Trim(line, "\"")
-	if len(line) < 4 || !bytes.EqualFold(line[:4], []byte("sep=")) || len(line) > 5 {
-		return 0, false
-	}
-	if len(line) == 5 && line[4] != '"' && line[4] < utf8.RuneSelf {
-		sep = line[4]
-	}
-	return sep, true
-}
-
-// sniffed is how much text is looked at for its delimiter, in bytes.
-const sniffed = 8 << 10
-
-// sniffDelimiter gives the delimiter that most of the first lines have equally often, comma if none does.
-func sniffDelimiter(text []byte, quote int) byte {
-	text = text[:min(len(text), sniffed)]
-	best, most := byte(','), 0
-	for _, candidate := range []byte(",;\t|") {
-		counts := map[int]int{} // lines with so many
-		n, quoted := 0, false
-		for _, c := range text {
-			switch {
-			case int(c) == quote:
-				quoted = !quoted
-			case quoted:
-			case c == candidate:
-				n++
-			case c == '\n' || c == '\r':
-				if n > 0 {
-					counts[n]++
-				}
-				n = 0
-			}
-		}
-		if n > 0 {
-			counts[n]++
-		}
-		for n, lines := range counts {
-			if score := lines*1000 + min(n, 999); score > most {
-				best, most = candidate, score
-			}
-		}
-	}
-	return best
 }
 
 var (

@@ -24,6 +24,8 @@ type csvReader struct {
 	comment   []byte
 	lazy      bool
 	trim      bool
+	escape    bool   // a backslash makes any character behind it one of the field
+	format    string // for errors
 	poll      poll
 
 	fields []field
@@ -197,14 +199,21 @@ func (r *csvReader) record() (blank bool, err error) {
 		}
 		c := buf[i]
 		if state == csvQuoted {
-			if at := bytes.IndexByte(buf[i:], byte(r.quote)); at < 0 { //nolint:gosec // a byte, where there is one
+			at := bytes.IndexByte(buf[i:], byte(r.quote)) //nolint:gosec // a byte, where there is one
+			switch {
+			case at < 0:
 				i = len(buf)
-			} else {
+			case r.escape && r.escaped(i+at, r.pos+f.from+1):
+				i += at + 1
+			default:
 				i, state = i+at+1, csvBehind
 			}
 			continue
 		}
 		switch {
+		case r.escape && state == csvPlain && r.escaped(i, r.pos+f.from):
+			i++
+			continue
 		case state == csvBehind && int(c) == r.quote:
 			f.odd, state = true, csvQuoted
 			i++
@@ -261,6 +270,18 @@ func (r *csvReader) record() (blank bool, err error) {
 	}
 }
 
+// escaped says whether an odd number of backslashes stands before what is at i, in a field that begins at from.
+func (r *csvReader) escaped(i, from int) bool {
+	if r.buf[i] == '\n' && i > from && r.buf[i-1] == '\r' {
+		i--
+	}
+	n := i
+	for n > from && r.buf[n-1] == '\\' {
+		n--
+	}
+	return (i-n)%2 == 1
+}
+
 // untilEnd says how many bytes stand before the first delimiter or end of line. It looks at eight at once: of x a byte is zero
 // where it is the one wanted, and the lowest such byte is the lowest whose highest bit the formula sets.
 func untilEnd(text []byte, delimiter byte) int {
@@ -298,7 +319,7 @@ func (r *csvReader) bytes() []byte {
 }
 
 func (r *csvReader) syntax(at int, msg string) error {
-	return &SyntaxError{Format: "csv", Offset: r.base + int64(at), Msg: msg}
+	return &SyntaxError{Format: r.format, Offset: r.base + int64(at), Msg: msg}
 }
 
 // start makes a reader of a stream, or of a whole text where src is nil.

@@ -1,7 +1,10 @@
 package decode
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 )
@@ -17,34 +20,85 @@ type csvTable struct {
 	cells []cell
 	held  [][]cell // rows that may be among the last
 	plain bool     // every field is a string as it is
+	least int      // columns that a row must have: those behind have no name
 }
 
 // table reads the header and makes the table. It is io.EOF where there is nothing at all.
 func (d *CSV) table(r *csvReader) (*csvTable, error) {
 	t := &csvTable{d: d, names: d.Columns}
 	headless := d.Header == csvNone || d.Header == "" && len(d.Columns) > 0
-	if err := r.next(); err != nil {
-		return nil, err
-	}
-	if !headless || len(d.Columns) == 0 {
-		record := string(r.bytes())
-		raw := make([]string, len(r.fields))
-		if !headless {
-			for i, f := range r.fields {
-				raw[i] = f.value(record)
+	for {
+		if err := r.next(); err != nil {
+			if errors.Is(err, io.EOF) && r.row > 0 {
+				return nil, &SyntaxError{Format: r.format, Msg: "no row has the declared columns: " + listed(declared(d.Typed))}
 			}
+			return nil, err
+		}
+		if headless {
+			if len(d.Columns) == 0 {
+				t.names = columnNames(make([]string, len(r.fields)))
+			}
+			r.again()
+			break
 		}
 		if len(d.Columns) == 0 {
-			t.names = columnNames(raw)
+			t.names = columnNames(d.raw(r))
 		}
+		t.least = len(t.names)
+		for len(d.Columns) == 0 && t.least > 1 && r.fields[t.least-1].empty() {
+			t.least--
+		}
+		r.forget()
+		if d.Header == csvFind && !t.complete() {
+			continue
+		}
+		r.row = 0
+		break
 	}
 	if headless {
-		r.again()
-	} else {
-		r.forget()
-		r.row--
+		t.least = len(t.names)
 	}
-	return t, t.declare()
+	if err := t.declare(r.format); err != nil {
+		return nil, err
+	}
+	for range d.SkipRows {
+		if err := r.next(); err != nil {
+			return t, err
+		}
+		r.forget()
+	}
+	return t, nil
+}
+
+// raw gives the names as they stand in the header.
+func (d *CSV) raw(r *csvReader) []string {
+	record := string(r.bytes())
+	raw := make([]string, len(r.fields))
+	for i := range r.fields {
+		raw[i] = r.fields[i].value(record)
+		if r.escape {
+			raw[i] = unescape(raw[i])
+		}
+	}
+	return raw
+}
+
+// complete says whether the names are those of all declared columns.
+func (t *csvTable) complete() bool {
+	for i := range t.d.Typed {
+		if !slices.Contains(t.names, t.d.Typed[i].Name) {
+			return false
+		}
+	}
+	return true
+}
+
+func declared(typed []Column) []string {
+	names := make([]string, len(typed))
+	for i := range typed {
+		names[i] = typed[i].Name
+	}
+	return names
 }
 
 // again has the record be the next one.
@@ -54,13 +108,13 @@ func (r *csvReader) again() {
 }
 
 // declare finds the declared columns.
-func (t *csvTable) declare() error {
+func (t *csvTable) declare(format string) error {
 	t.typed = make([]*Column, len(t.names))
 	for i := range t.d.Typed {
 		c := &t.d.Typed[i]
 		at := slices.Index(t.names, c.Name)
 		if at < 0 {
-			return &SyntaxError{Format: "csv", Msg: fmt.Sprintf("there is no column %q, but %s", excerpt(c.Name), listed(t.names))}
+			return &SyntaxError{Format: format, Msg: fmt.Sprintf("there is no column %q, but %s", excerpt(c.Name), listed(t.names))}
 		}
 		t.typed[at] = c
 	}
@@ -80,7 +134,7 @@ func (t *csvTable) declare() error {
 	}
 	t.width = len(out)
 	t.cells = make([]cell, t.width)
-	t.plain = len(t.d.Typed) == 0 && len(t.d.Null) == 0 && !t.d.Numbers && !t.d.Trim && t.d.SkipLast == 0
+	t.plain = len(t.d.Typed) == 0 && len(t.d.Null) == 0 && !t.d.Numbers && !t.d.Trim && t.d.SkipLast == 0 && t.d.Escape != csvEscape
 	var err error
 	t.head, err = newHeader(out, t.d.Arrays)
 	return err
@@ -105,13 +159,23 @@ func listed(names []string) string {
 // add tells the record that the reader has found, or keeps it while it may be one of the last.
 func (t *csvTable) add(r *csvReader, out Sink) error {
 	defer r.forget()
-	if len(r.fields) != len(t.names) {
-		if drop, err := t.ragged(r); drop || err != nil {
+	fields := r.fields
+	if t.d.SkipEmpty && t.isEmpty(r) {
+		return nil
+	}
+	if len(fields) != len(t.names) {
+		if len(fields) == 1 && !fields[0].quoted && len(bytes.Trim(r.bytes(), " \t\x00\x1a")) == 0 {
+			return nil // a blank line, or the end of file of MS-DOS
+		}
+		for len(fields) > len(t.names) && fields[len(fields)-1].empty() {
+			fields = fields[:len(fields)-1]
+		}
+		if drop, err := t.ragged(r, len(fields)); drop || err != nil {
 			return err
 		}
 	}
-	if t.plain && len(r.fields) == len(t.names) {
-		return tellTexts(out, t.head, r.bytes(), r.fields)
+	if t.plain && len(fields) == len(t.names) {
+		return tellTexts(out, t.head, r.bytes(), fields)
 	}
 	record := string(r.bytes())
 	cells := t.cells
@@ -122,13 +186,13 @@ func (t *csvTable) add(r *csvReader, out Sink) error {
 		switch {
 		case at < 0:
 			continue
-		case i >= len(r.fields):
+		case i >= len(fields):
 			cells[at] = cell{kind: cellNull}
 			continue
 		}
 		var err error
-		if cells[at], err = t.value(i, r.fields[i].value(record), r.fields[i].quoted); err != nil {
-			return r.syntax(r.pos+r.fields[i].from, fmt.Sprintf("row %d, column %q: %v", r.row, excerpt(t.names[i]), err))
+		if cells[at], err = t.value(i, fields[i].value(record), fields[i].quoted); err != nil {
+			return r.syntax(r.pos+fields[i].from, fmt.Sprintf("row %d, column %q: %v", r.row, excerpt(t.names[i]), err))
 		}
 	}
 	if t.d.SkipLast == 0 {
@@ -149,10 +213,20 @@ func (t *csvTable) value(i int, s string, quoted bool) (cell, error) {
 	if t.d.Trim && !quoted {
 		s = strings.Trim(s, asciiSpace)
 	}
-	if c := t.typed[i]; c != nil {
-		return c.value(s, t.d.Null)
+	null := t.d.Null
+	if c := t.typed[i]; c != nil && c.Null != nil {
+		null = c.Null
 	}
-	if slices.Contains(t.d.Null, s) {
+	if t.d.Escape == csvEscape {
+		if slices.Contains(null, s) || s == `\N` && !quoted {
+			return cell{kind: cellNull}, nil
+		}
+		s, null = unescape(s), nil
+	}
+	if c := t.typed[i]; c != nil {
+		return c.value(s, null)
+	}
+	if slices.Contains(null, s) {
 		return cell{kind: cellNull}, nil
 	}
 	if t.d.Numbers && !quoted {
@@ -161,14 +235,57 @@ func (t *csvTable) value(i int, s string, quoted bool) (cell, error) {
 	return cell{cellString, s}, nil
 }
 
-// ragged says what becomes of a record that has not as many fields as there are columns.
-func (t *csvTable) ragged(r *csvReader) (drop bool, err error) {
-	short := len(r.fields) < len(t.names)
+// isEmpty says whether no field of the record has a text.
+func (t *csvTable) isEmpty(r *csvReader) bool {
+	text := r.bytes()
+	for i := range r.fields {
+		f := &r.fields[i]
+		if s := bytes.Trim(text[f.from:f.to], asciiSpace); len(s) > 0 && !(f.quoted && len(s) == 2) {
+			return false
+		}
+	}
+	return true
+}
+
+// ragged says what becomes of a record that has n fields, which are not as many as there are columns.
+func (t *csvTable) ragged(r *csvReader, n int) (drop bool, err error) {
+	short := n < len(t.names)
 	switch {
+	case n >= t.least && n <= len(t.names):
+		return false, nil
 	case t.d.Ragged == RaggedDrop:
 		return true, nil
 	case t.d.Ragged == RaggedFit, t.d.Ragged == RaggedPad && short:
 		return false, nil
 	}
-	return false, r.syntax(r.pos, fmt.Sprintf("row %d has %d fields where there are %d columns", r.row, len(r.fields), len(t.names)))
+	return false, r.syntax(r.pos, fmt.Sprintf("row %d has %s, not %d", r.row, counted(n, "field"), len(t.names)))
+}
+
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// unescape makes what is meant of a text with backslashes.
+func unescape(s string) string {
+	if strings.IndexByte(s, '\\') < 0 {
+		return s
+	}
+	var b strings.Builder
+	b.Grow(len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if at := strings.IndexByte("tnrbfv0", s[i]); at >= 0 {
+			b.WriteByte("\t\n\r\b\f\v\x00"[at])
+			continue
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
 }

@@ -48,9 +48,9 @@ func TestHTMLTables(t *testing.T) {
 		{name: "by class", dec: table(HTML{Table: new(".data")}), in: `<table><tr><td>no</table><table class="x data"><tr><th>a<tr><td>1</table>`, want: `[{"a":"1"}]`},
 		{name: "by what it is in", dec: table(HTML{Table: new("#box")}), in: `<table><tr><td>no</table><div id=box><table><tr><th>a<tr><td>1</table></div>`, want: `[{"a":"1"}]`},
 		{name: "by selector", dec: table(HTML{Table: new("div > table:nth-of-type(2)")}), in: `<div><table><tr><td>no</table><table><tr><th>a<tr><td>1</table></div>`, want: `[{"a":"1"}]`},
-		{name: "types", dec: table(HTML{Null: []string{"-"}, Typed: []HTMLColumn{{"i", HTMLType{Type: "integer"}}, {"d", HTMLType{"date", "02.01.2006"}}, {"b", HTMLType{Type: "bool"}}, {"n", HTMLType{Type: "number"}}}}), in: `<table><tr><th>i<th>d<th>b<th>n<th>s<tr><td>+007<td>24.12.2025<td>Yes<td>.5<td>-<tr><td>-<td><td>0<td>-1e5<td>x</table>`, want: `[{"i":7,"d":"2025-12-24","b":true,"n":0.5,"s":null},{"i":null,"d":null,"b":false,"n":-1e5,"s":"x"}]`},
-		{name: "type that is wrong", dec: table(HTML{Typed: []HTMLColumn{{"i", HTMLType{Type: "integer"}}}}), in: `<table><tr><th>i<tr><td>1<tr><td>x</table>`, fail: `row 2, column "i": "x" is no integer, in the document that starts at byte 0`},
-		{name: "column that is missing", dec: table(HTML{Typed: []HTMLColumn{{"i", HTMLType{}}}}), in: `<table><tr><th>a<th>b<th>c<th>d<tr><td>1</table>`, fail: `no column "i" in the table, but "a", "b", "c" and 1 more`},
+		{name: "types", dec: table(HTML{Null: []string{"-"}, Typed: []HTMLColumn{{"i", ValueType{Type: "integer"}}, {"d", ValueType{"date", "02.01.2006"}}, {"b", ValueType{Type: "bool"}}, {"n", ValueType{Type: "number"}}}}), in: `<table><tr><th>i<th>d<th>b<th>n<th>s<tr><td>+007<td>24.12.2025<td>Yes<td>.5<td>-<tr><td>-<td><td>0<td>-1e5<td>x</table>`, want: `[{"i":7,"d":"2025-12-24","b":true,"n":0.5,"s":null},{"i":null,"d":null,"b":false,"n":-1e5,"s":"x"}]`},
+		{name: "type that is wrong", dec: table(HTML{Typed: []HTMLColumn{{"i", ValueType{Type: "integer"}}}}), in: `<table><tr><th>i<tr><td>1<tr><td>x</table>`, fail: `row 2, column "i": "x" is no integer, in the document that starts at byte 0`},
+		{name: "column that is missing", dec: table(HTML{Typed: []HTMLColumn{{"i", ValueType{}}}}), in: `<table><tr><th>a<th>b<th>c<th>d<tr><td>1</table>`, fail: `no column "i" in the table, but "a", "b", "c" and 1 more`},
 		{name: "no table", dec: table(HTML{}), in: `<form>log in</form>`, fail: "there is no table at all"},
 		{name: "not this table", dec: table(HTML{Table: new("#t")}), in: `<table></table>`, fail: "there is no table for #t"},
 		{name: "no table is fine", dec: table(HTML{Empty: true}), in: ``, want: `[]`},
@@ -73,9 +73,9 @@ func TestHTMLRecords(t *testing.T) {
 		{name: "an empty document", dec: new(HTML), in: ``, want: `{"title":null,"text":"","links":[],"tables":[]}`},
 		{name: "texts", dec: &HTML{Select: "h2"}, in: page, want: `["One & only","Two"]`},
 		{name: "records", dec: &HTML{Select: ".item", Fields: []HTMLField{
-			{Name: "id", Selector: ".", Take: "attr", Attr: "data-id", HTMLType: HTMLType{Type: "integer"}},
+			{Name: "id", Selector: ".", Take: "attr", Attr: "data-id", ValueType: ValueType{Type: "integer"}},
 			{Name: "name", Selector: "h2"},
-			{Name: "pieces", Selector: "i", Match: `^(\d+) pcs$`, HTMLType: HTMLType{Type: "integer"}, Optional: true},
+			{Name: "pieces", Selector: "i", Match: `^(\d+) pcs$`, ValueType: ValueType{Type: "integer"}, Optional: true},
 			{Name: "link", Selector: "> a", Take: "attr", Attr: "href", Default: &some},
 		}}, in: page, want: `[{"id":1,"name":"One & only","pieces":3,"link":"../x?a=1&b"},{"id":2,"name":"Two","pieces":null,"link":"none"}]`},
 		{name: "the document is the record", dec: &HTML{Fields: []HTMLField{{Name: "title", Selector: "title"}, {Name: "names", Selector: "h2", All: true}, {Name: "no", Selector: "h3", All: true, Optional: true}, {Name: "inner", Selector: ".item", Take: "html"}}}, in: page, want: `{"title":"T","names":["One & only","Two"],"no":[],"inner":"<h2>One &amp; only</h2><a href=\"../x?a=1&amp;b\">go</a><i>3 pcs</i>"}`},
@@ -86,7 +86,7 @@ func TestHTMLRecords(t *testing.T) {
 		{name: "no records are fine", dec: &HTML{Select: ".row", Empty: true}, in: page, want: `[]`},
 		{name: "no attribute", dec: &HTML{Fields: []HTMLField{{Name: "x", Selector: "div", Take: "attr", Attr: "id"}}}, in: page, fail: "there is no attribute id"},
 		{name: "no match", dec: &HTML{Fields: []HTMLField{{Name: "x", Selector: "i", Match: "^x"}}}, in: page, fail: `field "x": its text does not match`},
-		{name: "no number", dec: &HTML{Fields: []HTMLField{{Name: "x", Selector: "i", HTMLType: HTMLType{Type: "number"}}}}, in: page, fail: `"3 pcs" is no number`},
+		{name: "no number", dec: &HTML{Fields: []HTMLField{{Name: "x", Selector: "i", ValueType: ValueType{Type: "number"}}}}, in: page, fail: `"3 pcs" is no number`},
 		{name: "depth", dec: new(HTML), in: strings.Repeat("<div>", 600), fail: "more than 512 elements inside each other", at: -1},
 		{name: "pre", dec: &HTML{Breaks: "newline", Fields: []HTMLField{{Name: "x", Selector: "pre"}}}, in: "<pre>\na  b\n<b>c</b>\n\nd</pre>", want: `{"x":"a b\nc\nd"}`},
 	})
@@ -103,13 +103,13 @@ func TestHTMLCheck(t *testing.T) {
 		`field x is there twice`:                       {Fields: []HTMLField{{Name: "x", Selector: "a"}, {Name: "x", Selector: "b"}}},
 		`field x: match: `:                             {Fields: []HTMLField{{Name: "x", Selector: "a", Match: "("}}},
 		`field x: match has more than one group`:       {Fields: []HTMLField{{Name: "x", Selector: "a", Match: "(a)(b)"}}},
-		`field x: default: "" is no integer`:           {Fields: []HTMLField{{Name: "x", Selector: "a", Default: &empty, HTMLType: HTMLType{Type: "integer"}}}},
+		`field x: default: "" is no integer`:           {Fields: []HTMLField{{Name: "x", Selector: "a", Default: &empty, ValueType: ValueType{Type: "integer"}}}},
 		`field x: default excludes optional`:           {Fields: []HTMLField{{Name: "x", Selector: "a", Default: &empty, Optional: true}}},
 		`field x: take "foo"`:                          {Fields: []HTMLField{{Name: "x", Selector: "a", Take: "foo"}}},
 		`field x: attr needs`:                          {Fields: []HTMLField{{Name: "x", Selector: "a", Take: "attr"}}},
-		`field x: type "int"`:                          {Fields: []HTMLField{{Name: "x", Selector: "a", HTMLType: HTMLType{Type: "int"}}}},
-		`field x: date needs a layout`:                 {Fields: []HTMLField{{Name: "x", Selector: "a", HTMLType: HTMLType{Type: "date"}}}},
-		`field x: the layout "dd.mm.yyyy" has no part`: {Fields: []HTMLField{{Name: "x", Selector: "a", HTMLType: HTMLType{"date", "dd.mm.yyyy"}}}},
+		`field x: type "int"`:                          {Fields: []HTMLField{{Name: "x", Selector: "a", ValueType: ValueType{Type: "int"}}}},
+		`field x: date needs a layout`:                 {Fields: []HTMLField{{Name: "x", Selector: "a", ValueType: ValueType{Type: "date"}}}},
+		`field x: the layout "dd.mm.yyyy" has no part`: {Fields: []HTMLField{{Name: "x", Selector: "a", ValueType: ValueType{"date", "dd.mm.yyyy"}}}},
 		`table and tables exclude each other`:          {Table: &empty, Tables: &empty},
 		`select and field do not go with table`:        {Table: &empty, Select: "a"},
 		`empty needs select`:                           {Empty: true},
@@ -117,8 +117,8 @@ func TestHTMLCheck(t *testing.T) {
 		`header, columns, column, footer and hidden`:   {Select: "a", Header: "none"},
 		`columns and column need table`:                {Columns: []string{"a"}},
 		`columns: "a" is empty or there twice`:         {Table: &empty, Columns: []string{"a", "a"}},
-		`column x: type "text"`:                        {Table: &empty, Typed: []HTMLColumn{{"x", HTMLType{Type: "text"}}}},
-		`column x is none of columns`:                  {Table: &empty, Columns: []string{"a"}, Typed: []HTMLColumn{{"x", HTMLType{}}}},
+		`column x: type "text"`:                        {Table: &empty, Typed: []HTMLColumn{{"x", ValueType{Type: "text"}}}},
+		`column x is none of columns`:                  {Table: &empty, Columns: []string{"a"}, Typed: []HTMLColumn{{"x", ValueType{}}}},
 		`footer "top": want keep or drop`:              {Table: &empty, Footer: "top"},
 	} {
 		if err := d.Check(); err == nil || !strings.HasPrefix(err.Error(), want) {
@@ -238,7 +238,7 @@ func FuzzHTML(f *testing.F) {
 	seeds := htmlTableBodies()
 	seeds = append(seeds, `<div class=item><a href="x">y</a></div>`, "<base href='//x/'><a href=y>", "<b><p></b></p>", "\xff<table><td>\xff", "<frameset><noframes>x")
 	fuzzDecoder(f, seeds, new(HTML), &HTML{Table: new("")}, &HTML{Table: new("table")}, &HTML{Table: new("#a.b"), Empty: true}, &HTML{Tables: new("table"), Header: "2", Breaks: "newline"},
-		&HTML{Table: new("body table"), Header: "column"}, &HTML{Table: new(""), Columns: []string{"a", "b"}, Typed: []HTMLColumn{{"a", HTMLType{Type: "integer"}}}},
+		&HTML{Table: new("body table"), Header: "column"}, &HTML{Table: new(""), Columns: []string{"a", "b"}, Typed: []HTMLColumn{{"a", ValueType{Type: "integer"}}}},
 		&HTML{Select: "div > p:nth-child(2n), td ~ td, :has(b), a[href]", Empty: true, Fields: []HTMLField{{Name: "x", Selector: ".", Take: "html"}, {Name: "y", Selector: "> *:last-of-type", All: true, Optional: true}}})
 }
 

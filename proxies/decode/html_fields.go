@@ -17,6 +17,12 @@ const (
 	HTMLRows  = "table"
 )
 
+// HTMLColumn declares a column of a table, which must be there.
+type HTMLColumn struct {
+	Name string `json:"name"`
+	ValueType
+}
+
 // HTMLField is one member of a record. Without Optional or Default it must be there, so that a page of another kind,
 // such as a form to log in, is an error and no record of nulls.
 //
@@ -30,7 +36,7 @@ type HTMLField struct {
 	Take string `json:"take,omitempty"`
 	// Attr is the attribute that Take "attr" takes; an element without it counts as missing.
 	Attr string `json:"attr,omitempty"`
-	HTMLType
+	ValueType
 	// All makes an array of all elements found. Default: the first one.
 	All bool `json:"all,omitempty"`
 	// Optional makes what is missing null, or an empty array with All. Default: it is an error.
@@ -43,7 +49,7 @@ type HTMLField struct {
 
 	find     *htmlSelector
 	match    *regexp.Regexp
-	fallback htmlValue
+	fallback cell
 }
 
 func (f *HTMLField) check() error {
@@ -71,7 +77,7 @@ func (f *HTMLField) compile() (err error) {
 	if f.Take == HTMLRows && (f.Type != "" || f.Layout != "" || f.Match != "" || f.Default != nil) {
 		return errors.New("a table has no type, no match and no default")
 	}
-	if err := f.HTMLType.check(); err != nil {
+	if err := f.ValueType.check(); err != nil {
 		return err
 	}
 	f.Attr = strings.ToLower(f.Attr)
@@ -215,7 +221,7 @@ func (p *htmlPage) value(f *HTMLField, text string, number int, out Sink) error 
 	if p.d.null(text) {
 		return out.Null()
 	}
-	if text == "" && f.Type != "" && f.Type != HTMLString {
+	if text == "" && f.Type != "" && f.Type != TypeString {
 		return p.missing(f, number, "its text is empty", out)
 	}
 	v, err := f.convert(text)

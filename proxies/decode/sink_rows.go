@@ -69,7 +69,7 @@ type cell struct {
 	text string
 }
 
-// Kinds of cells, those of htmlValue.
+// Kinds of cells.
 const (
 	cellString = 's'
 	cellNumber = 'n'
@@ -91,6 +91,9 @@ type field struct {
 	quoted   bool // there are quotes around it
 	odd      bool // and it holds more of them, each twice, or white space behind
 }
+
+// empty says whether there is nothing, not even quotes.
+func (f *field) empty() bool { return f.from == f.to }
 
 // value gives the string.
 func (f *field) value(record string) string {

@@ -8,17 +8,17 @@ import (
 	"time"
 )
 
-// Types of a text of HTML.
+// Types of a text.
 const (
-	HTMLString  = "string"
-	HTMLInteger = "integer"
-	HTMLNumber  = "number"
-	HTMLBool    = "bool"
-	HTMLDate    = "date"
+	TypeString  = "string"
+	TypeInteger = "integer"
+	TypeNumber  = "number"
+	TypeBool    = "bool"
+	TypeDate    = "date"
 )
 
-// HTMLType says what a text is to become.
-type HTMLType struct {
+// ValueType says what a text is to become.
+type ValueType struct {
 	// Type is "string", "integer", "number" (exact; a leading +, leading zeros and a missing zero before the point are
 	// made regular), "bool" (true, yes, on, 1 and false, no, off, 0 in any case) or "date". Default: "string".
 	Type string `json:"type,omitempty"`
@@ -27,20 +27,14 @@ type HTMLType struct {
 	Layout string `json:"layout,omitempty"`
 }
 
-// HTMLColumn declares a column of a table, which must be there.
-type HTMLColumn struct {
-	Name string `json:"name"`
-	HTMLType
-}
-
-func (t *HTMLType) check() error {
+func (t *ValueType) check() error {
 	switch t.Type {
-	case "", HTMLString, HTMLInteger, HTMLNumber, HTMLBool:
+	case "", TypeString, TypeInteger, TypeNumber, TypeBool:
 		if t.Layout != "" {
 			return errors.New("only a date has a layout")
 		}
 		return nil
-	case HTMLDate:
+	case TypeDate:
 		if t.Layout == "" {
 			return errors.New(`date needs a layout, such as "02.01.2006"`)
 		}
@@ -52,52 +46,35 @@ func (t *HTMLType) check() error {
 	return fmt.Errorf("type %q: want string, integer, number, bool or date", t.Type)
 }
 
-// htmlValue is a text that became a value.
-type htmlValue struct {
-	kind byte // 's', 'n', 'b' or '0'
-	text string
-}
-
-func (v htmlValue) tell(out Sink) error {
-	switch v.kind {
-	case 'n':
-		return out.Number(v.text)
-	case 'b':
-		return out.Bool(v.text == "true")
-	case '0':
-		return out.Null()
-	}
-	return out.String(v.text)
-}
-
-func (t *HTMLType) convert(s string) (htmlValue, error) {
+// convert makes the value of a text.
+func (t *ValueType) convert(s string) (cell, error) {
 	switch t.Type {
-	case HTMLInteger, HTMLNumber:
+	case TypeInteger, TypeNumber:
 		n, ok := regularNumber(s)
-		if !ok || t.Type == HTMLInteger && strings.ContainsAny(n, ".eE") {
-			return htmlValue{}, fmt.Errorf("%q is no %s", excerpt(s), t.Type)
+		if !ok || t.Type == TypeInteger && strings.ContainsAny(n, ".eE") {
+			return cell{}, fmt.Errorf("%q is no %s", excerpt(s), t.Type)
 		}
-		return htmlValue{'n', n}, nil
-	case HTMLBool:
+		return cell{cellNumber, n}, nil
+	case TypeBool:
 		lower := strings.ToLower(cut(s, 8))
 		if slices.Contains([]string{"true", "yes", "on", "1"}, lower) {
-			return htmlValue{'b', "true"}, nil
+			return cell{cellBool, "true"}, nil
 		}
 		if slices.Contains([]string{"false", "no", "off", "0"}, lower) {
-			return htmlValue{'b', "false"}, nil
+			return cell{cellBool, "false"}, nil
 		}
-		return htmlValue{}, fmt.Errorf("%q is no bool", excerpt(s))
-	case HTMLDate:
+		return cell{}, fmt.Errorf("%q is no bool", excerpt(s))
+	case TypeDate:
 		when, err := time.Parse(t.Layout, s)
 		if err != nil {
-			return htmlValue{}, fmt.Errorf("%q is no date like %q", excerpt(s), t.Layout)
+			return cell{}, fmt.Errorf("%q is no date like %q", excerpt(s), t.Layout)
 		}
 		if when.Equal(when.Truncate(24*time.Hour)) && !strings.ContainsAny(t.Layout, ":") && when.Location() == time.UTC {
-			return htmlValue{'s', when.Format(time.DateOnly)}, nil
+			return cell{cellString, when.Format(time.DateOnly)}, nil
 		}
-		return htmlValue{'s', when.Format(time.RFC3339Nano)}, nil
+		return cell{cellString, when.Format(time.RFC3339Nano)}, nil
 	}
-	return htmlValue{'s', s}, nil
+	return cell{cellString, s}, nil
 }
 
 // regularNumber makes JSON's way of writing of a number: +007.50 is 7.50.
