@@ -19,7 +19,7 @@ import (
 // the backend declares, where the body agrees; then lines of equal columns, lines of names and values; the rest is text.
 type Auto struct {
 	// Formats are those that the body may be in; any other is a *SyntaxError. Formats that are listed here are found without
-	// being declared, too. Default: all that auto knows, of which form and yaml must be declared by the backend.
+	// being declared, too. Default: all that auto knows, of which form must be declared by the backend.
 	Formats []string `json:"formats,omitempty"`
 
 	table []autoFormat

@@ -209,6 +209,14 @@ func (b *autoBody) isAtom() bool {
 
 func (b *autoBody) isXML() bool { return b.root != "" || strings.HasPrefix(b.head, "<?xml") }
 
+// isYAML says whether the text begins as only YAML does, or is declared as it and no JSON or markup.
+func (b *autoBody) isYAML() bool {
+	line, _, _ := strings.Cut(b.head, "\n")
+	mark := strings.TrimRight(line, asciiSpace)
+	return mark == "---" || strings.HasPrefix(mark, "--- ") || strings.HasPrefix(mark, "%yaml 1.") ||
+		b.head != "" && b.declares([]string{"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "+yaml"})
+}
+
 func (b *autoBody) isForm() bool {
 	return b.head != "" && strings.IndexByte(b.head, '=') > 0 && !strings.ContainsAny(strings.TrimRight(b.head, asciiSpace), "\n<{") && b.try(new(Form), b.text)
 }

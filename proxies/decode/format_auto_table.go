@@ -33,6 +33,7 @@ func autoFormats() []autoFormat {
 		{name: "atom", decoder: &Feed{Format: "atom"}, media: []string{"application/atom+xml"}, text: (*autoBody).isAtom, kindOf: "xml"},
 		{name: "html", decoder: new(HTML), text: (*autoBody).isFragment, vague: true},
 		{name: "xml", decoder: &XML{XMLOptions: lists}, media: xml, text: (*autoBody).isXML},
+		{name: "yaml", decoder: new(YAML), media: []string{"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "+yaml"}, text: (*autoBody).isYAML},
 		{name: "form", decoder: new(Form), media: []string{"application/x-www-form-urlencoded"}, text: (*autoBody).isForm, vague: true, declared: true},
 		{name: "kv", decoder: new(KV), text: (*autoBody).isKV, vague: true},
 		{name: "text", decoder: new(PlainText), vague: true},
