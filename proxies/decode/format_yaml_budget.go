@@ -33,7 +33,7 @@ func newYAMLBudget(ctx context.Context, body []byte) (*yamlBudget, error) {
 	b.room = b.limit
 	values, comments := yamlCount(body)
 	if values*yamlNodeRoom+comments*yamlCommentRoom > yamlCommentTime*len(body)+yamlSpare {
-		return nil, &LimitError{What: "values and comments for its size", Limit: (yamlCommentTime*len(body) + yamlSpare) / yamlCommentRoom}
+		return nil, &LimitError{What: "bytes of memory for its size", Limit: yamlCommentTime*len(body) + yamlSpare}
 	}
 	return b, b.take(values * yamlNodeRoom)
 }
