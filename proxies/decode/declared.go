@@ -8,6 +8,13 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
+// Settler is a Declarer that also knows when there is nothing to wait for, for documents that are read while they come.
+type Settler interface {
+	Declarer
+	// CharsetSettled says of a prefix in which DeclaredCharset finds nothing that more of the document changes nothing.
+	CharsetSettled(prefix []byte) bool
+}
+
 // XMLCharset finds the encoding that the prolog of an XML document names, "" if none (XML 1.0, 4.3.3).
 //
 //	<?xml version="1.0" encoding="ISO-8859-1"?>  ->  ISO-8859-1
@@ -31,6 +38,17 @@ func XMLCharset(prefix []byte) string {
 		}
 		text = more
 	}
+}
+
+// XMLCharsetSettled says whether more of a document can change that XMLCharset finds nothing in its first bytes: not where they
+// begin no declaration, or it is whole.
+func XMLCharsetSettled(prefix []byte) bool {
+	prefix = bytes.TrimLeft(prefix, asciiSpace)
+	const begin = "<?xml"
+	if len(prefix) <= len(begin) {
+		return !strings.HasPrefix(begin, string(prefix))
+	}
+	return !bytes.HasPrefix(prefix, []byte(begin)) || strings.IndexByte(asciiSpace, prefix[len(begin)]) < 0 || bytes.Contains(prefix, []byte("?>"))
 }
 
 // pseudoAttribute cuts the first name="value" off a declaration.
@@ -122,3 +140,8 @@ func contentCharset(content string) string {
 		return value
 	}
 }
+
+// CharsetSettled implements Settler.
+func (*XML) CharsetSettled(prefix []byte) bool { return XMLCharsetSettled(prefix) }
+
+var _ Settler = (*XML)(nil)

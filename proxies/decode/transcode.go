@@ -3,182 +3,267 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
-	"slices"
-	"unicode/utf16"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
+	"golang.org/x/text/encoding/htmlindex"
+	"golang.org/x/text/encoding/japanese"
 	"golang.org/x/text/transform"
 )
 
-// transcode gives b, which is in the named encoding, as UTF-8. If a byte cannot be decoded, at is its offset,
-// else at is negative. guess says that nothing declares the encoding; fromCharmap then takes less.
-func transcode(b []byte, name string, guess bool) (text []byte, at int) {
-	switch name {
-	case nameUTF8:
-		return validUTF8(b)
-	case nameUTF16LE:
-		return fromUTF16(b, binary.LittleEndian)
-	case nameUTF16BE:
-		return fromUTF16(b, binary.BigEndian)
-	case nameReplacement:
-		if len(b) == 0 {
-			return b, -1
-		}
-		return nil, 0
-	}
-	// All others are ASCII in their lower half, iso-2022-jp except after an escape sequence.
-	if isASCII(b) && (name != "iso-2022-jp" || !bytes.ContainsRune(b, 0x1b)) {
-		return b, -1
-	}
-	if name == nameWindows1252 {
-		return fromCharmap(b, charmap.Windows1252, guess)
-	}
-	enc, err := decoderOf(name)
-	if err != nil {
-		return nil, 0
-	}
-	if cm, ok := enc.(*charmap.Charmap); ok {
-		return fromCharmap(b, cm, guess)
-	}
-	return fromMultibyte(b, name, enc.NewDecoder().Transformer)
-}
-
-func isASCII(b []byte) bool {
-	for len(b) >= 8 {
-		if binary.LittleEndian.Uint64(b)&0x8080808080808080 != 0 {
-			return false
-		}
-		b = b[8:]
-	}
-	for _, c := range b {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func validUTF8(b []byte) (text []byte, at int) {
-	if utf8.Valid(b) {
-		return b, -1
-	}
-	for i := 0; i < len(b); {
-		if b[i] < utf8.RuneSelf {
-			i++
-			continue
-		}
-		r, size := utf8.DecodeRune(b[i:])
-		if r == utf8.RuneError && size == 1 {
-			return nil, i
-		}
-		i += size
-	}
-	return b, -1
-}
-
-func fromUTF16(b []byte, order binary.ByteOrder) (text []byte, at int) {
-	text = make([]byte, 0, len(b)/2+len(b)/8+4)
-	i := 0
-	for ; i+1 < len(b); i += 2 {
-		r := rune(order.Uint16(b[i:]))
-		if !utf16.IsSurrogate(r) {
-			text = utf8.AppendRune(text, r)
-			continue
-		}
-		if i+3 >= len(b) {
-			return nil, i
-		}
-		// DecodeRune gives U+FFFD for halves that do not belong together, and for nothing else.
-		r = utf16.DecodeRune(r, rune(order.Uint16(b[i+2:])))
-		if r == utf8.RuneError {
-			return nil, i
-		}
-		text = utf8.AppendRune(text, r)
-		i += 2
-	}
-	if i < len(b) {
-		return nil, i
-	}
-	return text, -1
-}
-
-// fromCharmap reads an encoding of one byte for each character. The WHATWG standard gives bytes from 0x80 to 0x9f that
-// have no character the control character of the same number, which the tables of x/text leave out. Where the
-// encoding is only a guess, such a byte says that the guess is wrong.
-func fromCharmap(b []byte, cm *charmap.Charmap, guess bool) (text []byte, at int) {
-	text = make([]byte, 0, len(b)+len(b)/4+8)
-	for i, c := range b {
-		if c < utf8.RuneSelf {
-			text = append(text, c)
-			continue
-		}
-		r := cm.DecodeByte(c)
-		if r == utf8.RuneError {
-			if guess || c > 0x9f {
-				return nil, i
-			}
-			r = rune(c)
-		}
-		text = utf8.AppendRune(text, r)
-	}
-	return text, -1
-}
-
-// replaced is what the decoders of x/text put where they cannot decode.
+// replaced stands for bytes that are no character: what decoders of x/text put there, and what TextOptions.Replace does.
 const replaced = "\uFFFD"
 
-// fromMultibyte runs a decoder of x/text, which replaces what it does not know. A replacement in the result is
-// looked for once more in steps of one character, which finds its place and tells it from a U+FFFD that the
-// body really has.
-func fromMultibyte(b []byte, name string, dec transform.Transformer) (text []byte, at int) {
-	if name != "iso-2022-jp" {
-		text, _, err := transform.Append(dec, make([]byte, 0, len(b)+len(b)/2+16), b)
-		if err == nil && !bytes.Contains(text, []byte(replaced)) {
-			return text, -1
-		}
-	}
-	return stepwise(b, name, dec)
+// convertBlock is how many bytes are tried at once. One bad byte costs no more than going through a block one by one.
+const convertBlock = 1 << 10
+
+// charsetKind is how a charset is read.
+type charsetKind int
+
+const (
+	kindGuess charsetKind = iota // ASCII so far; the first character beyond tells UTF-8 from windows-1252
+	kindUTF8
+	kindUTF16
+	kindSingle // one byte for each character
+	kindMulti  // one to four bytes
+	kindJIS    // iso-2022-jp, which has escape sequences
+	kindNone   // replacement: nothing is a character
+)
+
+// converter makes UTF-8 of the bytes of one charset, by the decoders of the WHATWG Encoding Standard. It is fed piece by
+// piece; what it gives does not depend on where the pieces are cut.
+type converter struct {
+	name    string // "" while it is kindGuess
+	kind    charsetKind
+	guess   bool // nothing declares the charset: windows-1252 is then without the bytes that Windows leaves undefined
+	replace bool
+	order   binary.ByteOrder
+	single  *charmap.Charmap
+	multi   transform.Transformer
+	jis     jisState
+	told    bool // kindNone: its one fault was told
 }
 
-func stepwise(b []byte, name string, dec transform.Transformer) (text []byte, at int) {
-	dec.Reset()
-	text = make([]byte, 0, len(b)+len(b)/2)
-	var char [16]byte
-	for i := 0; i < len(b); {
-		nDst, nSrc := 0, 0
-		for n := 1; n <= 4 && i+n <= len(b); n++ {
-			// At the end of what is given the decoder asks for more, except at the end of the body.
-			nDst, nSrc, _ = dec.Transform(char[:], b[i:i+n], i+n == len(b))
-			if nSrc > 0 {
-				break
+// start makes c a converter of a charset, by its canonical name; "" is to be found out.
+func (c *converter) start(name string, guess, replace bool) error {
+	*c = converter{name: name, guess: guess, replace: replace}
+	switch name {
+	case "":
+	case nameUTF8:
+		c.kind = kindUTF8
+	case nameUTF16LE:
+		c.kind, c.order = kindUTF16, binary.LittleEndian
+	case nameUTF16BE:
+		c.kind, c.order = kindUTF16, binary.BigEndian
+	case nameReplacement:
+		c.kind = kindNone
+	case nameWindows1252:
+		c.kind, c.single = kindSingle, charmap.Windows1252
+	case nameISO2022JP:
+		c.kind, c.multi = kindJIS, japanese.EUCJP.NewDecoder().Transformer
+	case nameISO88598I: // is iso-8859-8 with another direction of writing
+		c.kind, c.single = kindSingle, charmap.ISO8859_8
+	case nameGBK: // has gb18030's decoder
+		c.kind, c.multi = kindMulti, multibyteDecoder(nameGB18030)
+	default:
+		enc, err := htmlindex.Get(name)
+		if err != nil {
+			return err
+		}
+		if cm, ok := enc.(*charmap.Charmap); ok {
+			c.kind, c.single = kindSingle, cm
+			return nil
+		}
+		c.kind, c.multi = kindMulti, enc.NewDecoder().Transformer
+	}
+	return nil
+}
+
+// convert appends the text of src to dst and says how many bytes of src it has used. What it leaves is the beginning of a
+// character that is to come again with more behind it; where src is the end of the body it leaves nothing. A byte that
+// cannot be decoded ends it, if it is not replaced: its offset in src is bad then, else bad is negative.
+func (c *converter) convert(dst, src []byte, end bool) (out []byte, n, bad int) {
+	for n < len(src) {
+		if c.kind == kindGuess {
+			if dst, n = c.settle(dst, src, n, end); c.kind == kindGuess {
+				return dst, n, -1
 			}
+			continue
 		}
-		if nSrc == 0 {
-			return nil, i
+		limit := min(n+convertBlock, len(src))
+		var k int
+		if dst, k = c.block(dst, src[n:limit]); k > 0 {
+			n += k
+			continue
 		}
-		got, from := char[:nDst], b[i:i+nSrc]
-		if bytes.Contains(got, []byte(replaced)) && !(name == "gb18030" || name == "gbk") {
-			return nil, i
+		for n < limit {
+			var ok bool
+			if dst, k, ok = c.step(dst, src[n:], end); k == 0 {
+				return dst, n, -1
+			}
+			if !ok && !c.replace {
+				return dst, n, n
+			}
+			if !ok {
+				dst = append(dst, replaced...)
+			}
+			n += k
 		}
-		if bytes.Contains(got, []byte(replaced)) && !bytes.Equal(from, []byte("\x84\x31\xa4\x37")) {
-			return nil, i
-		}
-		// The decoder takes any second byte of a pair and gives another row's character for a wrong one.
-		if name == "iso-2022-jp" && nSrc == 2 && !inJISRow(from) {
-			return nil, i
-		}
-		text = append(text, got...)
-		i += nSrc
 	}
-	return slices.Clip(text), -1
+	return dst, n, -1
 }
 
-func inJISRow(pair []byte) bool {
-	for _, c := range pair {
-		if c < 0x21 || c > 0x7e {
-			return false
+// settle takes ASCII, and decides by the first character beyond.
+func (c *converter) settle(dst, src []byte, n int, end bool) (out []byte, used int) {
+	at := n + asciiLength(src[n:])
+	dst = append(dst, src[n:at]...)
+	if at == len(src) || !end && !utf8.FullRune(src[at:]) {
+		return dst, at
+	}
+	c.name, c.kind, c.single = nameWindows1252, kindSingle, charmap.Windows1252
+	if _, size := utf8.DecodeRune(src[at:]); size > 1 {
+		c.name, c.kind = nameUTF8, kindUTF8
+	}
+	return dst, at
+}
+
+// block converts as much of src as has nothing doubtful at all, or nothing.
+func (c *converter) block(dst, src []byte) (out []byte, n int) {
+	switch c.kind {
+	case kindUTF8:
+		whole := wholeUTF8(src)
+		if !utf8.Valid(whole) {
+			return dst, 0
 		}
+		return append(dst, whole...), len(whole)
+	case kindSingle, kindMulti:
+		if n := asciiLength(src); n == len(src) || n >= 64 {
+			return append(dst, src[:n]...), n
+		}
+	case kindGuess, kindUTF16, kindJIS, kindNone:
+		return dst, 0
+	}
+	if c.kind == kindSingle {
+		return c.singles(dst, src)
+	}
+	// The table of x/text for gb18030 takes what is none for some characters.
+	if c.name == nameGB18030 || c.name == nameGBK {
+		return dst, 0
+	}
+	before := len(dst)
+	dst, n, err := appendTransformed(c.multi, dst, src)
+	if err != nil || bytes.Contains(dst[before:], []byte(replaced)) {
+		return dst[:before], 0
+	}
+	return dst, n
+}
+
+// singles converts a block of a charset with one byte for each character.
+func (c *converter) singles(dst, src []byte) (out []byte, n int) {
+	before := len(dst)
+	for _, b := range src {
+		if b < utf8.RuneSelf {
+			dst = append(dst, b)
+			continue
+		}
+		r := c.singleRune(b)
+		if r == utf8.RuneError {
+			return dst[:before], 0
+		}
+		dst = utf8.AppendRune(dst, r)
+	}
+	return dst, len(src)
+}
+
+// singleRune is U+FFFD where there is none. The standard gives bytes from 0x80 to 0x9f that have no character the control
+// character of the same number, which the tables of x/text leave out. Where the charset is only a guess, such a byte says
+// that the guess is wrong.
+func (c *converter) singleRune(b byte) rune {
+	r := c.single.DecodeByte(b)
+	if r == utf8.RuneError && b <= 0x9f && !c.guess {
+		r = rune(b)
+	}
+	return r
+}
+
+// step converts one character at the beginning of src, or a few. It gives 0 where more of src must come. Where it is not
+// ok, the n bytes are no character.
+func (c *converter) step(dst, src []byte, end bool) (out []byte, n int, ok bool) {
+	switch c.kind {
+	case kindUTF8:
+		return stepUTF8(dst, src, end)
+	case kindUTF16:
+		return stepUTF16(dst, src, c.order, end)
+	case kindSingle:
+		r := rune(src[0])
+		if r >= utf8.RuneSelf {
+			r = c.singleRune(src[0])
+		}
+		if r == utf8.RuneError {
+			return dst, 1, false
+		}
+		return utf8.AppendRune(dst, r), 1, true
+	case kindMulti:
+		return c.stepMulti(dst, src, end)
+	case kindJIS:
+		return c.stepJIS(dst, src, end)
+	case kindGuess, kindNone:
+	}
+	told := c.told
+	c.told = true
+	return dst, len(src), told
+}
+
+// appendTransformed runs a decoder of x/text over src up to a character that is cut off.
+func appendTransformed(t transform.Transformer, dst, src []byte) (out []byte, n int, err error) {
+	t.Reset()
+	for {
+		dst = grown(dst, 2*(len(src)-n)+16)
+		nDst, nSrc, err := t.Transform(dst[len(dst):cap(dst)], src[n:], false)
+		dst, n = dst[:len(dst)+nDst], n+nSrc
+		switch err { //nolint:errorlint // transformers give these as they are
+		case nil, transform.ErrShortSrc:
+			return dst, n, nil
+		case transform.ErrShortDst:
+		default:
+			return dst, n, err
+		}
+	}
+}
+
+// grown gives b with room for n more bytes.
+func grown(b []byte, n int) []byte {
+	if cap(b)-len(b) >= n {
+		return b
+	}
+	more := make([]byte, len(b), 2*cap(b)+n)
+	copy(more, b)
+	return more
+}
+
+// asciiLength is how many bytes b begins with that are ASCII.
+func asciiLength(b []byte) int {
+	n := 0
+	for ; len(b)-n >= 8; n += 8 {
+		if binary.LittleEndian.Uint64(b[n:])&0x8080808080808080 != 0 {
+			break
+		}
+	}
+	for n < len(b) && b[n] < utf8.RuneSelf {
+		n++
+	}
+	return n
+}
+
+func isASCII(b []byte) bool { return asciiLength(b) == len(b) }
+
+// isCompatible says that a text of ASCII is the same bytes in a charset.
+func isCompatible(name string, b []byte) bool {
+	switch name {
+	case nameUTF16LE, nameUTF16BE, nameReplacement:
+		return false
+	case nameISO2022JP:
+		return !bytes.ContainsAny(b, "\x0e\x0f\x1b")
 	}
 	return true
 }
