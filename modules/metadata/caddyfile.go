@@ -1,10 +1,6 @@
 package metadata
 
 import (
-	"path"
-	"slices"
-	"strings"
-
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
@@ -33,13 +29,10 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	}
 	handler, place := new(Handler), caddyfiles.Place{}
 	for _, a := range n.Args {
-		switch {
-		case a.Text != "/" && (!strings.HasPrefix(a.Text, "/") || path.Clean(a.Text) != a.Text || strings.ContainsAny(a.Text, "{}*?#")):
-			return nil, caddyfiles.Errorf(a, "the prefix %q must be a plain path like /name", a.Text)
-		case slices.Contains(handler.Prefixes, a.Text):
-			return nil, caddyfiles.Errorf(a, "the prefix %s is there twice", a.Text)
-		}
 		handler.Prefixes = append(handler.Prefixes, a.Text)
+		if err := handler.checkPrefixes(); err != nil {
+			return nil, caddyfiles.Errorf(a, "%w", err)
+		}
 	}
 	words := caddyfiles.MetadataWords(&handler.Metadata, place)
 	words["auth"] = caddyfiles.Word{Parse: func(n caddyfiles.Node) error {

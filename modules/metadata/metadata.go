@@ -3,7 +3,10 @@ package metadata
 
 import (
 	"cmp"
+	"fmt"
 	"net/http"
+	"path"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -34,12 +37,28 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 // Provision makes the document.
 func (h *Handler) Provision(caddy.Context) error {
 	h.defaults()
+	if err := h.checkPrefixes(); err != nil {
+		return err
+	}
 	if err := h.Check(); err != nil {
 		return err
 	}
 	var err error
 	h.document, err = h.Document()
 	return err
+}
+
+// checkPrefixes refuses prefixes that no path begins with, and one that is there twice.
+func (h *Handler) checkPrefixes() error {
+	for i, p := range h.Prefixes {
+		switch {
+		case p != "/" && (!strings.HasPrefix(p, "/") || path.Clean(p) != p || strings.ContainsAny(p, "{}*?#")):
+			return fmt.Errorf("the prefix %q must be a plain path like /name", p)
+		case slices.Contains(h.Prefixes[:i], p):
+			return fmt.Errorf("the prefix %s is there twice", p)
+		}
+	}
+	return nil
 }
 
 func (h *Handler) defaults() {
