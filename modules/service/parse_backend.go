@@ -21,6 +21,7 @@ import (
 //		limit     <size>
 //		redirects <n>
 //		charset   <label>
+//		charset_errors fail | replace
 //		header    <name> <value>
 //		tls       { ... }
 //		proxy     <url> | environment
@@ -49,16 +50,17 @@ func (p *parser) backend(n caddyfiles.Node) error {
 		b.Addresses = append(b.Addresses, a.Text)
 	}
 	return caddyfiles.Words{Owner: "backend", Later: []string{"origins"}, Known: map[string]caddyfiles.Word{
-		"auth":      {Parse: func(n caddyfiles.Node) error { return p.auth(n, b, at) }},
-		"timeout":   p.duration(at+"/timeout", &b.Timeout),
-		"retries":   {Parse: func(n caddyfiles.Node) error { return p.retries(n, b) }},
-		"breaker":   {Parse: func(n caddyfiles.Node) error { return breaker(n, b) }},
-		"limit":     {Parse: func(n caddyfiles.Node) error { return limit(n, b) }},
-		"redirects": {Parse: func(n caddyfiles.Node) error { return count(n, "redirects 3", &b.Redirects) }},
-		"charset":   p.text(at+"/charset", "charset iso-8859-1", &b.Charset),
-		"header":    {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &b.Header) }},
-		"tls":       {Parse: func(n caddyfiles.Node) error { return tls(n, &b.TLS) }},
-		"proxy":     p.text(at+"/proxy", "proxy http://host:3128", &b.Proxy),
+		"auth":           {Parse: func(n caddyfiles.Node) error { return p.auth(n, b, at) }},
+		"timeout":        p.duration(at+"/timeout", &b.Timeout),
+		"retries":        {Parse: func(n caddyfiles.Node) error { return p.retries(n, b) }},
+		"breaker":        {Parse: func(n caddyfiles.Node) error { return breaker(n, b) }},
+		"limit":          {Parse: func(n caddyfiles.Node) error { return limit(n, b) }},
+		"redirects":      {Parse: func(n caddyfiles.Node) error { return count(n, "redirects 3", &b.Redirects) }},
+		"charset":        p.text(at+"/charset", "charset iso-8859-1", &b.Charset),
+		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &b.CharsetErrors),
+		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &b.Header) }},
+		"tls":            {Parse: func(n caddyfiles.Node) error { return tls(n, &b.TLS) }},
+		"proxy":          p.text(at+"/proxy", "proxy http://host:3128", &b.Proxy),
 	}}.Parse(n)
 }
 

@@ -182,6 +182,7 @@ func paramRule(out *wrap.Param, word string, value caddyfile.Token) error {
 //		timeout   <duration>
 //		decode    <format> { ... }
 //		charset   <label>
+//		charset_errors fail | replace
 //		fail_when <jq>
 //	}
 func (p *parser) fetch(n caddyfiles.Node, r *wrap.Route, at string) error {
@@ -194,13 +195,14 @@ func (p *parser) fetch(n caddyfiles.Node, r *wrap.Route, at string) error {
 	}
 	later := []string{"optional", "fallback", "stale", "cache", "paginate", "idempotent", "refresh"}
 	return caddyfiles.Words{Owner: "fetch", Later: later, Known: map[string]caddyfiles.Word{
-		"backend":   p.text(at+"/backend", "backend <name>", &f.Backend),
-		"header":    {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
-		"body":      {Parse: func(n caddyfiles.Node) error { return p.body(n, f, at) }},
-		"timeout":   p.duration(at+"/timeout", &f.Timeout),
-		"decode":    {Parse: func(n caddyfiles.Node) error { return p.decode(n, f, at) }},
-		"charset":   p.text(at+"/charset", "charset iso-8859-1", &f.Charset),
-		"fail_when": p.program(at+"/fail_when", &f.FailWhen),
+		"backend":        p.text(at+"/backend", "backend <name>", &f.Backend),
+		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
+		"body":           {Parse: func(n caddyfiles.Node) error { return p.body(n, f, at) }},
+		"timeout":        p.duration(at+"/timeout", &f.Timeout),
+		"decode":         {Parse: func(n caddyfiles.Node) error { return p.decode(n, f, at) }},
+		"charset":        p.text(at+"/charset", "charset iso-8859-1", &f.Charset),
+		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &f.CharsetErrors),
+		"fail_when":      p.program(at+"/fail_when", &f.FailWhen),
 	}}.Parse(n)
 }
 

@@ -61,6 +61,9 @@ func (s *Service) compileBackend(b *Backend, deps Deps, at place) (*backend, err
 		}
 		out.Charset = name
 	}
+	if err := checkCharsetErrors(b.CharsetErrors, at); err != nil {
+		return nil, err
+	}
 	for i, h := range b.Header {
 		compiled, err := sc.compileHeader(h, at.field("header/"+itoa(i)))
 		if err != nil {

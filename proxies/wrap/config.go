@@ -61,6 +61,9 @@ type Backend struct {
 	Redirects int `json:"redirects,omitempty"`
 	// Charset overrules what the backend says of its charset (a WHATWG label). Default: none.
 	Charset string `json:"charset,omitempty"`
+	// CharsetErrors says what becomes of bytes that are not of the charset: fail makes the attempt a failure, replace makes
+	// U+FFFD of them. Default: fail.
+	CharsetErrors string `json:"charset_errors,omitempty"`
 	// Header is added to every request. Values are templates as in a fetch, without path parameters.
 	Header []Header `json:"header,omitempty"`
 	// TLS is how an https backend is trusted. Default: the system's roots.
@@ -191,6 +194,8 @@ type Fetch struct {
 	DecodeRaw json.RawMessage `json:"decode,omitempty" caddy:"namespace=fairway.decoders inline_key=format"`
 	// Charset overrules what the backend says of its charset (a WHATWG label). Default: the backend's.
 	Charset string `json:"charset,omitempty"`
+	// CharsetErrors is fail or replace, as for a Backend. Default: the backend's.
+	CharsetErrors string `json:"charset_errors,omitempty"`
 	// FailWhen is a jq program over the decoded value: false or null is a success; true, a text (the reason) or an
 	// object {status, detail} a failure of the attempt. Default: none.
 	FailWhen string `json:"fail_when,omitempty"`

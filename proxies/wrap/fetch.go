@@ -32,9 +32,8 @@ type fetch struct {
 	bodyType string
 	failWhen *program
 	timeout  time.Duration
-	charset  string
-	binary   bool                       // the decoder takes bytes, not text
-	declared func(prefix []byte) string // nil: the format's documents do not declare their charset
+	charset  decode.TextOptions // what the configuration and the format say of the charset
+	binary   bool               // the decoder takes bytes, not text
 	metrics  *observe.FetchMetrics
 	writers  sync.Pool // *decode.Writer
 	// used says that something of the answer depends on the value; tree that a jq program reads it; text that it is
@@ -74,9 +73,6 @@ func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*
 		return nil, at.field("decode").errf("the fetch does not say how to decode the answer; add a line: decode json")
 	}
 	_, out.binary = f.Decoder.(decode.Binary)
-	if d, ok := f.Decoder.(decode.Declarer); ok {
-		out.declared = d.DeclaredCharset
-	}
 	if f.FailWhen != "" {
 		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, false, at.field("fail_when")); err != nil {
 			return nil, err
@@ -91,19 +87,6 @@ func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*
 		rt.service.release = append(rt.service.release, out.metrics.Close)
 	}
 	return out, nil
-}
-
-func (f *fetch) compileCharset(at place) error {
-	f.charset = f.backend.Charset
-	if f.Charset == "" {
-		return nil
-	}
-	name, err := decode.CheckCharset(f.Charset)
-	if err != nil {
-		return at.field("charset").errf("%v", err)
-	}
-	f.charset = name
-	return nil
 }
 
 func (f *fetch) compileHeaders(sc scope, at place) error {

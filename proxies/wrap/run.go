@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/observe"
@@ -168,18 +167,9 @@ func (f *fetch) described(a *upstream.Answer) *decode.Input {
 	in := &decode.Input{ContentType: a.Header.Get("Content-Type"), URL: a.URL}
 	var label string
 	in.MediaType, label = decode.ContentType(in.ContentType)
-	in.Charset = decode.TextOptions{Option: f.charset, Header: label, Document: f.declared}
+	in.Charset = f.charset
+	in.Charset.Header = label
 	return in
-}
-
-// noteCharset tells span and trace how bytes became text.
-func (f *fetch) noteCharset(ctx context.Context, x *exchange, charset decode.Charset) {
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.SetAttributes(attribute.String("fairway.charset", charset.Name), attribute.String("fairway.charset.source", charset.Source))
-	}
-	if x.trace != nil && x.trace.Charset != nil {
-		x.trace.Charset(f.Name, charset)
-	}
 }
 
 // empty judges an answer that says itself that it has no body.

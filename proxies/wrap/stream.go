@@ -100,11 +100,7 @@ func (f *fetch) stream(ctx context.Context, x *exchange, body *upstream.Stream) 
 		return f.empty(x)
 	}
 	in := f.described(a)
-	text, charset, err := textReader(body, in.Charset)
-	if err != nil {
-		return f.undecodable(err)
-	}
-	f.noteCharset(ctx, x, charset)
+	text := decode.NewTextReader(body, in.Charset)
 	factor := f.factor()
 	sink := decode.NewRecords(decode.RecordsOptions{
 		Text: x.route.reply == nil, Tree: x.route.reply != nil,
@@ -112,7 +108,8 @@ func (f *fetch) stream(ctx context.Context, x *exchange, body *upstream.Stream) 
 		Grow: func(n int) error { return body.Charge(int64(float64(n) * factor)) },
 	})
 	streamer, _ := f.Decoder.(decode.Streamer) // checked by compileEach
-	err = streamer.Stream(ctx, text, in, sink)
+	err := streamer.Stream(ctx, text, in, sink)
+	f.noteCharset(ctx, x, text.Charset())
 	switch {
 	case err == nil || errors.Is(err, errEnough):
 		return nil

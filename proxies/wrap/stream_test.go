@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
 )
@@ -154,38 +153,6 @@ func TestCompileEach(t *testing.T) {
 		}, Deps{})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
-		}
-	}
-}
-
-func TestTextReader(t *testing.T) {
-	t.Parallel()
-	long := strings.Repeat("x", charsetPrefix-1)
-	for name, c := range map[string]struct {
-		body, want, charset string
-		o                   decode.TextOptions
-		fails               bool
-	}{
-		"utf-8":              {body: "é", want: "é", charset: "utf-8"},
-		"empty":              {charset: "utf-8"},
-		"bom":                {body: "\xef\xbb\xbfé", want: "é", charset: "utf-8"},
-		"cut at the prefix":  {body: long + "éé", want: long + "éé", charset: "utf-8"},
-		"windows-1252":       {body: long + "x\xe9", want: long + "xé", charset: "windows-1252", o: decode.TextOptions{Header: "latin1"}},
-		"utf-16 by its mark": {body: "\xff\xfea\x00\xe9\x00", want: "aé", charset: "utf-16le"},
-		"shift_jis":          {body: "\x93\xfa\x96{", want: "日本", charset: "shift_jis", o: decode.TextOptions{Option: "shift_jis"}},
-		"no shift_jis":       {body: long + "\x93\xfa\xff\xff", charset: "shift_jis", o: decode.TextOptions{Option: "shift_jis"}, fails: true},
-	} {
-		r, charset, err := textReader(strings.NewReader(c.body), c.o)
-		if err != nil {
-			t.Errorf("%s: %v", name, err)
-			continue
-		}
-		got, err := io.ReadAll(r)
-		if (err != nil) != c.fails || charset.Name != c.charset {
-			t.Errorf("%s: %s, %v", name, charset.Name, err)
-		}
-		if diff := cmp.Diff(c.want, string(got)); diff != "" && !c.fails {
-			t.Errorf("%s (-want +got):\n%.200s", name, diff)
 		}
 	}
 }

@@ -1,0 +1,65 @@
+package wrap
+
+import (
+	"context"
+
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+)
+
+// What becomes of bytes that are not of a body's charset.
+const (
+	// CharsetErrorsFail makes the attempt a failure.
+	CharsetErrorsFail = "fail"
+	// CharsetErrorsReplace makes U+FFFD of them.
+	CharsetErrorsReplace = "replace"
+)
+
+// checkCharsetErrors refuses what is neither.
+func checkCharsetErrors(word string, at place) *ConfigError {
+	ways := []string{CharsetErrorsFail, CharsetErrorsReplace}
+	switch word {
+	case "", CharsetErrorsFail, CharsetErrorsReplace:
+		return nil
+	}
+	return at.field("charset_errors").errf("charset_errors is fail or replace, not %q%s", word, Suggest(word, ways))
+}
+
+// compileCharset says what is known of the charset before an answer comes.
+func (f *fetch) compileCharset(at place) error {
+	f.charset.Option = f.backend.Charset
+	if f.Charset != "" {
+		name, err := decode.CheckCharset(f.Charset)
+		if err != nil {
+			return at.field("charset").errf("%v", err)
+		}
+		f.charset.Option = name
+	}
+	if err := checkCharsetErrors(f.CharsetErrors, at); err != nil {
+		return err
+	}
+	word := f.CharsetErrors
+	if word == "" {
+		word = f.backend.CharsetErrors
+	}
+	f.charset.Replace = word == CharsetErrorsReplace
+	if d, ok := f.Decoder.(decode.Declarer); ok {
+		f.charset.Document = d.DeclaredCharset
+	}
+	if s, ok := f.Decoder.(decode.Settler); ok {
+		f.charset.Settled = s.CharsetSettled
+	}
+	return nil
+}
+
+// noteCharset tells span and trace how bytes became text.
+func (f *fetch) noteCharset(ctx context.Context, x *exchange, charset decode.Charset) {
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(attribute.String("fairway.charset", charset.Name), attribute.String("fairway.charset.source", charset.Source))
+	}
+	if x.trace != nil && x.trace.Charset != nil {
+		x.trace.Charset(f.Name, charset)
+	}
+}
