@@ -100,27 +100,20 @@ func ungrouped(s string, comma bool) (string, bool) {
 // that was there already gets a number: name_2.
 func columnNames(raw []string) []string {
 	names := make([]string, len(raw))
-	taken := make(map[string]int, len(raw))
+	seen := make(map[string]int32, len(raw)) // how often; 0: it is yet to come
 	for i, name := range raw {
 		names[i] = strings.Trim(name, asciiSpace+"\u00a0\ufeff")
 		if names[i] == "" {
 			names[i] = "column_" + strconv.Itoa(i+1)
 		}
-		taken[names[i]]++
+		seen[names[i]] = 0
 	}
-	seen := make(map[string]int, len(raw))
 	for i, name := range names {
-		n := seen[name]
-		if n == 0 {
-			seen[name] = 1
-			continue
-		}
-		for {
-			n++
-			next := name + "_" + strconv.Itoa(n)
-			if taken[next] == 0 {
-				names[i] = next
-				taken[next], seen[next] = 1, 1
+		n := seen[name] + 1
+		for ; n > 1; n++ {
+			next := name + "_" + strconv.Itoa(int(n))
+			if _, taken := seen[next]; !taken {
+				names[i], seen[next] = next, 1
 				break
 			}
 		}

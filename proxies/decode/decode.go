@@ -120,7 +120,7 @@ func (e *SyntaxError) Error() string {
 
 // LimitError says that the document is larger as a value than the limits allow.
 type LimitError struct {
-	What  string // "nodes", "depth", "bytes in a number" or "bytes in a record"
+	What  string // "nodes", "depth", "bytes in a number", "bytes in a record" or "columns"
 	Limit int
 }
 

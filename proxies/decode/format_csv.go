@@ -38,7 +38,8 @@ type CSV struct {
 	// Only leaves out the columns that are not in Typed. Default false.
 	Only bool `json:"only,omitempty"`
 	// Ragged is what becomes of rows that are shorter or longer than the header: "error", "pad" (what is missing is null,
-	// longer ones are errors), "fit" (padded or cut) or "drop" (left out). Empty fields too many and columns too few that have
+	// longer ones are errors), "fit" (padded or cut), "join" (padded, or the last column has the rest with its delimiters) or
+	// "drop" (left out). Empty fields too many and columns too few that have
 	// no name do not count. Default: "error".
 	Ragged string `json:"ragged,omitempty"`
 	// Skip is how many lines before the header are left out, as lines of text. Default 0.
@@ -66,11 +67,12 @@ const (
 	RaggedError = "error"
 	RaggedPad   = "pad"
 	RaggedFit   = "fit"
+	RaggedJoin  = "join"
 	RaggedDrop  = "drop"
 )
 
 const (
-	csvFactor   = 75 // of rows of short names and empty fields
+	csvFactor   = 80
 	maxSkipLast = 1000
 	csvAuto     = "auto"
 	csvNone     = "none"
@@ -102,8 +104,8 @@ func (d *CSV) Check() error {
 	if d.Header == csvFind && (len(d.Typed) == 0 || len(d.Columns) > 0) {
 		return errors.New("header find needs the columns that the header has: column <name>, and no columns")
 	}
-	if !slices.Contains([]string{"", RaggedError, RaggedPad, RaggedFit, RaggedDrop}, d.Ragged) {
-		return fmt.Errorf("ragged %q: want error, pad, fit or drop", excerpt(d.Ragged))
+	if !slices.Contains([]string{"", RaggedError, RaggedPad, RaggedFit, RaggedJoin, RaggedDrop}, d.Ragged) {
+		return fmt.Errorf("ragged %q: want error, pad, fit, join or drop", excerpt(d.Ragged))
 	}
 	if d.Skip < 0 || d.SkipRows < 0 || d.SkipLast < 0 || d.SkipLast > maxSkipLast {
 		return fmt.Errorf("skip, skip_rows and skip_last take numbers from 0, skip_last up to %d", maxSkipLast)
@@ -179,6 +181,9 @@ func (d *CSV) tell(r *csvReader, out Sink) error {
 		return err
 	}
 	t.held = make([][]cell, 0, d.SkipLast)
+	if r.src == nil {
+		t.room = newRowRoom(t.head, len(r.buf), out)
+	}
 	for {
 		err := r.next()
 		if errors.Is(err, io.EOF) {

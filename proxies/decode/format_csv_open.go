@@ -23,6 +23,9 @@ func (d *CSV) open(r *csvReader) error {
 	if err := r.ahead(16, true); err != nil {
 		return err
 	}
+	if isPage(r.buf[r.pos:]) {
+		return r.syntax(r.pos, notTable)
+	}
 	if sep, ok := separatorLine(r.buf[r.pos:]); ok {
 		if !said && sep != 0 {
 			r.delimiter, said = []byte{sep}, true
@@ -47,6 +50,19 @@ func (d *CSV) open(r *csvReader) error {
 		return r.usual()
 	}
 	return nil
+}
+
+const notTable = "a page of HTML instead of a table"
+
+// isPage says whether a text begins as HTML does: the error page or the login that comes where a table was wanted.
+func isPage(text []byte) bool {
+	text = bytes.TrimLeft(text[:min(len(text), 64)], asciiSpace)
+	for _, word := range []string{"<!doctype ", "<html"} {
+		if len(text) >= len(word) && bytes.EqualFold(text[:len(word)], []byte(word)) {
+			return true
+		}
+	}
+	return false
 }
 
 // ahead reads until n bytes are there, or a line, or the end: who sends slowly shall not be waited for.

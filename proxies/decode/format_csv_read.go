@@ -12,6 +12,9 @@ import (
 // csvWindow is how many bytes a stream is read in at once.
 const csvWindow = 64 << 10
 
+// maxColumns is how many fields a record may have, as many as Excel's.
+const maxColumns = 16384
+
 // csvReader cuts a text into records and those into fields.
 type csvReader struct {
 	src       io.Reader // nil: buf is the whole text
@@ -233,7 +236,9 @@ func (r *csvReader) record() (blank bool, err error) {
 			}
 			if is {
 				f.to = i - r.pos
-				r.fields = append(r.fields, f)
+				if r.fields = append(r.fields, f); len(r.fields) >= maxColumns {
+					return false, &LimitError{What: "columns", Limit: maxColumns}
+				}
 				i += len(r.delimiter)
 				f, state = field{from: i - r.pos}, csvStart
 				continue

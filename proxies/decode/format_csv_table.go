@@ -21,6 +21,7 @@ type csvTable struct {
 	held  [][]cell // rows that may be among the last
 	plain bool     // every field is a string as it is
 	least int      // columns that a row must have: those behind have no name
+	room  rowRoom
 }
 
 // table reads the header and makes the table. It is io.EOF where there is nothing at all.
@@ -140,6 +141,35 @@ func (t *csvTable) declare(format string) error {
 	return err
 }
 
+// rowRoom bounds what the rows of one document become: a name of a megabyte above a million rows of two bytes would be a
+// terabyte of text, and an object takes some hundred bytes as a tree, however short its values are.
+type rowRoom struct {
+	bounded     bool
+	left, limit int // bytes
+	row         int // what a row takes without its text
+}
+
+// newRowRoom makes the bounds of a document of so many bytes; of streams nothing is kept, so those have none.
+func newRowRoom(h *header, size int, out Sink) rowRoom {
+	r := rowRoom{bounded: true, limit: 70*size + 1<<19, row: h.textSize()}
+	if _, tree := out.(*Tree); tree {
+		r.row = h.treeSize()
+	}
+	r.left = r.limit
+	return r
+}
+
+// take charges a row of n bytes.
+func (r *rowRoom) take(n int) error {
+	if !r.bounded {
+		return nil
+	}
+	if r.left -= n + r.row; r.left < 0 {
+		return &LimitError{What: "bytes as rows with names, for its size; arrays take less", Limit: r.limit}
+	}
+	return nil
+}
+
 // listed names some columns.
 func listed(names []string) string {
 	var b strings.Builder
@@ -173,13 +203,20 @@ func (t *csvTable) add(r *csvReader, out Sink) error {
 		if drop, err := t.ragged(r, len(fields)); drop || err != nil {
 			return err
 		}
+		if last := len(t.names) - 1; t.d.Ragged == RaggedJoin && len(fields) > last+1 {
+			fields[last] = field{from: fields[last].from, to: fields[len(fields)-1].to}
+			fields = fields[:last+1]
+		}
+	}
+	if err := t.room.take(fields[len(fields)-1].to); err != nil {
+		return err
 	}
 	if t.plain && len(fields) == len(t.names) {
 		return tellTexts(out, t.head, r.bytes(), fields)
 	}
 	record := string(r.bytes())
 	cells := t.cells
-	if t.d.SkipLast > 0 {
+	if len(t.held) < t.d.SkipLast {
 		cells = make([]cell, t.width)
 	}
 	for i, at := range t.place {
@@ -204,7 +241,7 @@ func (t *csvTable) add(r *csvReader, out Sink) error {
 	}
 	first := t.held[0]
 	copy(t.held, t.held[1:])
-	t.held[len(t.held)-1] = cells
+	t.held[len(t.held)-1], t.cells = cells, first
 	return tellRow(out, t.head, first)
 }
 
@@ -255,7 +292,7 @@ func (t *csvTable) ragged(r *csvReader, n int) (drop bool, err error) {
 		return false, nil
 	case t.d.Ragged == RaggedDrop:
 		return true, nil
-	case t.d.Ragged == RaggedFit, t.d.Ragged == RaggedPad && short:
+	case t.d.Ragged == RaggedFit, t.d.Ragged == RaggedJoin, t.d.Ragged == RaggedPad && short:
 		return false, nil
 	}
 	return false, r.syntax(r.pos, fmt.Sprintf("row %d has %s, not %d", r.row, counted(n, "field"), len(t.names)))

@@ -17,28 +17,52 @@ type header struct {
 
 func newHeader(names []string, array bool) (*header, error) {
 	h := &header{names: names, array: array, before: make([]string, len(names)), between: make([]string, len(names))}
-	seen := make(map[string]struct{}, len(names))
+	var seen map[string]struct{}
+	if !array {
+		seen = make(map[string]struct{}, len(names))
+	}
+	var key []byte
 	for i, name := range names {
-		if _, twice := seen[name]; twice && !array {
-			return nil, duplicate(name)
+		if key = append(key[:0], `",`...); i == 0 {
+			key = append(key[:0], h.open()...)
 		}
-		seen[name] = struct{}{}
-		key, ok := appendString(nil, name)
-		if !ok {
-			return nil, ErrUTF8
+		if !array {
+			if seen[name] = struct{}{}; len(seen) == i {
+				return nil, duplicate(name)
+			}
+			var ok bool
+			if key, ok = appendString(key, name); !ok {
+				return nil, ErrUTF8
+			}
+			key = append(key, ':')
 		}
-		key = append(key, ':')
-		if array {
-			key = nil
-		}
-		h.before[i] = "," + string(key)
-		h.between[i] = `"` + h.before[i] + `"`
-		if i == 0 {
-			h.before[i] = h.open() + string(key)
-			h.between[i] = h.before[i] + `"`
-		}
+		text := string(append(key, '"'))
+		h.between[i], h.before[i] = text, text[min(i, 1):len(text)-1]
 	}
 	return h, nil
+}
+
+// textSize is how many bytes of text a row has without its values.
+func (h *header) textSize() int {
+	n := 2
+	for _, s := range h.between {
+		n += len(s)
+	}
+	return n
+}
+
+// treeSize is about how many bytes a row has as a tree, without its texts.
+func (h *header) treeSize() int {
+	const item, small, slot = 20, 345, 80
+	n := len(h.names) * item
+	switch {
+	case h.array:
+	case len(h.names) <= 8:
+		n += small
+	default:
+		n += len(h.names) * slot
+	}
+	return n
 }
 
 func (h *header) open() string {

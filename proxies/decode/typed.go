@@ -20,7 +20,7 @@ const (
 // ValueType says what a text is to become.
 type ValueType struct {
 	// Type is "string", "integer", "number" (exact; a leading +, leading zeros and a missing zero before the point are
-	// made regular), "bool" (true, yes, on, 1 and false, no, off, 0 in any case) or "date". Default: "string".
+	// made regular), "bool" (true, t, yes, y, on, 1 and false, f, no, n, off, 0 in any case) or "date". Default: "string".
 	Type string `json:"type,omitempty"`
 	// Layout is how a date is written, in Go's reference time. Dates become "2006-01-02", with a time of day RFC 3339, in UTC
 	// where the layout has no zone. Needed for "date".
@@ -57,10 +57,10 @@ func (t *ValueType) convert(s string) (cell, error) {
 		return cell{cellNumber, n}, nil
 	case TypeBool:
 		lower := strings.ToLower(cut(s, 8))
-		if slices.Contains([]string{"true", "yes", "on", "1"}, lower) {
+		if slices.Contains([]string{"true", "t", "yes", "y", "on", "1"}, lower) {
 			return cell{cellBool, "true"}, nil
 		}
-		if slices.Contains([]string{"false", "no", "off", "0"}, lower) {
+		if slices.Contains([]string{"false", "f", "no", "n", "off", "0"}, lower) {
 			return cell{cellBool, "false"}, nil
 		}
 		return cell{}, fmt.Errorf("%q is no bool", excerpt(s))
