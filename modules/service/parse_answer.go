@@ -8,13 +8,28 @@ import (
 // reply reads:
 //
 //	reply <jq>
+//	reply status <jq>
 //	reply each [<jq>] {
 //		on_error abort|record
 //		limit    <size>
 //	}
 func (p *parser) reply(n caddyfiles.Node, r *wrap.Route, at string) error {
 	program := p.program(at+"/reply", &r.Reply)
-	if len(n.Args) == 0 || n.Args[0].Quoted() || n.Args[0].Text != "each" {
+	kind := ""
+	if len(n.Args) > 0 && !n.Args[0].Quoted() {
+		kind = n.Args[0].Text
+	}
+	switch {
+	case kind == "status":
+		if r.Status != "" {
+			return n.Errorf("reply status is there twice in this route")
+		}
+		line := n
+		line.Args = n.Args[1:]
+		return p.program(at+"/status", &r.Status).Parse(line)
+	case r.Reply != "" || r.Each != nil:
+		return n.Errorf("reply is there twice in this route")
+	case kind != "each":
 		return program.Parse(n)
 	}
 	p.place[at+"/each"] = n.Word

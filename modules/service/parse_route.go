@@ -19,7 +19,7 @@ import (
 //		params    strict
 //		fetch     [<name>] [<METHOD>] <target> { ... }
 //		fail_when <jq>
-//		reply     <jq> | each [<jq>] { ... }
+//		reply     <jq> | each [<jq>] { ... } | status <jq>
 //		output    json|csv|ndjson... [suffix]
 //		schema    <file>
 //		columns   <name>[:<type>][?]... { ... }
@@ -47,7 +47,7 @@ func (p *parser) route(n caddyfiles.Node) error {
 		"params":    {Parse: func(n caddyfiles.Node) error { return params(n, r) }},
 		"fetch":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.fetch(n, r, at) }},
 		"fail_when": p.program(at+"/fail_when", &r.FailWhen),
-		"reply":     {Parse: func(n caddyfiles.Node) error { return p.reply(n, r, at) }},
+		"reply":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.reply(n, r, at) }},
 		"output":    {Parse: func(n caddyfiles.Node) error { return p.output(n, r, at) }},
 		"schema":    p.text(at+"/schema", "schema file.json", &r.Schema),
 		"columns":   {Parse: func(n caddyfiles.Node) error { return p.columns(n, r, at) }},
@@ -180,6 +180,8 @@ func paramRule(out *wrap.Param, word string, value caddyfile.Token) error {
 //		header    <name> <value>
 //		body      json|form|text <jq>
 //		timeout   <duration>
+//		budget    <duration>
+//		optional | fallback <jq>
 //		decode    <format> { ... }
 //		charset   <label>
 //		charset_errors fail | replace
@@ -193,12 +195,19 @@ func (p *parser) fetch(n caddyfiles.Node, r *wrap.Route, at string) error {
 	if err := p.fetchLine(n, f, at); err != nil {
 		return err
 	}
-	later := []string{"optional", "fallback", "stale", "cache", "paginate", "idempotent", "refresh"}
+	later := []string{"stale", "cache", "paginate", "idempotent", "refresh"}
 	return caddyfiles.Words{Owner: "fetch", Later: later, Known: map[string]caddyfiles.Word{
-		"backend":        p.text(at+"/backend", "backend <name>", &f.Backend),
-		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
-		"body":           {Parse: func(n caddyfiles.Node) error { return p.body(n, f, at) }},
-		"timeout":        p.duration(at+"/timeout", &f.Timeout),
+		"backend": p.text(at+"/backend", "backend <name>", &f.Backend),
+		"header":  {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
+		"body":    {Parse: func(n caddyfiles.Node) error { return p.body(n, f, at) }},
+		"timeout": p.duration(at+"/timeout", &f.Timeout),
+		"budget":  p.duration(at+"/budget", &f.Budget),
+		"optional": {Parse: func(n caddyfiles.Node) error {
+			p.place[at+"/optional"] = n.Word
+			f.Optional = true
+			return n.Flag()
+		}},
+		"fallback":       p.program(at+"/fallback", &f.Fallback),
 		"decode":         {Parse: func(n caddyfiles.Node) error { return p.decode(n, f, at) }},
 		"charset":        p.text(at+"/charset", "charset iso-8859-1", &f.Charset),
 		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &f.CharsetErrors),

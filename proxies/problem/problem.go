@@ -33,6 +33,9 @@ const (
 	ReplyFailed        = "reply_failed"        // a jq program could not make its value of this answer
 	SchemaDrift        = "schema_drift"        // the answer is not of the shape that the route promises
 	NotAcceptable      = "not_acceptable"      // the caller accepts none of the outputs that the route has
+	BadValue           = "bad_value"           // a value that one fetch gave cannot stand where another one has it
+	DependencyFailed   = "dependency_failed"   // a fetch needs the value of another that failed
+	NestedPartial      = "nested_partial"      // the backend is a gateway that answered without one of its parts
 	Internal           = "internal"            // a defect of the gateway
 )
 

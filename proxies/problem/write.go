@@ -84,12 +84,42 @@ func (p *Problem) Write(w http.ResponseWriter, r *http.Request, id string) {
 		delete(h, name)
 	}
 	maps.Copy(h, p.Header)
-	if p.RetryAfter > 0 {
-		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
-	}
+	p.SetRetryAfter(h)
 	body := p.JSON(r.URL.EscapedPath(), id)
 	h["Content-Type"] = []string{ContentType}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	w.WriteHeader(p.Status)
 	_, _ = w.Write(body) // a caller who has gone is nobody's failure
+}
+
+// Part is the problem as it stands in the list of an answer's failed parts: RFC 9457's members, and where it went wrong.
+// The values are those of jq.
+func (p *Problem) Part() map[string]any {
+	out := map[string]any{"type": p.Type(), "title": http.StatusText(p.Status), "status": p.Status}
+	for name, value := range map[string]string{"detail": p.Detail, "backend": p.Backend, "fetch": p.Fetch} {
+		if value != "" {
+			out[name] = value
+		}
+	}
+	if p.BackendStatus != 0 {
+		out["backend_status"] = p.BackendStatus
+	}
+	return out
+}
+
+// SetRetryAfter sets the header Retry-After to the problem's, in whole seconds, rounded up; where there is none it does
+// nothing.
+func (p *Problem) SetRetryAfter(h http.Header) {
+	if p.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(int((p.RetryAfter+time.Second-1)/time.Second)))
+	}
+}
+
+// CodeOf gives the code of a problem's type, "" for types that are not ours.
+func CodeOf(uri string) string {
+	code, ok := strings.CutPrefix(uri, typePrefix)
+	if !ok || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
+		return ""
+	}
+	return code
 }

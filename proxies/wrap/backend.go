@@ -53,7 +53,7 @@ func (s *Service) compileBackend(b *Backend, deps Deps, at place) (*backend, err
 	if out.Auth == nil {
 		out.Auth = session.None{}
 	}
-	sc := scope{secret: deps.Secret}
+	sc := scope{secret: deps.Secret, plan: new(plan)}
 	if b.Charset != "" {
 		name, err := decode.CheckCharset(b.Charset)
 		if err != nil {

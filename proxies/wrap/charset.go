@@ -55,11 +55,11 @@ func (f *fetch) compileCharset(at place) error {
 }
 
 // noteCharset tells span and trace how bytes became text.
-func (f *fetch) noteCharset(ctx context.Context, x *exchange, charset decode.Charset) {
+func (f *fetch) noteCharset(ctx context.Context, fr *frame, charset decode.Charset) {
 	if span := trace.SpanFromContext(ctx); span.IsRecording() {
 		span.SetAttributes(attribute.String("fairway.charset", charset.Name), attribute.String("fairway.charset.source", charset.Source))
 	}
-	if x.trace != nil && x.trace.Charset != nil {
-		x.trace.Charset(f.Name, charset)
+	if fr.trace != nil && fr.trace.Charset != nil {
+		fr.trace.Charset(f.Name, charset)
 	}
 }

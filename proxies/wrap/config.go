@@ -112,13 +112,15 @@ type Route struct {
 	Params []Param `json:"params,omitempty"`
 	// ParamsStrict refuses query parameters that are not declared. Default false.
 	ParamsStrict bool `json:"params_strict,omitempty"`
-	// Fetches run in parallel. At least one; at most one without a name.
+	// Fetches run at once, or as soon as those are over whose values they use. At least one; at most one without a name.
 	Fetches []Fetch `json:"fetches,omitempty"`
 	// FailWhen is a jq program over the fetched values that says whether the whole is a failure: see Fetch.FailWhen.
 	// Nothing is tried again for it. Default: none.
 	FailWhen string `json:"fail_when,omitempty"`
 	// Reply is the jq program that makes the answer. Default: the fetched value, or an object of the named ones.
 	Reply string `json:"reply,omitempty"`
+	// Status is a jq program, over the same values as Reply, that gives the status of the answer: 200 to 599. Default: 200.
+	Status string `json:"status,omitempty"`
 	// Each answers record by record while the backend's answer comes; Reply is then run for each record, which is the dot,
 	// and may give any number of values. Default: the whole is fetched before it is answered.
 	Each *Each `json:"each,omitempty"`
@@ -190,6 +192,15 @@ type Fetch struct {
 	Body *Body `json:"body,omitempty"`
 	// Timeout is for one attempt. Default: the backend's.
 	Timeout Duration `json:"timeout,omitempty"`
+	// Budget is the time for the fetch with all its attempts, within that of the request. Default: the request's.
+	Budget Duration `json:"budget,omitempty"`
+	// Optional lets the answer go on without the value, which is then null, when the fetch fails: see Fallback. Default
+	// false: the answer fails.
+	Optional bool `json:"optional,omitempty"`
+	// Fallback is a jq program that makes the value when the fetch fails; the dot is the problem, and other fetches are
+	// bound. The answer names the fetch in its header Fairway-Partial, and has its problem in the member "partial" where it
+	// is an object. Default: none.
+	Fallback string `json:"fallback,omitempty"`
 	// DecodeRaw says how the bytes become a value. Default: by the answer's media type is a later format; required.
 	DecodeRaw json.RawMessage `json:"decode,omitempty" caddy:"namespace=fairway.decoders inline_key=format"`
 	// Charset overrules what the backend says of its charset (a WHATWG label). Default: the backend's.

@@ -10,11 +10,10 @@ import (
 
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/session"
-	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
 // exchange is one request of a caller on its way through a route. Its fields are set before the fetches start and only
-// read by them; each fetch writes its own result.
+// read by them; what they give is in the frame.
 type exchange struct {
 	ctx      context.Context
 	r        *http.Request
@@ -27,18 +26,10 @@ type exchange struct {
 	query    url.Values
 	caller   session.Caller
 	start    time.Time
-	deadline time.Time
-	results  []result
+	root     frame
 	trace    *Trace
 	output   string  // what is answered; empty: not chosen yet
 	streamed *stream // of a route that answers record by record
-}
-
-// result is what a fetch gave: its value as JSON text, as a tree for jq, or both.
-type result struct {
-	json   []byte
-	tree   any
-	answer *upstream.Answer
 }
 
 // admit reads and checks what the caller sent, before any backend hears of it.
@@ -136,37 +127,6 @@ func (x *exchange) sent(p *param) (string, bool) {
 	return v[0], true
 }
 
-// value gives the text of a placeholder, and whether there is one: sent by the caller, or a declared default.
-func (x *exchange) value(from *source) (string, bool) {
-	switch from.kind {
-	case fromPath:
-		if from.rest {
-			return x.raw[from.index], true
-		}
-		return x.path[from.index], true
-	case fromCaller:
-		return x.caller.User, x.caller.Basic
-	case fromQuery, fromHeader:
-		if i := from.index; i >= 0 { // declared: checked, with its default
-			p := x.route.params[i]
-			_, sent := x.sent(p)
-			return x.texts[i], sent || p.Default != nil
-		}
-	}
-	if from.kind == fromHeader {
-		v := x.r.Header.Values(from.name)
-		if len(v) == 0 {
-			return "", false
-		}
-		return v[0], true
-	}
-	v, ok := x.query[from.name]
-	if !ok {
-		return "", false
-	}
-	return v[0], true
-}
-
 // queryValue is $query: declared parameters with their types and defaults, others as text, of each name the first.
 func (x *exchange) queryValue() map[string]any {
 	out := make(map[string]any, len(x.query))
@@ -187,11 +147,4 @@ func (x *exchange) callerValue() any {
 		return nil
 	}
 	return map[string]any{"user": strings.ToValidUTF8(x.caller.User, "\uFFFD")}
-}
-
-// release gives back what the backends' answers hold.
-func (x *exchange) release() {
-	for i := range x.results {
-		x.results[i].answer.Release()
-	}
 }

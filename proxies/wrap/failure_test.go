@@ -66,8 +66,8 @@ func FuzzProgram(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		rt := &route{names: []string{"id"}, fetches: []*fetch{{Fetch: Fetch{Name: "user"}}}}
-		p, err := rt.compileProgram("reply", source, true, place{})
+		rt := &route{names: []string{"id"}, plan: newPlan([]Fetch{{Name: "user"}})}
+		p, err := rt.compileProgram("reply", source, nil, rt.plan.steps, place{})
 		if (p == nil) == (err == nil) {
 			t.Errorf("%q gave %v and %v", source, p, err)
 		}

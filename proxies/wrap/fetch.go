@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -18,8 +19,8 @@ import (
 
 // fetch is a compiled Fetch.
 type fetch struct {
+	*step
 	Fetch
-	index    int
 	target   *target
 	backend  *backend
 	strategy session.Strategy
@@ -36,15 +37,10 @@ type fetch struct {
 	binary   bool               // the decoder takes bytes, not text
 	metrics  *observe.FetchMetrics
 	writers  sync.Pool // *decode.Writer
-	// used says that something of the answer depends on the value; tree that a jq program reads it; text that it is
-	// answered as it was decoded.
-	used, tree, text bool
-	// checked says that the route's promise is checked, for which the answer becomes a tree once more.
-	checked bool
 }
 
-func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*fetch, error) {
-	out := &fetch{Fetch: *f, index: i, timeout: time.Duration(f.Timeout)}
+func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, error) {
+	out := &fetch{step: sc.step, Fetch: *f, timeout: time.Duration(f.Timeout)}
 	if out.Method == "" {
 		out.Method = http.MethodGet
 	}
@@ -74,7 +70,7 @@ func (rt *route) compileFetch(f *Fetch, i int, sc scope, deps Deps, at place) (*
 	}
 	_, out.binary = f.Decoder.(decode.Binary)
 	if f.FailWhen != "" {
-		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, false, at.field("fail_when")); err != nil {
+		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, out.step, rt.plan.without(out.step), at.field("fail_when")); err != nil {
 			return nil, err
 		}
 		out.failWhen.fetch, out.tree = f.Name, true
@@ -113,13 +109,13 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 }
 
 // headers renders the headers of one request. A later one of the same name wins over the backend's.
-func (f *fetch) headers(x *exchange) (http.Header, *problem.Problem) {
+func (f *fetch) headers(fr *frame) (http.Header, *problem.Problem) {
 	if f.fixed != nil {
 		return f.fixed, nil
 	}
 	out := make(http.Header, len(f.header)+1)
 	for i := range f.header {
-		v, sent, prob := f.header[i].render(x)
+		v, sent, prob := f.header[i].render(fr)
 		if prob != nil {
 			return nil, prob
 		}
@@ -152,7 +148,7 @@ func (rt *route) compileBody(f *fetch, at place) error {
 	if f.Method == http.MethodGet || f.Method == http.MethodHead {
 		return at.errf("a %s has no body; write the method: fetch POST %s", f.Method, f.Target)
 	}
-	p, err := rt.compileProgram("body", f.Body.JQ, false, at)
+	p, err := rt.compileProgram("body", f.Body.JQ, f.step, rt.plan.without(f.step), at)
 	if err != nil {
 		return err
 	}
@@ -162,11 +158,11 @@ func (rt *route) compileBody(f *fetch, at place) error {
 }
 
 // render makes the body of one request.
-func (f *fetch) render(x *exchange) ([]byte, *problem.Problem) {
+func (f *fetch) render(ctx context.Context, fr *frame) ([]byte, *problem.Problem) {
 	if f.body == nil {
 		return nil, nil
 	}
-	v, err := f.body.run(x.ctx, x, nil)
+	v, err := f.body.run(ctx, fr, nil)
 	if err != nil {
 		return nil, replyFailed("The body for the backend could not be made.", f.Name, err)
 	}

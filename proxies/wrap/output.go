@@ -184,7 +184,7 @@ func alias(output string) string {
 }
 
 // write answers with a body of JSON, as the output that was chosen.
-func (x *exchange) write(w http.ResponseWriter, body []byte) int {
+func (x *exchange) write(w http.ResponseWriter, status int, body []byte) int {
 	if x.output != OutputJSON && x.output != "" {
 		var p *problem.Problem
 		if body, p = convert(x.output, body, x.route.columns); p != nil {
@@ -192,12 +192,15 @@ func (x *exchange) write(w http.ResponseWriter, body []byte) int {
 		}
 	}
 	h := w.Header()
-	if tagged(h, x.r, body) {
+	if status == http.StatusOK && tagged(h, x.r, body) {
 		w.WriteHeader(http.StatusNotModified)
 		return http.StatusNotModified
 	}
 	h["Content-Type"] = []string{mediaType(x.output)}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if status != http.StatusOK {
+		w.WriteHeader(status)
+	}
 	_, _ = w.Write(body) // a caller who has gone is nobody's failure
-	return http.StatusOK
+	return status
 }

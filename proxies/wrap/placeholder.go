@@ -10,8 +10,10 @@ import (
 type source struct {
 	kind  sourceKind
 	name  string
-	index int  // of the path parameter, or of the declared query or header parameter; -1: not declared
+	index int  // of the path parameter, the step, or the declared query or header parameter; -1: not declared
 	rest  bool // {name...}: slashes stay
+	// inside are the names of members and indexes of arrays that lead to a value inside what a fetch gave.
+	inside []string
 }
 
 type sourceKind int
@@ -21,6 +23,7 @@ const (
 	fromQuery
 	fromHeader
 	fromCaller
+	fromFetch
 )
 
 // part is a piece of a template: text that is escaped for its place already, or a source.
@@ -34,7 +37,8 @@ type scope struct {
 	names    []string // path parameters, in the pattern's order
 	rest     string   // the one that is {name...}
 	declared []*param
-	fetches  []string
+	plan     *plan
+	step     *step // whose placeholders they are
 	secret   Secrets
 }
 
@@ -115,13 +119,14 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 	}
 	kind, field, dotted := strings.Cut(name, ".")
 	bare, rest := strings.CutSuffix(name, "...")
+	if other := s.plan.find(kind); other != nil && !rest {
+		return s.fetched(name, other, at)
+	}
 	if rest || !dotted {
 		i := slices.Index(s.names, bare)
 		switch {
-		case i < 0 && slices.Contains(s.fetches, bare):
-			return nil, at.errf("{%s} is a fetch: its value has no place in a target of the same step", bare)
 		case i < 0:
-			return nil, at.errf("nothing binds {%s}%s", bare, Suggest(bare, s.names))
+			return nil, at.errf("nothing binds {%s}%s", bare, Suggest(bare, slices.Concat(s.names, s.plan.names())))
 		case rest && s.rest != bare:
 			return nil, at.errf("{%s...} is not what the pattern calls it; write {%s}", bare, bare)
 		}
@@ -146,10 +151,20 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 		}
 		return &source{kind: fromCaller, name: field}, nil
 	}
-	if slices.Contains(s.fetches, kind) {
-		return nil, at.errf("{%s}: a fetch that waits for another is not available in this version", name)
+	return nil, at.errf("{%s} is unknown%s", name, Suggest(kind, slices.Concat([]string{"query", "header", "caller", "env", "file"}, s.names, s.plan.names())))
+}
+
+// fetched is a value inside what another step gives, which this one then waits for.
+func (s scope) fetched(name string, other *step, at place) (*source, *ConfigError) {
+	if s.step == nil {
+		return nil, at.errf("{%s}: a backend's header has nothing of a fetch in it; put the header into the fetch", name)
 	}
-	return nil, at.errf("{%s} is unknown%s", name, Suggest(kind, append([]string{"query", "header", "caller", "env", "file"}, s.names...)))
+	inside := strings.Split(name, ".")[1:]
+	if slices.Contains(inside, "") {
+		return nil, at.errf("{%s} names nothing", name)
+	}
+	s.step.need(other)
+	return &source{kind: fromFetch, name: name, index: other.index, inside: inside}, nil
 }
 
 // declaration is the index of the declared parameter, or -1.

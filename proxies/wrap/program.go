@@ -29,6 +29,7 @@ const (
 	bindPath bindingKind = iota + 1
 	bindParam
 	bindFetch
+	bindPartial
 	bindQuery
 	bindCaller
 	bindNow
@@ -36,11 +37,12 @@ const (
 
 // reserved are names that no fetch and no path parameter may have.
 func reserved() []string {
-	return []string{"query", "header", "caller", "now", "env", "file", "http", "args", "block", "blocks", "ENV"}
+	return []string{"query", "header", "caller", "now", "partial", "env", "file", "http", "args", "block", "blocks", "ENV"}
 }
 
-// compileProgram compiles source for a route; fetches says whether fetched values are bound.
-func (rt *route) compileProgram(kind, source string, fetches bool, at place) (*program, *ConfigError) {
+// compileProgram compiles source. It may use the values of the steps that it sees; of is the step that then waits for them,
+// nil for a program of the route.
+func (rt *route) compileProgram(kind, source string, of *step, sees []*step, at place) (*program, *ConfigError) {
 	all := map[string]binding{
 		"query":  {kind: bindQuery},
 		"caller": {kind: bindCaller},
@@ -56,13 +58,15 @@ func (rt *route) compileProgram(kind, source string, fetches bool, at place) (*p
 			all[p.Name] = binding{kind: bindParam, index: i}
 		}
 	}
-	if fetches {
-		for i, f := range rt.fetches {
-			if f.Name != "" {
-				all[f.Name] = binding{kind: bindFetch, index: i}
-				names = append(names, f.Name)
-			}
+	for _, s := range sees {
+		if s.name != "" {
+			all[s.name] = binding{kind: bindFetch, index: s.index}
+			names = append(names, s.name)
 		}
+	}
+	if of == nil && sees != nil {
+		all[partialMember] = binding{kind: bindPartial}
+		names = append(names, partialMember)
 	}
 	used := reply.Uses(source, names)
 	compiled, err := reply.Compile(source, used)
@@ -74,7 +78,7 @@ func (rt *route) compileProgram(kind, source string, fetches bool, at place) (*p
 		b := all[name]
 		p.bind = append(p.bind, b)
 		if b.kind == bindFetch {
-			rt.fetches[b.index].used, rt.fetches[b.index].tree = true, true
+			of.need(rt.plan.steps[b.index])
 		}
 	}
 	return p, nil
@@ -94,37 +98,39 @@ func programError(err error, names []string, at place) *ConfigError {
 }
 
 // run gives the program's value over input.
-func (p *program) run(ctx context.Context, x *exchange, input any) (any, error) {
+func (p *program) run(ctx context.Context, fr *frame, input any) (any, error) {
 	var buf [8]any
 	values := buf[:0]
 	for _, b := range p.bind {
-		values = append(values, x.bound(b))
+		values = append(values, fr.bound(b))
 	}
 	v, err := p.Run(ctx, input, values...)
-	if x.trace != nil && x.trace.Program != nil {
+	if fr.trace != nil && fr.trace.Program != nil {
 		said := err
 		if failed, ok := errors.AsType[*reply.RuntimeError](err); ok {
 			said = failed.Err
 		}
-		x.trace.Program(p.fetch, p.kind, p.String(), v, said)
+		fr.trace.Program(p.fetch, p.kind, p.String(), v, said)
 	}
 	return v, err
 }
 
-func (x *exchange) bound(b binding) any {
+func (fr *frame) bound(b binding) any {
 	switch b.kind {
 	case bindPath:
-		return x.path[b.index]
+		return fr.path[b.index]
 	case bindParam:
-		return x.params[b.index]
+		return fr.params[b.index]
 	case bindFetch:
-		return x.results[b.index].tree
+		return fr.results[b.index].tree
+	case bindPartial:
+		return fr.partial()
 	case bindQuery:
-		return x.queryValue()
+		return fr.queryValue()
 	case bindCaller:
-		return x.callerValue()
+		return fr.callerValue()
 	case bindNow:
-		return x.start.UTC().Format(time.RFC3339)
+		return fr.start.UTC().Format(time.RFC3339)
 	}
 	return nil
 }

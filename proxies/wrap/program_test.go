@@ -9,20 +9,24 @@ import (
 func TestProgramIsRefusedWithAdvice(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
-		source  string
-		fetches bool
-		offset  int
-		says    []string
+		source string
+		body   bool // of the fetch user
+		offset int
+		says   []string
 	}{
-		{`{a: $usr}`, true, 4, []string{"nothing binds the variable $usr", "user"}},
-		{`$sation`, true, 0, []string{"nothing binds the variable $sation", "station"}},
-		{`.x | $qurey.a`, true, 5, []string{"nothing binds the variable $qurey", "query"}},
-		{`1 | $user`, false, 4, []string{"nothing binds the variable $user"}}, // a body is made before anything is fetched
-		{`$xyzzy`, true, 0, []string{"nothing binds the variable $xyzzy"}},
-		{`.a | ]`, true, 5, []string{"unexpected token"}},
+		{`{a: $usr}`, false, 4, []string{"nothing binds the variable $usr", "user"}},
+		{`$sation`, false, 0, []string{"nothing binds the variable $sation", "station"}},
+		{`.x | $qurey.a`, false, 5, []string{"nothing binds the variable $qurey", "query"}},
+		{`1 | $user`, true, 4, []string{"nothing binds the variable $user"}}, // a body is made before its answer is there
+		{`$xyzzy`, false, 0, []string{"nothing binds the variable $xyzzy"}},
+		{`.a | ]`, false, 5, []string{"unexpected token"}},
 	} {
-		rt := &route{names: []string{"station"}, fetches: []*fetch{{Fetch: Fetch{Name: "user"}}}}
-		p, err := rt.compileProgram("reply", c.source, c.fetches, place{})
+		rt := &route{names: []string{"station"}, plan: newPlan([]Fetch{{Name: "user"}})}
+		var of *step
+		if c.body {
+			of = rt.plan.steps[0]
+		}
+		p, err := rt.compileProgram("reply", c.source, of, rt.plan.without(of), place{})
 		if err == nil {
 			t.Errorf("%s is accepted: %v", c.source, p)
 			continue
@@ -41,12 +45,13 @@ func TestProgramIsRefusedWithAdvice(t *testing.T) {
 // TestProgramTakesWhatItUses: a fetch that no program names need not become a tree.
 func TestProgramTakesWhatItUses(t *testing.T) {
 	t.Parallel()
-	rt := &route{names: []string{"station"}, fetches: []*fetch{{Fetch: Fetch{Name: "user"}}, {Fetch: Fetch{Name: "users"}}}}
-	p, err := rt.compileProgram("reply", `{$station, u: $users, n: $now}`, true, place{})
+	rt := &route{names: []string{"station"}, plan: newPlan([]Fetch{{Name: "user"}, {Name: "users"}})}
+	user, users := rt.plan.steps[0], rt.plan.steps[1]
+	p, err := rt.compileProgram("reply", `{$station, u: $users, n: $now}`, nil, rt.plan.steps, place{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(p.bind) != 3 || rt.fetches[0].tree || rt.fetches[0].used || !rt.fetches[1].tree || !rt.fetches[1].used {
-		t.Errorf("%d bound, user %t, users %t", len(p.bind), rt.fetches[0].used, rt.fetches[1].used)
+	if len(p.bind) != 3 || user.tree || user.used || !users.tree || !users.used {
+		t.Errorf("%d bound, user %t, users %t", len(p.bind), user.used, users.used)
 	}
 }

@@ -24,10 +24,11 @@ type route struct {
 	names    []string // of the wildcards, in order
 	params   []*param
 	strict   bool
+	plan     *plan
 	fetches  []*fetch
-	single   bool // one fetch without a name: its value is the dot and the default answer
 	failWhen *program
 	reply    *program
+	status   *program
 	each     *Each // nil: the answer is made whole
 	outputs  []string
 	suffix   bool
@@ -48,11 +49,11 @@ func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, [
 	if err != nil {
 		return nil, nil, at.field("pattern").errf("%v", err)
 	}
-	rt := &route{service: s, method: r.Method, pattern: r.Pattern, strict: r.ParamsStrict, budget: time.Duration(r.Budget)}
+	rt := &route{service: s, method: r.Method, pattern: r.Pattern, strict: r.ParamsStrict, budget: time.Duration(r.Budget), plan: newPlan(r.Fetches)}
 	if rt.budget == 0 {
 		rt.budget = s.budget
 	}
-	sc := scope{secret: deps.Secret}
+	sc := scope{secret: deps.Secret, plan: rt.plan}
 	for _, seg := range segments {
 		if !seg.wildcard {
 			continue
@@ -150,23 +151,27 @@ func (rt *route) compileFetches(c *Config, r *Route, sc scope, deps Deps, at pla
 		return at.errf("the route fetches nothing; it needs a line: fetch /path")
 	}
 	for i, f := range r.Fetches {
-		at := at.in("fetches/"+itoa(i), fetchWhere(f.Name))
-		if err := checkFetchName(c, r, sc, i, at); err != nil {
+		if err := checkFetchName(c, r, sc, i, at.in("fetches/"+itoa(i), fetchWhere(f.Name))); err != nil {
 			return err
-		}
-		if f.Name != "" {
-			sc.fetches = append(sc.fetches, f.Name)
 		}
 	}
 	for i := range r.Fetches {
-		f, err := rt.compileFetch(&r.Fetches[i], i, sc, deps, at.in("fetches/"+itoa(i), fetchWhere(r.Fetches[i].Name)))
+		at := at.in("fetches/"+itoa(i), fetchWhere(r.Fetches[i].Name))
+		sc.step = rt.plan.steps[i]
+		f, err := rt.compileFetch(&r.Fetches[i], sc, deps, at)
 		if err != nil {
+			return err
+		}
+		f.step.work = f
+		if err := rt.compilePolicy(f.step, &r.Fetches[i], at); err != nil {
 			return err
 		}
 		rt.fetches = append(rt.fetches, f)
 		rt.creds = rt.creds || f.strategy.PerCaller()
 	}
-	rt.single = len(rt.fetches) == 1 && rt.fetches[0].Name == ""
+	if err := rt.plan.link(at); err != nil {
+		return err
+	}
 	return nil
 }
 
@@ -209,30 +214,38 @@ func checkFetchName(c *Config, r *Route, sc scope, i int, at place) error {
 
 func (rt *route) compilePrograms(r *Route, at place) error {
 	var err *ConfigError
-	dot := slices.IndexFunc(rt.fetches, func(f *fetch) bool { return f.Name == "" })
 	if r.FailWhen != "" {
-		if rt.failWhen, err = rt.compileProgram("route fail_when", r.FailWhen, true, at.field("fail_when")); err != nil {
+		if rt.failWhen, err = rt.compileProgram("route fail_when", r.FailWhen, nil, rt.plan.steps, at.field("fail_when")); err != nil {
 			return err
 		}
 	}
 	if r.Reply != "" {
-		if rt.reply, err = rt.compileProgram("reply", r.Reply, r.Each == nil, at.field("reply")); err != nil {
+		sees := rt.plan.steps
+		if r.Each != nil {
+			sees = nil
+		}
+		if rt.reply, err = rt.compileProgram("reply", r.Reply, nil, sees, at.field("reply")); err != nil {
 			return err
 		}
 	}
-	for i, f := range rt.fetches {
+	if r.Status != "" {
+		if rt.status, err = rt.compileProgram("reply status", r.Status, nil, rt.plan.steps, at.field("status")); err != nil {
+			return err
+		}
+	}
+	for i, s := range rt.plan.steps {
 		switch {
 		case r.Each != nil: // its records are the dot
-			f.used, f.tree = true, f.tree || rt.reply != nil
-		case i == dot:
-			f.used = true
-			f.tree = f.tree || rt.failWhen != nil || rt.reply != nil
+			s.used, s.tree = true, s.tree || rt.reply != nil
+		case s.name == "":
+			s.used = true
+			s.tree = s.tree || rt.failWhen != nil || rt.reply != nil || rt.status != nil
 		case r.Reply == "":
-			f.used = true
-		case !f.used:
-			return at.in("fetches/"+itoa(i), fetchWhere(f.Name)).errf("nothing uses the fetch %s: reply has no $%s", f.Name, f.Name)
+			s.used = true
+		case !s.used:
+			return at.in("fetches/"+itoa(i), fetchWhere(s.name)).errf("nothing uses the fetch %s: reply has no $%s", s.name, s.name)
 		}
-		f.text = r.Reply == ""
+		s.text = r.Reply == ""
 	}
 	return nil
 }

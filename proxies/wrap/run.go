@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
-	"sync"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -17,53 +15,17 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
-// fetchAll runs the fetches of the route, in parallel, and gives the problem of the first in order that failed.
-// A required fetch that fails ends the others.
-func (x *exchange) fetchAll() *problem.Problem {
-	x.results = make([]result, len(x.route.fetches))
-	if len(x.route.fetches) == 1 {
-		return x.route.fetches[0].run(x.ctx, x)
-	}
-	ctx, cancel := context.WithCancel(x.ctx)
-	defer cancel()
-	problems := make([]*problem.Problem, len(x.route.fetches))
-	var first int
-	var once sync.Once
-	var wg sync.WaitGroup
-	for i, f := range x.route.fetches {
-		wg.Go(func() {
-			problems[i] = f.guarded(ctx, x)
-			if problems[i] != nil {
-				once.Do(func() { first = i })
-				cancel()
-			}
-		})
-	}
-	wg.Wait()
-	return problems[first]
-}
-
-// guarded is run with a panic made a problem: it has a goroutine of its own, where nobody else would catch it.
-func (f *fetch) guarded(ctx context.Context, x *exchange) (p *problem.Problem) {
-	defer func() {
-		if v := recover(); v != nil {
-			p = problem.Of(fmt.Errorf("panic in %s: %v\n%s", fetchWhere(f.Name), v, debug.Stack()))
-		}
-	}()
-	return f.run(ctx, x)
-}
-
 // run fetches once, attempts and all, and keeps the value in the exchange.
-func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
-	target, prob := f.target.render(x)
+func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
+	target, prob := f.target.render(fr)
 	if prob != nil {
 		return prob
 	}
-	header, prob := f.headers(x)
+	header, prob := f.headers(fr)
 	if prob != nil {
 		return prob
 	}
-	body, prob := f.render(x)
+	body, prob := f.render(ctx, fr)
 	if prob != nil {
 		return prob
 	}
@@ -73,29 +35,29 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 	}
 	call := upstream.Call{
 		Method: f.Method, Target: target, Header: header, Body: body, Whole: f.whole && f.body == nil,
-		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: x.deadline,
-		Strategy: f.strategy, Caller: x.caller, Factor: f.factor(),
-		Judge: func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, x, a) },
+		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: f.until(fr),
+		Strategy: f.strategy, Caller: fr.caller, Factor: f.factor(),
+		Judge: func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, fr, a) },
 	}
-	if each := x.route.each; each != nil {
-		call.Stream = func(ctx context.Context, s *upstream.Stream) error { return f.stream(ctx, x, s) }
+	if each := fr.route.each; each != nil {
+		call.Stream = func(ctx context.Context, s *upstream.Stream) error { return f.stream(ctx, fr, s) }
 		call.StreamLimit = int64(each.Limit)
 	}
-	if x.trace != nil && x.trace.Fetch != nil {
-		call.Trace = x.trace.Fetch(f.Name)
+	if fr.trace != nil && fr.trace.Fetch != nil {
+		call.Trace = fr.trace.Fetch(f.Name)
 	}
-	if x.trace != nil && x.trace.Transport != nil {
-		if call.Transport = x.trace.Transport(f.Name); call.Transport != nil {
+	if fr.trace != nil && fr.trace.Transport != nil {
+		if call.Transport = fr.trace.Transport(f.Name); call.Transport != nil {
 			call.Idempotent = false // it would answer the same again
 		}
 	}
 	start := time.Now()
 	ctx, span := observe.Start(ctx, "fairway.fetch",
-		attribute.String("fairway.service", x.route.service.Name),
+		attribute.String("fairway.service", fr.route.service.Name),
 		attribute.String("fairway.fetch", f.Name),
 		attribute.String("fairway.backend", f.backend.label()))
 	if span.IsRecording() { // the route as metrics call it
-		span.SetAttributes(attribute.String("fairway.route", x.route.method+" "+x.route.pattern))
+		span.SetAttributes(attribute.String("fairway.route", fr.route.method+" "+fr.route.pattern))
 	}
 	answer, err := f.backend.pool.Do(ctx, &call)
 	outcome := observe.OK
@@ -106,8 +68,10 @@ func (f *fetch) run(ctx context.Context, x *exchange) *problem.Problem {
 	if f.metrics != nil {
 		f.metrics.Observe(outcome, time.Since(start))
 	}
-	x.results[f.index].answer = answer
-	if err != nil {
+	fr.results[f.index].answer = answer
+	if err == nil {
+		fr.results[f.index].parts = nested(f.Name, answer.Header, answer.Body)
+	} else {
 		return f.problem(err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
 	}
 	return nil
@@ -134,30 +98,30 @@ func (f *fetch) outcome(err error) string {
 }
 
 // judge decodes an answer and says whether it is a success. It is the last part of an attempt.
-func (f *fetch) judge(ctx context.Context, x *exchange, a *upstream.Answer) error {
+func (f *fetch) judge(ctx context.Context, fr *frame, a *upstream.Answer) error {
 	if len(a.Body) == 0 && (a.Status == http.StatusNoContent || a.Status == http.StatusResetContent) {
-		return f.empty(x)
+		return f.empty(fr)
 	}
-	in, err := f.input(ctx, x, a)
+	in, err := f.input(ctx, fr, a)
 	if err != nil {
 		return f.undecodable(err)
 	}
-	err = f.decode(ctx, x, in)
+	err = f.decode(ctx, fr, in)
 	if err != nil && len(a.Body) == 0 && ctx.Err() == nil {
-		return f.empty(x)
+		return f.empty(fr)
 	}
 	return err
 }
 
 // input makes of an answer what its decoder reads.
-func (f *fetch) input(ctx context.Context, x *exchange, a *upstream.Answer) (*decode.Input, error) {
+func (f *fetch) input(ctx context.Context, fr *frame, a *upstream.Answer) (*decode.Input, error) {
 	in := f.described(a)
 	in.Body = a.Body
 	if f.binary {
 		return in, nil
 	}
 	text, charset, err := decode.Text(a.Body, in.Charset)
-	f.noteCharset(ctx, x, charset)
+	f.noteCharset(ctx, fr, charset)
 	in.Body = text
 	return in, err
 }
@@ -173,16 +137,16 @@ func (f *fetch) described(a *upstream.Answer) *decode.Input {
 }
 
 // empty judges an answer that says itself that it has no body.
-func (f *fetch) empty(x *exchange) error {
+func (f *fetch) empty(fr *frame) error {
 	if f.Method == http.MethodGet {
 		return &upstream.Failure{Kind: upstream.Empty, Detail: "The backend answered without a body where one was due."}
 	}
-	x.results[f.index] = result{json: []byte("null")}
+	fr.results[f.index] = result{json: []byte("null")}
 	return nil
 }
 
-func (f *fetch) decode(ctx context.Context, x *exchange, in *decode.Input) error {
-	res := &x.results[f.index]
+func (f *fetch) decode(ctx context.Context, fr *frame, in *decode.Input) error {
+	res := &fr.results[f.index]
 	*res = result{}
 	if f.text {
 		w := f.writer(make([]byte, 0, len(in.Body)+64))
@@ -199,13 +163,13 @@ func (f *fetch) decode(ctx context.Context, x *exchange, in *decode.Input) error
 		}
 		res.tree = t.Value()
 	}
-	if x.trace != nil && x.trace.Decoded != nil {
-		x.trace.Decoded(f.Name, res.json, res.tree)
+	if fr.trace != nil && fr.trace.Decoded != nil {
+		fr.trace.Decoded(f.Name, res.json, res.tree)
 	}
 	if f.failWhen == nil {
 		return nil
 	}
-	return f.failWhen.judge(ctx, x, res.tree)
+	return f.failWhen.judge(ctx, fr, res.tree)
 }
 
 // writer gives a Writer that appends to dst.
@@ -238,8 +202,8 @@ func (f *fetch) undecodable(err error) error {
 }
 
 // judge runs a fail_when program: false and null are a success; true, a text or an object {status, detail} a failure.
-func (p *program) judge(ctx context.Context, x *exchange, input any) error {
-	v, err := p.run(ctx, x, input)
+func (p *program) judge(ctx context.Context, fr *frame, input any) error {
+	v, err := p.run(ctx, fr, input)
 	if err != nil {
 		return &upstream.Failure{Kind: upstream.Judged, Detail: "fail_when could not judge the backend's answer.", Err: err}
 	}

@@ -87,8 +87,8 @@ func (rt *route) compilePromise(r *Route, at place) error {
 		}
 	}
 	rt.promise = p
-	for _, f := range rt.fetches {
-		f.checked = true
+	for _, s := range rt.plan.steps {
+		s.checked = true
 	}
 	return nil
 }

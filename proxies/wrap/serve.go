@@ -2,11 +2,13 @@ package wrap
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -73,7 +75,8 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 		trace.Route(rt.method, rt.pattern)
 	}
 	now := time.Now()
-	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, deadline: now.Add(rt.budget), trace: trace, output: output}
+	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, trace: trace, output: output}
+	x.root = frame{exchange: x, plan: rt.plan, deadline: now.Add(rt.budget)}
 	status := x.answer(w) //nolint:contextcheck // the exchange holds the context of its request
 	if rt.metrics != nil {
 		rt.metrics.Observe(status, time.Since(now))
@@ -89,7 +92,7 @@ func notFound() *problem.Problem {
 
 // answer runs the route and writes what it gives; it returns the status.
 func (x *exchange) answer(w http.ResponseWriter) (status int) {
-	defer x.release()
+	defer x.root.release()
 	defer func() {
 		if v := recover(); v != nil {
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -107,14 +110,15 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 	if x.route.each != nil {
 		return x.stream(w)
 	}
-	body, p := x.make()
+	body, status, p := x.make()
 	if p == nil {
 		p = x.promised(x.ctx, w.Header(), body)
 	}
 	if p != nil {
 		return x.fail(w, p)
 	}
-	return x.write(w, body)
+	body = withParts(x.root.failures(), w.Header(), body)
+	return x.write(w, status, body)
 }
 
 // fail writes and logs p.
@@ -171,32 +175,56 @@ func (x *exchange) admitted() *problem.Problem {
 	return nil
 }
 
-// make gives the body of a good answer, or the problem.
-func (x *exchange) make() ([]byte, *problem.Problem) {
+// make gives the body and status of a good answer, or the problem.
+func (x *exchange) make() ([]byte, int, *problem.Problem) {
 	if p := x.admitted(); p != nil {
-		return nil, p
+		return nil, 0, p
 	}
-	rt := x.route
-	if p := x.fetchAll(); p != nil {
-		return nil, p
+	rt, fr := x.route, &x.root
+	if p := fr.run(x.ctx); p != nil {
+		return nil, 0, p
 	}
 	if rt.failWhen != nil {
-		if err := rt.failWhen.judge(x.ctx, x, x.dot()); err != nil {
-			return nil, rt.judged(err)
+		if err := rt.failWhen.judge(x.ctx, fr, fr.dot()); err != nil {
+			return nil, 0, rt.judged(err)
 		}
 	}
-	if rt.reply == nil {
-		return x.join(), nil
+	status, p := x.status()
+	if p != nil {
+		return nil, 0, p
 	}
-	v, err := rt.reply.run(x.ctx, x, x.dot())
+	if rt.reply == nil {
+		return append(fr.join(), '\n'), status, nil
+	}
+	v, err := rt.reply.run(x.ctx, fr, fr.dot())
 	if err != nil {
-		return nil, replyFailed("The reply could not be made of what the backend answered.", "", err)
+		return nil, 0, replyFailed("The reply could not be made of what the backend answered.", "", err)
 	}
 	out, err := reply.Marshal(v)
 	if err != nil {
-		return nil, replyFailed("The reply could not be written.", "", err)
+		return nil, 0, replyFailed("The reply could not be written.", "", err)
 	}
-	return append(out, '\n'), nil
+	return append(out, '\n'), status, nil
+}
+
+// status is the status of a good answer: what the program says, else 200.
+func (x *exchange) status() (int, *problem.Problem) {
+	if x.route.status == nil {
+		return http.StatusOK, nil
+	}
+	v, err := x.route.status.run(x.ctx, &x.root, x.root.dot())
+	if err != nil {
+		return 0, replyFailed("The status of the reply could not be made of what the backend answered.", "", err)
+	}
+	status, ok := v.(int)
+	if n, exact := v.(json.Number); exact {
+		status, err = strconv.Atoi(string(n))
+		ok = err == nil
+	}
+	if !ok || status < 200 || status > 599 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusNotModified {
+		return 0, replyFailed("The program of the reply's status gave none of an answer with a body, 200 to 599.", "", nil)
+	}
+	return status, nil
 }
 
 // callerOf reads the Basic credentials of r, if there are any.
@@ -212,38 +240,6 @@ func callerOf(r *http.Request) session.Caller {
 func challenge(realm string) http.Header {
 	realm = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm)
 	return http.Header{"Www-Authenticate": {`Basic realm="` + realm + `", charset="UTF-8"`}}
-}
-
-// dot is the input of the route's programs: the value of the fetch without a name, or null.
-func (x *exchange) dot() any {
-	for i, f := range x.route.fetches {
-		if f.Name == "" {
-			return x.results[i].tree
-		}
-	}
-	return nil
-}
-
-// join is the answer of a route without a reply: the one value, or an object of the named ones in their order.
-func (x *exchange) join() []byte {
-	if x.route.single {
-		return append(x.results[0].json, '\n')
-	}
-	size := 2
-	for i, f := range x.route.fetches {
-		size += len(f.Name) + len(x.results[i].json) + 4
-	}
-	out := append(make([]byte, 0, size), '{')
-	for i, f := range x.route.fetches {
-		if i > 0 {
-			out = append(out, ',')
-		}
-		out = append(out, '"')
-		out = append(out, f.Name...) // letters, digits and _
-		out = append(out, '"', ':')
-		out = append(out, x.results[i].json...)
-	}
-	return append(out, '}', '\n')
 }
 
 // judged makes a problem of what the route's own fail_when found.

@@ -43,6 +43,8 @@ func (rt *route) compileEach(r *Route, at place) error {
 		return at.errf("reply each needs records, and decode %s gives one value; those that give records are %s", f.Format, streamFormats())
 	case r.FailWhen != "" || f.FailWhen != "":
 		return at.errf("fail_when judges a whole answer, and with reply each nobody ever has it: call error(\"...\") in the program of reply each")
+	case f.Optional || f.Fallback != "" || r.Status != "":
+		return at.errf("optional, fallback and reply status are about a whole answer, and with reply each nobody ever has it")
 	case e.OnError != "" && !slices.Contains(ways, e.OnError):
 		return at.errf("on_error is abort or record, not %q%s", e.OnError, Suggest(e.OnError, ways))
 	case e.OnError == OnErrorRecord && !slices.Contains(rt.outputs, OutputNDJSON):
@@ -80,11 +82,11 @@ func (x *exchange) stream(w http.ResponseWriter) int {
 	defer s.out.stop()
 	if p := x.route.reply; p != nil {
 		for _, b := range p.bind {
-			s.values = append(s.values, x.bound(b))
+			s.values = append(s.values, x.root.bound(b))
 		}
 	}
 	x.streamed = s
-	p := x.fetchAll()
+	p := x.root.run(x.ctx)
 	if p != nil && !s.begun {
 		return x.fail(w, p)
 	}
@@ -92,7 +94,7 @@ func (x *exchange) stream(w http.ResponseWriter) int {
 }
 
 // stream reads an answer record by record. It is the last part of an attempt.
-func (f *fetch) stream(ctx context.Context, x *exchange, body *upstream.Stream) error {
+func (f *fetch) stream(ctx context.Context, x *frame, body *upstream.Stream) error {
 	s := x.streamed
 	s.begin = body.Begin
 	a := body.Answer
@@ -189,7 +191,7 @@ func (s *stream) start() error {
 		return errEnough
 	}
 	// A caller who does not read may not keep the backend's connection for ever.
-	_ = s.out.control.SetWriteDeadline(s.x.deadline) // where it is not supported, the server's own counts
+	_ = s.out.control.SetWriteDeadline(s.x.root.deadline) // where it is not supported, the server's own counts
 	s.w.WriteHeader(http.StatusOK)
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 
-
 	"github.com/fairway-gateway/fairway/proxies/decode"
 )
 

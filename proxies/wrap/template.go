@@ -176,7 +176,7 @@ func (t *target) fold(at place) *ConfigError {
 }
 
 // render gives the escaped path and query for one request.
-func (t *target) render(x *exchange) (string, *problem.Problem) {
+func (t *target) render(fr *frame) (string, *problem.Problem) {
 	if t.static != "" {
 		return t.static, nil
 	}
@@ -186,7 +186,7 @@ func (t *target) render(x *exchange) (string, *problem.Problem) {
 			b = append(b, p.text...)
 			continue
 		}
-		v, prob := x.pathValue(p.from)
+		v, prob := fr.pathValue(p.from)
 		if prob != nil {
 			return "", prob
 		}
@@ -198,7 +198,9 @@ func (t *target) render(x *exchange) (string, *problem.Problem) {
 	sep := byte('?')
 	for _, q := range t.query {
 		if q.lone != nil {
-			if _, sent := x.value(q.lone); !sent {
+			if _, there, prob := fr.value(q.lone); prob != nil {
+				return "", prob
+			} else if !there {
 				continue
 			}
 		}
@@ -209,9 +211,12 @@ func (t *target) render(x *exchange) (string, *problem.Problem) {
 				b = append(b, p.text...)
 				continue
 			}
-			v, _ := x.value(p.from)
+			v, _, prob := fr.value(p.from)
+			if prob != nil {
+				return "", prob
+			}
 			if bad := checkText(v); bad != "" {
-				return "", badParameter(p.from.name, p.from.place(), "has "+bad)
+				return "", p.from.bad("has " + bad)
 			}
 			b = append(b, url.QueryEscape(v)...)
 		}
@@ -220,42 +225,31 @@ func (t *target) render(x *exchange) (string, *problem.Problem) {
 }
 
 // pathValue is a value for a path: not empty, not dots, its slashes escaped unless it is the rest of a path.
-func (x *exchange) pathValue(from *source) (string, *problem.Problem) {
-	v, _ := x.value(from)
+func (fr *frame) pathValue(from *source) (string, *problem.Problem) {
+	v, _, prob := fr.value(from)
+	if prob != nil {
+		return "", prob
+	}
 	if bad := checkText(v); bad != "" {
-		return "", badParameter(from.name, from.place(), "has "+bad)
+		return "", from.bad("has " + bad)
 	}
 	if v == "" {
-		return "", badParameter(from.name, from.place(), "is missing or empty")
+		return "", from.bad("is missing or empty")
 	}
 	if !from.rest {
 		if v == "." || v == ".." {
-			return "", badParameter(from.name, from.place(), "is only dots")
+			return "", from.bad("is only dots")
 		}
 		return url.PathEscape(v), nil
 	}
 	segments := strings.Split(v, "/")
 	for i, s := range segments {
 		if s == "." || s == ".." {
-			return "", badParameter(from.name, from.place(), "has a segment that is only dots")
+			return "", from.bad("has a segment that is only dots")
 		}
 		segments[i] = url.PathEscape(s)
 	}
 	return strings.Join(segments, "/"), nil
-}
-
-// place is the word for where a caller sends the value.
-func (s *source) place() string {
-	switch s.kind {
-	case fromQuery:
-		return inQuery
-	case fromHeader:
-		return inHeader
-	case fromCaller:
-		return "caller"
-	case fromPath:
-	}
-	return inPath
 }
 
 // dotSegment says whether an escaped path has a segment "." or "..".
@@ -279,10 +273,10 @@ func dotSegment(path []byte) bool {
 }
 
 // render gives a header's value for one request, and whether it is to be sent at all.
-func (h *header) render(x *exchange) (string, bool, *problem.Problem) {
+func (h *header) render(fr *frame) (string, bool, *problem.Problem) {
 	if h.lone != nil {
-		if _, sent := x.value(h.lone); !sent {
-			return "", false, nil
+		if _, there, prob := fr.value(h.lone); prob != nil || !there {
+			return "", false, prob
 		}
 	}
 	var b strings.Builder
@@ -291,9 +285,12 @@ func (h *header) render(x *exchange) (string, bool, *problem.Problem) {
 			b.WriteString(p.text)
 			continue
 		}
-		v, _ := x.value(p.from)
+		v, _, prob := fr.value(p.from)
+		if prob != nil {
+			return "", false, prob
+		}
 		if bad := checkText(v); bad != "" {
-			return "", false, badParameter(p.from.name, p.from.place(), "has "+bad)
+			return "", false, p.from.bad("has " + bad)
 		}
 		b.WriteString(v)
 	}

@@ -13,7 +13,7 @@ import (
 
 // secretScope knows the path parameters id and rest, and secrets with characters that mean something in a target.
 func secretScope() scope {
-	return scope{names: []string{"id", "rest"}, rest: "rest", secret: func(name string) (string, error) {
+	return scope{plan: new(plan), names: []string{"id", "rest"}, rest: "rest", secret: func(name string) (string, error) {
 		switch name {
 		case "{env.BASE}":
 			return "https://host.test/base/", nil
@@ -24,10 +24,10 @@ func secretScope() scope {
 	}}
 }
 
-func askedWith(id, rest, query string) *exchange {
+func askedWith(id, rest, query string) *frame {
 	values, _ := url.ParseQuery(query)
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	return &exchange{r: r, path: []string{id, rest}, raw: []string{id, rest}, query: values, route: &route{}}
+	return &frame{exchange: &exchange{r: r, path: []string{id, rest}, raw: []string{id, rest}, query: values, route: &route{}}}
 }
 
 func TestTargetIsRendered(t *testing.T) {
