@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -60,6 +61,9 @@ func (b *Basic) Provision(caddy.Context) error {
 	if b.Basic.User, err = fairway.Resolve(b.User); err != nil {
 		return fmt.Errorf("auth basic: user %w", err)
 	}
+	if strings.Contains(b.Basic.User, ":") {
+		return errors.New("auth basic: the user has a colon, which ends the name in what is sent")
+	}
 	if b.Basic.Password, err = fairway.Resolve(b.Password); err != nil {
 		return fmt.Errorf("auth basic: password %w", err)
 	}
@@ -71,11 +75,17 @@ func (b *Basic) Check() error {
 	if (b.User == "") != (b.Password == "") {
 		return errors.New("fixed credentials need both a user and a password; without both the caller's own are sent")
 	}
+	if user := secrets().ReplaceAllString(b.User, ""); strings.Contains(user, ":") {
+		return fmt.Errorf("the user %q has a colon, which ends the name in what is sent", b.User)
+	}
 	if b.Password != "" && !strings.Contains(b.Password, "{env.") && !strings.Contains(b.Password, "{file.") {
 		return errors.New("a password must not stand in the configuration; write {env.NAME} or {file./run/secrets/name}")
 	}
 	return nil
 }
+
+// secrets finds what is resolved later.
+func secrets() *regexp.Regexp { return regexp.MustCompile(`\{(env|file)\.[^{}]*\}`) }
 
 // PerCaller says whether the caller's own credentials are sent; it is known before secrets are resolved.
 func (b *Basic) PerCaller() bool { return b.User == "" }

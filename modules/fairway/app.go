@@ -92,7 +92,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 }
 
 func defaultMemory() wrap.Size {
-	limit := debug.SetMemoryLimit(-1) // reads it
+	return memoryUnder(debug.SetMemoryLimit(-1)) // reads it
+}
+
+// memoryUnder is the default of a process that may have so many bytes.
+func memoryUnder(limit int64) wrap.Size {
 	if limit == math.MaxInt64 {
 		return DefaultMemory
 	}

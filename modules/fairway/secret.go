@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"regexp"
 	"strings"
 
@@ -12,10 +13,17 @@ import (
 
 // Secret resolves one {env.X} or {file./path}. An unset or empty one is an error: a service would go without.
 func Secret(placeholder string) (string, error) {
-	v, err := caddy.NewReplacer().ReplaceOrErr(placeholder, true, true)
-	if pe, ok := errors.AsType[*fs.PathError](err); ok {
-		return "", fmt.Errorf("cannot be read: %w", pe.Err)
+	if name, ok := strings.CutPrefix(placeholder, "{file."); ok {
+		// Caddy takes a file that it cannot read for an empty one.
+		f, err := os.Open(strings.TrimSuffix(name, "}"))
+		if pe, ok := errors.AsType[*fs.PathError](err); ok {
+			return "", fmt.Errorf("cannot be read: %w", pe.Err)
+		}
+		if err == nil {
+			_ = f.Close() // it was only read
+		}
 	}
+	v, err := caddy.NewReplacer().ReplaceOrErr(placeholder, true, true)
 	v = strings.TrimRight(v, "\r\n")
 	if err != nil || v == "" {
 		return "", errors.New("is not set or empty")

@@ -11,6 +11,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-gateway/fairway/proxies/requestid"
 )
 
 // of makes a handler of the JSON that stands in a Caddy configuration.
@@ -119,13 +121,13 @@ func TestPaths(t *testing.T) {
 		t.Run(test.method+" "+test.path, func(t *testing.T) {
 			t.Parallel()
 			r := httptest.NewRequest(test.method, test.path, nil)
-			r.Header.Set("X-Request-Id", "abc")
+			r.Header.Set(requestid.Header, "abc")
 			w := ask(t, test.h, r)
 			if w.Code != test.status {
 				t.Fatalf("status %d, want %d", w.Code, test.status)
 			}
 			ours := w.Code != http.StatusTeapot
-			if got := w.Header().Get("X-Request-Id"); (got == "abc") != ours {
+			if got := w.Header().Get(requestid.Header); (got == "abc") != ours {
 				t.Errorf("the answer has the request id %q", got)
 			}
 			allow := w.Code == http.StatusMethodNotAllowed || test.method == http.MethodOptions

@@ -14,13 +14,14 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/requestid"
 )
 
 // answer is what the handler makes of an error; nil is none.
 func answer(t *testing.T, method string, err error) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, "/shop/x?a=b", nil)
-	r.Header.Set("X-Request-Id", "abc")
+	r.Header.Set(requestid.Header, "abc")
 	ctx := context.WithValue(r.Context(), caddyhttp.VarsCtxKey, map[string]any{})
 	if err != nil {
 		ctx = context.WithValue(ctx, caddyhttp.ErrorCtxKey, err)
@@ -88,8 +89,8 @@ func TestHandler(t *testing.T) {
 			if d.Title == "" || d.Reason != http.StatusText(test.status) || d.Content != nil {
 				t.Errorf("title %q, reason %q, content %v", d.Title, d.Reason, d.Content)
 			}
-			if d.Instance != "/shop/x" || d.RequestID != "abc" || w.Header().Get("X-Request-Id") != "abc" {
-				t.Errorf("instance %q, request id %q and %q", d.Instance, d.RequestID, w.Header().Get("X-Request-Id"))
+			if d.Instance != "/shop/x" || d.RequestID != "abc" || w.Header().Get(requestid.Header) != "abc" {
+				t.Errorf("instance %q, request id %q and %q", d.Instance, d.RequestID, w.Header().Get(requestid.Header))
 			}
 			if w.Header().Get("Content-Type") != "application/problem+json" {
 				t.Errorf("Content-Type: %s", w.Header().Get("Content-Type"))

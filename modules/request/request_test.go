@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/fairway-gateway/fairway/proxies/requestid"
 )
 
 // withVars is a request as Caddy hands it to handlers.
@@ -37,7 +39,7 @@ func TestID(t *testing.T) {
 			t.Parallel()
 			r := withVars(t)
 			if test.sent != nil {
-				r.Header["X-Request-Id"] = test.sent
+				r.Header[requestid.Header] = test.sent
 			}
 			id := ID(r)
 			switch {
@@ -52,7 +54,7 @@ func TestID(t *testing.T) {
 			if v := caddyhttp.GetVar(r.Context(), "request_id"); v != id {
 				t.Errorf("{vars.request_id} is %v, want %q", v, id)
 			}
-			r.Header.Set("X-Request-Id", "later")
+			r.Header.Set(requestid.Header, "later")
 			if again := ID(r); again != id {
 				t.Errorf("a header that was changed later makes it %q, after %q", again, id)
 			}
@@ -86,7 +88,7 @@ func TestIDOfAnother(t *testing.T) {
 func TestIDOutsideOfCaddy(t *testing.T) {
 	t.Parallel()
 	r := httptest.NewRequest(http.MethodGet, "/", nil)
-	r.Header.Set("X-Request-Id", "abc")
+	r.Header.Set(requestid.Header, "abc")
 	if id := ID(r); id != "abc" {
 		t.Errorf("the id is %q", id)
 	}

@@ -45,6 +45,9 @@ func (d *Duration) UnmarshalJSON(b []byte) error {
 		if err := json.Unmarshal(b, &n); err != nil {
 			return err
 		}
+		if n < 0 {
+			return fmt.Errorf("%d is no duration; write it like 500ms, 10s or 1m", n)
+		}
 		*d = Duration(n)
 		return nil
 	}
@@ -120,6 +123,9 @@ func (z *Size) UnmarshalJSON(b []byte) error {
 	var n int64
 	if err := json.Unmarshal(b, &n); err != nil {
 		return err
+	}
+	if n < 0 {
+		return fmt.Errorf("%d is no size; write it like 64KiB, 10MiB or 1GiB", n)
 	}
 	*z = Size(n)
 	return nil
