@@ -181,9 +181,7 @@ func (d *CSV) tell(r *csvReader, out Sink) error {
 		return err
 	}
 	t.held = make([][]cell, 0, d.SkipLast)
-	if r.src == nil {
-		t.room = newRowRoom(t.head, len(r.buf), out)
-	}
+	t.room = newRowRoom(t.head, int(r.base)+r.pos, out)
 	for {
 		err := r.next()
 		if errors.Is(err, io.EOF) {

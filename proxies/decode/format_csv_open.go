@@ -20,10 +20,11 @@ func (d *CSV) open(r *csvReader) error {
 	if said {
 		r.delimiter = []byte(d.Delimiter)
 	}
-	if err := r.ahead(16, true); err != nil {
+	line, err := r.firstLine()
+	if err != nil {
 		return err
 	}
-	if isPage(r.buf[r.pos:]) {
+	if isPage(line) {
 		return r.syntax(r.pos, notTable)
 	}
 	if sep, ok := separatorLine(r.buf[r.pos:]); ok {
@@ -42,7 +43,7 @@ func (d *CSV) open(r *csvReader) error {
 	switch {
 	case said:
 	case d.Delimiter == csvAuto, d.Header == csvFind:
-		if err := r.ahead(sniffed, false); err != nil {
+		if err := r.ahead(sniffed); err != nil {
 			return err
 		}
 		r.delimiter = []byte{sniffDelimiter(r.buf[r.pos:], r.quote)}
@@ -65,9 +66,9 @@ func isPage(text []byte) bool {
 	return false
 }
 
-// ahead reads until n bytes are there, or a line, or the end: who sends slowly shall not be waited for.
-func (r *csvReader) ahead(n int, line bool) error {
-	for len(r.buf)-r.pos < n && !r.end && !(line && bytes.IndexByte(r.buf[r.pos:], '\n') >= 0) {
+// ahead reads until n bytes are there, or the end.
+func (r *csvReader) ahead(n int) error {
+	for len(r.buf)-r.pos < n && !r.end {
 		if _, err := r.more(); err != nil && !errors.Is(err, io.EOF) {
 			return err
 		}
@@ -113,7 +114,8 @@ func (r *csvReader) usual() error {
 	return nil
 }
 
-// firstLine gives the first line that is neither blank nor a comment, without going there.
+// firstLine gives the first line that is neither empty nor a comment, without going there. It waits for no more than that:
+// some send slowly.
 func (r *csvReader) firstLine() ([]byte, error) {
 	for from := 0; ; {
 		rest := r.buf[r.pos+from:]

@@ -29,6 +29,7 @@ type csvReader struct {
 	trim      bool
 	escape    bool   // a backslash makes any character behind it one of the field
 	format    string // for errors
+	lines     bool   // records are lines, of one field
 	poll      poll
 
 	fields []field
@@ -176,7 +177,10 @@ func (r *csvReader) size() int { return r.fields[:cap(r.fields)][len(r.fields)].
 // record scans the record at pos. Places in fields are from there.
 func (r *csvReader) record() (blank bool, err error) {
 	r.fields = r.fields[:0]
-	first, long := r.delimiter[0], len(r.delimiter) > 1
+	first, long := byte('\n'), len(r.delimiter) > 1
+	if !r.lines {
+		first = r.delimiter[0]
+	}
 	i, state := r.pos, csvStart
 	var f field
 	for {
@@ -221,7 +225,7 @@ func (r *csvReader) record() (blank bool, err error) {
 			f.odd, state = true, csvQuoted
 			i++
 			continue
-		case c == first:
+		case c == first && !r.lines:
 			is, more := true, false
 			if long {
 				is, more = r.isDelimiter(i)

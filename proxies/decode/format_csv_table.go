@@ -141,35 +141,6 @@ func (t *csvTable) declare(format string) error {
 	return err
 }
 
-// rowRoom bounds what the rows of one document become: a name of a megabyte above a million rows of two bytes would be a
-// terabyte of text, and an object takes some hundred bytes as a tree, however short its values are.
-type rowRoom struct {
-	bounded     bool
-	left, limit int // bytes
-	row         int // what a row takes without its text
-}
-
-// newRowRoom makes the bounds of a document of so many bytes; of streams nothing is kept, so those have none.
-func newRowRoom(h *header, size int, out Sink) rowRoom {
-	r := rowRoom{bounded: true, limit: 70*size + 1<<19, row: h.textSize()}
-	if _, tree := out.(*Tree); tree {
-		r.row = h.treeSize()
-	}
-	r.left = r.limit
-	return r
-}
-
-// take charges a row of n bytes.
-func (r *rowRoom) take(n int) error {
-	if !r.bounded {
-		return nil
-	}
-	if r.left -= n + r.row; r.left < 0 {
-		return &LimitError{What: "bytes as rows with names, for its size; arrays take less", Limit: r.limit}
-	}
-	return nil
-}
-
 // listed names some columns.
 func listed(names []string) string {
 	var b strings.Builder
@@ -208,7 +179,7 @@ func (t *csvTable) add(r *csvReader, out Sink) error {
 			fields = fields[:last+1]
 		}
 	}
-	if err := t.room.take(fields[len(fields)-1].to); err != nil {
+	if err := t.room.take(r.size(), fields[len(fields)-1].to); err != nil {
 		return err
 	}
 	if t.plain && len(fields) == len(t.names) {
