@@ -10,12 +10,14 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fairway-gateway/fairway/proxies/requestid"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
@@ -33,7 +35,7 @@ func init() { caddycmd.RegisterCommand(command()) }
 func command() caddycmd.Command {
 	return caddycmd.Command{
 		Name:  "try",
-		Usage: "<method> <path> [--user u[:password]] [--backend-file [name=]saved] [--config file] [--header 'X: y']",
+		Usage: "[<method>] <path> [--user u[:password]] [--backend-file [name=]saved] [--config file] [--header 'X: y']",
 		Short: "Runs one route without a server and prints every step",
 		Long: `
 Runs one route of a configuration without a server and prints every step: what is
@@ -61,9 +63,20 @@ The exit code is 0 for a 2xx answer, 1 for any other, 2 when nothing was run.`,
 				code, err := run(caddycmd.Flags{FlagSet: cmd.Flags()}, cmd.OutOrStdout())
 				return exit(cmd, code, err)
 			}
-			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUsage, err) })
+			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUsage, meant(f, err)) })
 		},
 	}
+}
+
+// meant adds to the error of a flag that there is none of the one that was probably meant.
+func meant(f *pflag.FlagSet, err error) error {
+	name, ok := strings.CutPrefix(err.Error(), "unknown flag: --")
+	if !ok {
+		return err
+	}
+	var known []string
+	f.VisitAll(func(flag *pflag.Flag) { known = append(known, flag.Name) })
+	return fmt.Errorf("there is no option --%s%s", name, wrap.Suggest(name, known))
 }
 
 // errProblem ends the process with 1. It is not printed: the answer was.
@@ -106,12 +119,19 @@ func run(fl caddycmd.Flags, out io.Writer) (int, error) {
 // read takes the command line apart.
 func read(fl caddycmd.Flags) (*options, error) {
 	args := fl.Args()
+	if len(args) == 1 && strings.Contains(args[0], "/") {
+		args = []string{http.MethodGet, args[0]}
+	}
 	if len(args) != 2 {
 		return nil, errors.New("try needs a method and a path: fairway try GET /name/path")
 	}
 	o := &options{
 		method: strings.ToUpper(args[0]), target: args[1], config: fl.String("config"), adapter: fl.String("adapter"),
 		body: fl.String("data"), header: http.Header{},
+	}
+	// An address may be that of a browser or curl.
+	if u, err := url.Parse(o.target); err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "" {
+		o.target = u.RequestURI()
 	}
 	if !strings.HasPrefix(o.target, "/") {
 		return nil, fmt.Errorf("the path %q must start with /", o.target)

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2/caddyconfig"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	_ "github.com/caddyserver/caddy/v2/modules/standard"
 	"github.com/spf13/cobra"
@@ -241,7 +242,7 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 		},
 		"no credentials": {
 			args: []string{"GET", "/svc/private"}, code: 1,
-			want: []string{"status    401 Unauthorized"},
+			want: []string{"status    401 Unauthorized", "header    WWW-Authenticate: Basic "},
 		},
 		"named fetches of the longer prefix": {
 			args: []string{"GET", "/svc/inner/", "--backend-file", "a=" + write(t, "a", "one"), "--backend-file", "b=" + write(t, "b", "two")},
@@ -251,13 +252,23 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 			args: []string{"GET", "/svc/nothing"}, code: 1,
 			want: []string{"status    404", "no route fits; svc has:", "GET /svc/text/{name}"},
 		},
-		"no service":        {args: []string{"GET", "/other"}, code: 2, want: []string{"no service has the path /other", "/svc (svc)", "/svc/inner (inner)"}},
-		"no such fetch":     {args: []string{"GET", "/svc/json", "--backend-file", "zzz=" + write(t, "a", "")}, code: 2, want: []string{"no fetch of this name"}},
-		"no such file":      {args: []string{"GET", "/svc/json", "--backend-file", "/nonexistent"}, code: 2, want: []string{"no such file"}},
-		"broken recording":  {args: []string{"GET", "/svc/json", "--backend-file", write(t, "a", "HTTP/nonsense")}, code: 2, want: []string{"begins like a recorded response"}},
-		"no path":           {args: []string{"GET"}, code: 2, want: []string{"needs a method and a path"}},
-		"header without :":  {args: []string{"GET", "/svc/json", "--header", "x"}, code: 2, want: []string{"--header takes"}},
-		"method with space": {args: []string{"G T", "/svc/json"}, code: 2, want: []string{"invalid method"}},
+		"no service": {args: []string{"GET", "/other"}, code: 2, want: []string{"no service has the path /other", "/svc (svc)", "/svc/inner (inner)"}},
+		"no such fetch": {
+			args: []string{"GET", "/svc/json", "--backend-file", "zzz=" + write(t, "a", "")}, code: 2,
+			want: []string{"no fetch of this name; its fetches have no names; write --backend-file and the file alone"},
+		},
+		"no such fetch among named ones": {
+			args: []string{"GET", "/svc/inner/", "--backend-file", "c=" + write(t, "a", "")}, code: 2,
+			want: []string{"no fetch of this name; it has a, b"},
+		},
+		"no method":                  {args: []string{"/svc/json", "--backend-file", write(t, "a", `{"a": 1}`)}, want: []string{"gives   2"}},
+		"an address":                 {args: []string{"GET", "https://fairway.test:8443/svc/text/x?y=z", "--backend-file", write(t, "a", "x")}, want: []string{"sent      GET /text?name=x"}},
+		"a method that is not there": {args: []string{"POST", "/svc/json"}, code: 1, want: []string{"status    405", "header    Allow: GET, HEAD, OPTIONS"}},
+		"no such file":               {args: []string{"GET", "/svc/json", "--backend-file", "/nonexistent"}, code: 2, want: []string{"no such file"}},
+		"broken recording":           {args: []string{"GET", "/svc/json", "--backend-file", write(t, "a", "HTTP/nonsense")}, code: 2, want: []string{"begins like a recorded response"}},
+		"no path":                    {args: []string{"GET"}, code: 2, want: []string{"needs a method and a path"}},
+		"header without :":           {args: []string{"GET", "/svc/json", "--header", "x"}, code: 2, want: []string{"--header takes"}},
+		"method with space":          {args: []string{"G T", "/svc/json"}, code: 2, want: []string{"invalid method"}},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) { //nolint:paralleltest // see above
@@ -306,5 +317,52 @@ func TestBrokenConfiguration(t *testing.T) { //nolint:paralleltest // see TestTr
 				t.Errorf("exit code %d: %q", code, out)
 			}
 		})
+	}
+}
+
+func TestConfiguration(t *testing.T) { //nolint:paralleltest // see TestTry
+	text := fmt.Sprintf(config, backend(t))
+	adapted, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := write(t, "saved", `{"a": 1}`)
+	for name, tt := range map[string]struct {
+		args []string
+		code int
+		want string
+	}{
+		"any name":         {[]string{"--config", write(t, "gateway.conf", text)}, 0, "gives   2"},
+		"JSON":             {[]string{"--config", write(t, "gateway.json", string(adapted))}, 0, "gives   2"},
+		"no such file":     {[]string{"--config", "/nonexistent"}, 2, "--config: open /nonexistent: no such file"},
+		"no such adapter":  {[]string{"--config", write(t, "x", text), "--adapter", "toml9"}, 2, `there is none that is called "toml9"`},
+		"nothing":          {[]string{"--config", write(t, "x", "")}, 2, "is empty"},
+		"a misspelt word":  {[]string{"--config", write(t, "x", strings.Replace(text, "decode text", "decode txt", 1))}, 2, `there is no decode "txt"`},
+		"half of the JSON": {[]string{"--config", write(t, "x.json", string(adapted[:len(adapted)/2])), "--adapter", ""}, 2, "x.json:"},
+		"no Caddyfile":     {nil, 2, "there is no Caddyfile here"},
+	} {
+		t.Run(name, func(t *testing.T) { //nolint:paralleltest // see TestTry
+			t.Chdir(t.TempDir())
+			code, out := invoke(t, append([]string{"GET", "/svc/json", "--backend-file", body}, tt.args...)...)
+			if code != tt.code || !strings.Contains(out, tt.want) {
+				t.Errorf("exit code %d, want %d and %q:\n%s", code, tt.code, tt.want, out)
+			}
+		})
+	}
+}
+
+func TestMisspeltOption(t *testing.T) {
+	t.Parallel()
+	c := command()
+	cmd := &cobra.Command{Use: c.Name, Run: func(*cobra.Command, []string) {}}
+	c.CobraFunc(cmd)
+	var b bytes.Buffer
+	cmd.SetErr(&b)
+	cmd.SetArgs([]string{"GET", "/", "--backend-fil", "x"})
+	if err := cmd.Execute(); err == nil {
+		t.Error("it is accepted")
+	}
+	if want := `there is no option --backend-fil; did you mean "backend-file"?`; !strings.Contains(b.String(), want) {
+		t.Errorf("%s\nwant %s", b.String(), want)
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"regexp"
 
 	"github.com/caddyserver/caddy/v2"
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
@@ -19,15 +18,12 @@ type loaded struct {
 	secrets  []string // values of its {env.X} and {file./path}
 }
 
-// load reads a configuration as Caddy's own commands do, and provisions what answers requests. The process is expected
+// load reads a configuration and provisions what answers requests. The process is expected
 // to end soon: what was provisioned is not taken down.
 func load(file, adapter string) (*loaded, error) {
-	raw, _, _, err := caddycmd.LoadConfig(file, adapter)
+	raw, err := readConfig(file, adapter)
 	if err != nil {
 		return nil, err
-	}
-	if len(raw) == 0 {
-		return nil, errors.New("there is no Caddyfile here; name a configuration with --config")
 	}
 	cfg, err := reduce(raw)
 	if err != nil {

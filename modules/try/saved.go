@@ -101,7 +101,12 @@ func checkSaved(files map[string]*saved, s *wrap.Service) error {
 	names := s.FetchNames()
 	for name := range files {
 		if name != "" && !slices.Contains(names, name) {
-			return fmt.Errorf("--backend-file %s=…: the service %s has no fetch of this name", name, s.Name)
+			has := "its fetches have no names; write --backend-file and the file alone"
+			if named := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "" }); len(named) > 0 {
+				slices.Sort(named)
+				has = "it has " + strings.Join(slices.Compact(named), ", ")
+			}
+			return fmt.Errorf("--backend-file %s=…: the service %s has no fetch of this name; %s", name, s.Name, has)
 		}
 	}
 	return nil

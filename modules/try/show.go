@@ -152,6 +152,11 @@ func answer(w *bytes.Buffer, rec *httptest.ResponseRecorder) {
 	if v := rec.Header().Get("Content-Type"); v != "" {
 		fmt.Fprintf(w, "  %-9s %s\n", "type", v)
 	}
+	for _, name := range [...]string{"Allow", "Retry-After", "WWW-Authenticate", "Fairway-Partial"} {
+		for _, v := range rec.Header().Values(name) {
+			fmt.Fprintf(w, "  %-9s %s: %s\n", "header", name, printable(v))
+		}
+	}
 	if rec.Body.Len() > 0 {
 		// The answer is what a user came for: whole, and without what block cuts.
 		word := "body"
