@@ -46,7 +46,7 @@ type JSON struct {
 	Python bool `json:"python,omitempty"`
 	// Surrogates "replace" makes � of half a surrogate, such as \ud83d alone. Default: that is an error.
 	Surrogates string `json:"surrogates,omitempty"`
-	// Control allows control characters in strings, line ends too. Default: those are errors.
+	// Control allows control characters in strings, line ends too, and NUL behind the value. Default: those are errors.
 	Control bool `json:"control,omitempty"`
 }
 

@@ -136,6 +136,12 @@ func (r *dirtReader) document() error {
 			return err
 		}
 	}
+	for r.o.Control && r.peek() == 0 {
+		r.pos++
+		if err := r.space(); err != nil {
+			return err
+		}
+	}
 	if c := r.peek(); c >= 0 {
 		msg := "more text after the value"
 		if c == '{' || c == '[' {

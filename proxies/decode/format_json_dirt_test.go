@@ -49,6 +49,8 @@ func TestJSONDirt(t *testing.T) {
 		{name: "surrogates", dec: replace, in: `["\ud83d\ude00","\ud83d","\ud83d\n","\ude00x","\ud83d\ud83d\ude00","\ud83d\u0041"]`, want: `["😀","�","�\n","�x","�😀","�A"]`},
 		{name: "no surrogates", dec: comments, in: `["a\ud83d"]`, fail: "see the option surrogates", at: 3},
 		{name: "control", dec: &JSON{Control: true}, in: "[\"a\tb\r\n\x00\"]", want: `["a\tb\r\n\u0000"]`},
+		{name: "NUL behind the value", dec: &JSON{Control: true}, in: "[1]\x00\r\n\x00", want: `[1]`},
+		{name: "NUL before the value", dec: &JSON{Control: true}, in: "\x00[1]", fail: "invalid character", at: 0},
 		{name: "no control", dec: comments, in: "[\"a\tb\"]", fail: "see the option control", at: 3},
 		{name: "names twice", dec: comments, in: `{"a":1,"\u0061":2}`, fail: "twice", at: -1},
 		{name: "numbers", dec: comments, in: `[-0,1E+2,12345678901234567890123,0.1e-7]`, want: `[-0,1E+2,12345678901234567890123,0.1e-7]`},
@@ -81,7 +83,7 @@ func TestJSONHints(t *testing.T) {
 		"['a']": "single_quotes", "{'a':1}": "single_quotes", `{"a": 'b'}`: "single_quotes", "{a:1}": "unquoted_keys", `{"a":1, b:2}`: "unquoted_keys",
 		"[1,]": "trailing_commas", "{\"a\":1,\n}": "trailing_commas", "cb(1)": "jsonp", " my.cb ({})": "jsonp", "/**/cb(1)": "jsonp",
 		"[1/*x*/]": "comments", "{\"a\":1, // x\n}": "comments", "// x\n[]": "comments", "[\"\t\"]": "control", `["\ud800"]`: "surrogates",
-		"Error": "", "[1,,]": "", "[,]": "", "<html>": "", "Warning: x(1)": "", "{1:2}": "unquoted_keys", "[a]": "", "[1 2]": "", "{\"a\" 1}": "", "[1}": "",
+		"Error": "", "[1,,]": "", "[,]": "", "<html>": "", "Warning: x(1)": "", "{1:2}": "unquoted_keys", "{\"a\":01}": "", "{\"a\":3,14}": "", "{\u00a0\"a\":1}": "", "{“a”:1}": "", "[]\x00": "control", "[a]": "", "[1 2]": "", "{\"a\" 1}": "", "[1}": "",
 	} {
 		err := new(JSON).Decode(t.Context(), &Input{Body: []byte(body)}, NewWriter(nil, Limits{}))
 		_, got, _ := strings.Cut(err.Error(), "see the option ")

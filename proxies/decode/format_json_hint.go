@@ -3,6 +3,8 @@ package decode
 import (
 	"bytes"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // jsonAhead is how much text behind an error is looked at for what it may be.
@@ -34,7 +36,7 @@ func (r *jsonReader) hint(message string) string {
 		if after := strings.TrimLeft(rest[1:], jsonSpace); n > 0 && after != "" && strings.IndexByte("]}", after[0]) >= 0 {
 			return seeOption("trailing_commas")
 		}
-	case in == '{' && n%2 == 0 && word != "":
+	case in == '{' && n%2 == 0 && isBareName(rest, word):
 		return seeOption("unquoted_keys")
 	case isNaN(word):
 		return seeOption("nan")
@@ -99,6 +101,13 @@ func jsonWord(text string) int {
 func isCall(text string) bool {
 	name := strings.TrimLeft(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_$.")
 	return len(name) < len(text) && strings.HasPrefix(strings.TrimLeft(name, jsonSpace), "(")
+}
+
+// isBareName says whether a text begins with a name that stands without quotes before a colon.
+func isBareName(text, name string) bool {
+	first, _ := utf8.DecodeRuneInString(name)
+	return (unicode.IsLetter(first) || unicode.IsDigit(first) || first == '_' || first == '$') &&
+		strings.HasPrefix(strings.TrimLeft(text[len(name):], jsonSpace), ":")
 }
 
 func isPythonWord(w string) bool { return w == "None" || w == "True" || w == "False" }

@@ -168,6 +168,9 @@ func (r *jsonReader) more(at int64, first byte) error {
 	if r.format == "json" && (first == '{' || first == '[') {
 		e.Msg += " (decode ndjson reads one value on each line)"
 	}
+	if r.format == "json" && first == 0 {
+		e.Msg += seeOption("control")
+	}
 	return e
 }
 
