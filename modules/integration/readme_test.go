@@ -154,7 +154,7 @@ func otherPages() map[string]string {
 	return map[string]string{
 		"docs/caddyfile.md":                       "docs_test.go",
 		"docs/errors.md":                          "docs_test.go",
-		"docs/try.md":                             "the tests of the command",
+		"docs/try.md":                             "try_page_test.go",
 		"docs/benchmarks.md":                      "make bench writes it; its commands take twenty minutes",
 		"docs/examples/toy/README.md":             "examples_test.go",
 		"docs/examples/metricdeviation/README.md": "examples_test.go",

@@ -113,7 +113,7 @@ func hexdump(body []byte, offset int) string {
 	fmt.Fprintf(&b, "around offset %d (0x%x)\n", offset, offset)
 	for ; from < to; from += 16 {
 		row := body[from:min(from+16, len(body))]
-		fmt.Fprintf(&b, "%08x  %-47s  %s\n", from, spaced(row), ascii(row))
+		fmt.Fprintf(&b, "%08x  %-47s  %s\n", from, spaced(row), strings.TrimRight(ascii(row), " "))
 	}
 	return b.String()
 }
