@@ -1,6 +1,7 @@
 package upstream
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,7 +12,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/coding"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 )
 
@@ -34,7 +35,8 @@ func (b *Backend) judge(parent, ctx context.Context, call *Call, n int, e *endpo
 			l.end()
 		}
 	}()
-	err := l.body(resp, limit, call.Factor)
+	unlabelled := call.Unlabelled != nil && call.Unlabelled(resp.Header.Get("Content-Type"))
+	err := l.body(resp, limit, call.Factor, unlabelled)
 	a := l.fill(resp, n, e)
 	if err != nil {
 		return nil, bodyFailure(parent, ctx, a, err)
@@ -56,7 +58,7 @@ func (b *Backend) judge(parent, ctx context.Context, call *Call, n int, e *endpo
 func (b *Backend) refusal(parent context.Context, call *Call, n int, e *endpoint, resp *http.Response, f *Failure) *Failure {
 	l := b.memory.lease()
 	defer l.end()
-	err := l.body(resp, min(excerptBody, b.cfg.Limit), 1)
+	err := l.body(resp, min(excerptBody, b.cfg.Limit), 1, true)
 	if err != nil && errors.Is(parent.Err(), context.Canceled) {
 		return &Failure{Kind: Cancelled, Err: err}
 	}
@@ -82,25 +84,64 @@ func (l *lease) fill(resp *http.Response, n int, e *endpoint) *Answer {
 // errEncoding marks what the content encoding is at fault for, and not the connection.
 var errEncoding = errors.New("the body is not in its content encoding")
 
-// body reads the body, undoing its content encoding. limit is for what comes out; what goes in may be little more.
-func (l *lease) body(resp *http.Response, limit int64, factor float64) error {
+// body reads the body, undoing its content encoding, and gzip that is unlabelled if that is wanted. limit is for what comes
+// out; what goes in may be little more.
+func (l *lease) body(resp *http.Response, limit int64, factor float64, unlabelled bool) error {
 	encodings := resp.Header["Content-Encoding"]
 	if len(encodings) == 0 {
-		return l.read(resp.Body, limit, factor)
+		err := l.read(resp.Body, limit, factor)
+		if err != nil || !unlabelled || !coding.IsGzip(l.buffer.bytes) {
+			return err
+		}
+		// Nearly no body is, so none is looked at before it is read.
+		encoded := l.buffer
+		l.buffer = l.memory.buffer()
+		defer l.memory.keep(encoded)
+		return l.undo(bytes.NewReader(encoded.bytes), coding.Options{Unlabelled: true}, limit, factor)
 	}
 	w := &wire{r: resp.Body, left: limit + limit/1000 + wireSlack}
-	r, err := decode.Inflate(w, strings.Join(encodings, ","))
-	if err != nil {
-		return errors.Join(errEncoding, err)
-	}
-	err = l.read(r, limit, factor)
-	if err != nil && w.err == nil && !errors.Is(err, errTooLarge) && !errors.Is(err, errMemory) {
-		return errors.Join(errEncoding, err)
+	err := l.undo(w, coding.Options{Encoding: strings.Join(encodings, ","), Unlabelled: unlabelled}, limit, factor)
+	if w.err != nil && errors.Is(err, errEncoding) {
+		err = w.err
 	}
 	// They are of the body as it was sent.
 	resp.Header.Del("Content-Encoding")
 	resp.Header.Del("Content-Length")
 	return err
+}
+
+// undo reads a body that is encoded.
+func (l *lease) undo(from io.Reader, o coding.Options, limit int64, factor float64) error {
+	var charged int64 // for decoders, which are gone when the body is read
+	defer func() { l.memory.Release(charged) }()
+	o.Limit = limit
+	o.Charge = func(n int64) bool {
+		if !l.memory.Acquire(n) {
+			return false
+		}
+		charged += n
+		return true
+	}
+	r, err := coding.New(from, o)
+	if err != nil {
+		return errors.Join(errEncoding, err)
+	}
+	err = l.read(r, limit, factor)
+	l.answer.Encoding = r.Undone()
+	return encodingFault(err)
+}
+
+// encodingFault says of an error of reading an encoded body what it is.
+func encodingFault(err error) error {
+	switch {
+	case err == nil, errors.Is(err, io.EOF), errors.Is(err, errTooLarge), errors.Is(err, errMemory):
+		return err
+	case errors.Is(err, coding.ErrTooLong):
+		return errors.Join(errTooLarge, err)
+	case errors.Is(err, coding.ErrMemory):
+		return errors.Join(errMemory, err)
+	}
+	return errors.Join(errEncoding, err)
 }
 
 // wire is an encoded body. It remembers its own error, to tell a cut body from one that is not in its encoding.

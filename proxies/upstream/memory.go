@@ -79,14 +79,24 @@ type lease struct {
 }
 
 func (m *Memory) lease() *lease {
-	l := &lease{memory: m}
-	if b, ok := m.pool.Get().(*buffer); ok {
-		l.buffer = b
-	} else {
-		l.buffer = &buffer{bytes: make([]byte, 0, firstBuffer)}
-	}
+	l := &lease{memory: m, buffer: m.buffer()}
 	l.answer.lease = l
 	return l
+}
+
+func (m *Memory) buffer() *buffer {
+	if b, ok := m.pool.Get().(*buffer); ok {
+		return b
+	}
+	return &buffer{bytes: make([]byte, 0, firstBuffer)}
+}
+
+// keep takes back a buffer that nobody uses any more.
+func (m *Memory) keep(b *buffer) {
+	if cap(b.bytes) <= largestKept {
+		b.bytes = b.bytes[:0]
+		m.pool.Put(b)
+	}
 }
 
 // end gives everything back; only the first time does something.
@@ -95,10 +105,7 @@ func (l *lease) end() bool {
 		return false
 	}
 	l.memory.Release(l.charged)
-	if cap(l.buffer.bytes) <= largestKept {
-		l.buffer.bytes = l.buffer.bytes[:0]
-		l.memory.pool.Put(l.buffer)
-	}
+	l.memory.keep(l.buffer)
 	l.buffer = nil
 	return true
 }

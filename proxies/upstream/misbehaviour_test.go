@@ -68,11 +68,15 @@ func TestMisbehaviour(t *testing.T) {
 		"empty gzip":               {play: say(status("200 OK", "Content-Encoding: gzip\r\n", "")), body: ""},
 		"gzip bomb":                {play: say(status("200 OK", "Content-Encoding: gzip\r\n", bomb)), want: Failure{Kind: TooLarge, Status: 200, Reason: "OK"}},
 		"gzip of nothing, endless": {play: pour("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n", gzipped(t, nil)), want: Failure{Kind: TooLarge, Status: 200, Reason: "OK"}},
-		"gzip that lies":           {play: say(status("200 OK", "Content-Encoding: gzip\r\n", "hello")), want: Failure{Kind: Undecodable, Status: 200, Reason: "OK"}},
+		"gzip that is plain":       {play: say(status("200 OK", "Content-Encoding: gzip\r\n", "hello")), body: "hello"},
+		"gzip that lies":           {play: say(status("200 OK", "Content-Encoding: gzip\r\n", "\x1f\x8b\x08hello, I am none")), want: Failure{Kind: Undecodable, Status: 200, Reason: "OK"}},
+		"plain that is gzip":       {play: say(status("200 OK", "", short)), body: "hello"},
+		"plain that is a bomb":     {play: say(status("200 OK", "", gzipped(t, make([]byte, 100<<10)))), want: Failure{Kind: TooLarge, Status: 200, Reason: "OK"}},
+		"br that is plain":         {play: say(status("200 OK", "Content-Encoding: br\r\n", "<html>hello, this is no br at all</html>")), body: "<html>hello, this is no br at all</html>"},
 		"gzip cut, whole body":     {play: say(status("200 OK", "Content-Encoding: gzip\r\n", short[:20])), want: Failure{Kind: Undecodable, Status: 200, Reason: "OK"}},
 		"gzip with a bad sum":      {play: say(status("200 OK", "Content-Encoding: gzip\r\n", short[:len(short)-8]+"12345678")), want: Failure{Kind: Undecodable, Status: 200, Reason: "OK"}},
 		"gzip in a cut body":       {play: sayAndClose("HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 99\r\n\r\n" + short[:20]), want: Failure{Kind: Cut, Status: 200, Reason: "OK"}},
-		"unknown encoding":         {play: say(status("200 OK", "Content-Encoding: br\r\n", "hello")), want: Failure{Kind: Undecodable, Status: 200, Reason: "OK"}},
+		"unknown encoding":         {play: say(status("200 OK", "Content-Encoding: compress\r\n", "hello")), want: Failure{Kind: Undecodable, Status: 200, Reason: "OK"}},
 		"flood of 1xx":             {play: flood, want: Failure{Kind: Unreachable}},
 		"101":                      {play: sayAndClose("HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"), want: Failure{Kind: Status, Status: 101, Reason: "Switching Protocols"}},
 		"huge header":              {play: pour("HTTP/1.1 200 OK\r\nX: ", strings.Repeat("x", 4096)), want: Failure{Kind: Unreachable}},
@@ -99,6 +103,7 @@ func TestMisbehaviour(t *testing.T) {
 			cfg.Limit, cfg.Timeout = limit, c.timeout
 			f := start(t, cfg, s.address)
 			call := get("/a")
+			call.Unlabelled = func(string) bool { return true }
 			if c.want.Kind == 0 {
 				if got := f.body(t, t.Context(), call); got != c.body {
 					t.Errorf("body %q, want %q", got, c.body)

@@ -11,7 +11,7 @@ import (
 
 	"github.com/sony/gobreaker/v2"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/coding"
 )
 
 // streamWindow is what the budget is charged with for a stream at once: the buffers between backend and caller. Records
@@ -28,6 +28,7 @@ type Stream struct {
 
 	body    io.Reader // decoded from its content encoding
 	wire    *wire
+	decoded *coding.Reader // nil: the body cannot be encoded
 	left    int64
 	err     error
 	begun   bool
@@ -36,6 +37,8 @@ type Stream struct {
 	done    func(error) // counts the attempt
 	memory  *Memory
 	charged int64
+	// decoders is what content decoding takes, in bytes.
+	decoders int64
 }
 
 // Read gives the body, decoded from its content encoding. It implements io.Reader.
@@ -51,8 +54,11 @@ func (s *Stream) Read(p []byte) (int, error) {
 	if s.left < 0 {
 		n, err = n-1, errTooLarge
 	}
-	if err != nil && !errors.Is(err, io.EOF) && s.wire != nil && s.wire.err == nil && !errors.Is(err, errTooLarge) {
-		err = errors.Join(errEncoding, err)
+	if s.decoded != nil {
+		s.Answer.Encoding = s.decoded.Undone()
+		if s.wire.err == nil {
+			err = encodingFault(err)
+		}
 	}
 	s.err = err
 	return n, err
@@ -82,10 +88,10 @@ func (s *Stream) Begin() {
 // Charge sets what the stream is charged with beside its buffers to n bytes, if that is more than before. The error
 // says that the budget is spent, and is to be returned.
 func (s *Stream) Charge(n int64) error {
-	if n > math.MaxInt64-streamWindow {
+	if n > math.MaxInt64-streamWindow-s.decoders {
 		return &Failure{Kind: MemorySpent, Err: errMemory}
 	}
-	more := n + streamWindow - s.charged
+	more := n + streamWindow + s.decoders - s.charged
 	if more <= 0 {
 		return nil
 	}
@@ -126,15 +132,25 @@ func (s *Stream) open(call *Call, resp *http.Response) error {
 	}
 	s.body = &timedReader{from: resp.Body, stream: s}
 	encodings := resp.Header["Content-Encoding"]
-	if len(encodings) == 0 {
+	unlabelled := call.Unlabelled != nil && call.Unlabelled(resp.Header.Get("Content-Type"))
+	if len(encodings) == 0 && !unlabelled {
 		return nil
 	}
 	s.wire = &wire{r: s.body, left: math.MaxInt64}
-	body, err := decode.Inflate(s.wire, strings.Join(encodings, ","))
+	body, err := coding.New(s.wire, coding.Options{
+		Encoding: strings.Join(encodings, ","), Unlabelled: unlabelled, Limit: call.StreamLimit,
+		Charge: func(n int64) bool {
+			s.decoders += n
+			return s.Charge(0) == nil
+		},
+	})
 	if err != nil {
 		return errors.Join(errEncoding, err)
 	}
-	s.body = body
+	s.body, s.decoded = body, body
+	if len(encodings) == 0 {
+		return nil
+	}
 	resp.Header.Del("Content-Encoding")
 	resp.Header.Del("Content-Length")
 	return nil

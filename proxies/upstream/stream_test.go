@@ -56,7 +56,7 @@ func TestStream(t *testing.T) {
 		"500 then 200":            {play: inTurn(say(broken), say(ok("x"))), begin: 1, attempts: 2, want: "x"},
 		"cut before":              {play: inTurn(sayAndClose(ten), say(ok("x"))), begin: 99, attempts: 2, want: "x"},
 		"cut after":               {play: sayAndClose(ten), begin: 1, attempts: 1, kind: Cut},
-		"bad gzip before":         {play: inTurn(say(status("200 OK", "Content-Encoding: gzip\r\n", "x")), say(ok("x"))), begin: 1, attempts: 2, want: "x"},
+		"bad gzip before":         {play: inTurn(say(status("200 OK", "Content-Encoding: gzip\r\n", "\x1f\x8b")), say(ok("x"))), begin: 1, attempts: 2, want: "x"},
 		"hangs before":            {play: inTurn(sayAndHang(ten), say(ok("x"))), begin: 99, attempts: 2, want: "x", change: func(c *Call) { c.Timeout = 100 * time.Millisecond }},
 		"hangs after":             {play: sayAndHang(ten), begin: 1, attempts: 1, kind: Timeout, change: func(c *Call) { c.Timeout = 100 * time.Millisecond }},
 		"the budget ends after":   {play: sayAndHang(ten), begin: 1, attempts: 1, kind: Timeout, change: func(c *Call) { c.Deadline = time.Now().Add(200 * time.Millisecond) }},

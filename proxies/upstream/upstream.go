@@ -79,6 +79,9 @@ type Call struct {
 	Stream func(ctx context.Context, s *Stream) error
 	// StreamLimit is the longest body of a stream in bytes, after content decoding. Default 0: any.
 	StreamLimit int64
+	// Unlabelled says of the Content-Type of an answer whether a body of gzip is undone that no Content-Encoding names. Nil:
+	// none is.
+	Unlabelled func(contentType string) bool
 	// Transport, where not nil, answers instead of the address, whose breaker counts all the same. For `fairway try`.
 	Transport http.RoundTripper
 	// Trace, where not nil, is told of what happens. For `fairway try`.
@@ -93,6 +96,9 @@ type Answer struct {
 	Header http.Header
 	// Body is decoded from its content encoding. It is valid until Release.
 	Body []byte
+	// Encoding names the content encodings that were found and undone, as in the header: "gzip". A stream's are known once
+	// something was read.
+	Encoding string
 	// URL is what was asked, after redirects, without credentials; nil where a strategy did not say. It may not be changed.
 	URL *url.URL
 	// Address is where it came from, Attempts how many were made.
