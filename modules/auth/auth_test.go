@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -14,7 +15,10 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/session"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
 // sent is a transport that keeps what is sent.
@@ -169,6 +173,75 @@ func TestCaddyfile(t *testing.T) {
 			raw, jsonErr := json.Marshal(m)
 			if err != nil || jsonErr != nil || string(raw) != test.want {
 				t.Errorf("%s (%v, %v), want %s", raw, err, jsonErr, test.want)
+			}
+		})
+	}
+}
+
+// TestCallers asks a service whose backend wants the caller's own credentials, with headers as clients send them.
+func TestCallers(t *testing.T) {
+	t.Parallel()
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Join(r.Header["Authorization"], ","))
+	}))
+	t.Cleanup(backend.Close)
+	cfg := &wrap.Config{
+		Prefixes: []string{"/s"},
+		Metadata: wrap.Metadata{Version: "1.0.0", Repository: "https://example.org/source", Description: "A service"},
+		Backends: []wrap.Backend{{Addresses: []string{backend.URL}, Auth: new(Basic)}},
+		Routes:   []wrap.Route{{Method: "GET", Pattern: "/x", Fetches: []wrap.Fetch{{Target: "/x", Decoder: new(decode.PlainText), Format: "text"}}}},
+	}
+	pools := func(c upstream.Config) (*upstream.Backend, func(), error) {
+		b, err := upstream.New(c, upstream.Options{})
+		if err != nil {
+			return nil, nil, err
+		}
+		return b, b.Close, nil
+	}
+	s, err := wrap.Compile(cfg, wrap.Deps{Backend: pools})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	basic := func(s string) string { return base64.StdEncoding.EncodeToString([]byte(s)) }
+	for name, test := range map[string]struct {
+		sent []string
+		want string // what the backend is sent, before base64; "" is a 401
+	}{
+		"usual":                {[]string{"Basic " + basic("ann:pw")}, "ann:pw"},
+		"scheme in lower case": {[]string{"basic " + basic("ann:pw")}, "ann:pw"},
+		"colons":               {[]string{"Basic " + basic("ann:p:w:")}, "ann:p:w:"},
+		"no password":          {[]string{"Basic " + basic("token:")}, "token:"},
+		"no user":              {[]string{"Basic " + basic(":pw")}, ":pw"},
+		"UTF-8":                {[]string{"Basic " + basic("jürgen:größe")}, "jürgen:größe"},
+		"none":                 {nil, ""},
+		"empty":                {[]string{""}, ""},
+		"scheme alone":         {[]string{"Basic"}, ""},
+		"nothing behind it":    {[]string{"Basic "}, ""},
+		"two spaces":           {[]string{"Basic  " + basic("ann:pw")}, ""},
+		"no colon":             {[]string{"Basic " + basic("ann")}, ""},
+		"no base64":            {[]string{"Basic ann:pw"}, ""},
+		"without padding":      {[]string{"Basic " + strings.TrimRight(basic("ann:pw1"), "=")}, ""},
+		"more behind it":       {[]string{"Basic " + basic("ann:pw") + ", Bearer x"}, ""},
+		"another scheme":       {[]string{"Bearer " + basic("ann:pw")}, ""},
+		"two headers":          {[]string{"Basic " + basic("ann:pw"), "Basic " + basic("bob:pw")}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := httptest.NewRequest(http.MethodGet, "/s/x", nil)
+			r.Header["Authorization"] = test.sent
+			w := httptest.NewRecorder()
+			if !s.Serve(w, r, "abc", nil) {
+				t.Fatal("the request is not the service's")
+			}
+			if test.want == "" {
+				if w.Code != http.StatusUnauthorized || !strings.HasPrefix(w.Header().Get("WWW-Authenticate"), "Basic realm=") {
+					t.Errorf("status %d, WWW-Authenticate %q: %s", w.Code, w.Header().Get("WWW-Authenticate"), w.Body)
+				}
+				return
+			}
+			if want := `"Basic ` + basic(test.want) + `"`; w.Code != http.StatusOK || strings.TrimSpace(w.Body.String()) != want {
+				t.Errorf("status %d, the backend is sent %s, want %s", w.Code, w.Body, want)
 			}
 		})
 	}
