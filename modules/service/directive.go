@@ -30,6 +30,7 @@ func init() {
 //		api_version <word>
 //		callers     anyone
 //		budget      <duration>
+//		debug
 //		backend     [<name>] <address>... { ... }
 //		<METHOD>    <pattern> { ... }
 //	}

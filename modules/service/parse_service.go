@@ -64,6 +64,10 @@ func (p *parser) service(n caddyfiles.Node) error {
 	words := caddyfiles.MetadataWords(&p.config.Metadata, p.place)
 	words["callers"] = caddyfiles.Word{Parse: p.callers}
 	words["budget"] = p.duration("budget", &p.config.Budget)
+	words["debug"] = caddyfiles.Word{Parse: func(n caddyfiles.Node) error {
+		p.config.Debug = true
+		return n.Flag()
+	}}
 	words["backend"] = caddyfiles.Word{Parse: p.backend, Many: true}
 	return caddyfiles.Words{Owner: "service", Known: words, Later: []string{"rate", "cors"}, Other: p.routeLine}.Parse(n)
 }

@@ -1,13 +1,6 @@
 package wrap
 
-import (
-	"context"
-
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/trace"
-
-	"github.com/fairway-gateway/fairway/proxies/decode"
-)
+import "github.com/fairway-gateway/fairway/proxies/decode"
 
 // What becomes of bytes that are not of a body's charset.
 const (
@@ -52,14 +45,4 @@ func (f *fetch) compileCharset(at place) error {
 		f.charset.Settled = s.CharsetSettled
 	}
 	return nil
-}
-
-// noteCharset tells span and trace how bytes became text.
-func (f *fetch) noteCharset(ctx context.Context, fr *frame, charset decode.Charset) {
-	if span := trace.SpanFromContext(ctx); span.IsRecording() {
-		span.SetAttributes(attribute.String("fairway.charset", charset.Name), attribute.String("fairway.charset.source", charset.Source))
-	}
-	if fr.trace != nil && fr.trace.Charset != nil {
-		fr.trace.Charset(f.Name, charset)
-	}
 }

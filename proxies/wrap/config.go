@@ -18,6 +18,9 @@ type Config struct {
 	Metadata
 	// Budget is the time for one request of a caller, retries included. Default 30s.
 	Budget Duration `json:"budget,omitempty"`
+	// Debug lets callers ask by the header Fairway-Debug: decode for how the bodies of backends were read, which the header
+	// Fairway-Decode of the answer then says. Default false.
+	Debug bool `json:"debug,omitempty"`
 	// Backends are what the routes' fetches speak to. At most one has no name: the default of a fetch.
 	Backends []Backend `json:"backends,omitempty"`
 	// Routes are tried most specific first, as in net/http's ServeMux. At least one.

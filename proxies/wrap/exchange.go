@@ -28,7 +28,8 @@ type exchange struct {
 	start    time.Time
 	root     frame
 	trace    *Trace
-	output   string  // what is answered; empty: not chosen yet
+	output   string // what is answered; empty: not chosen yet
+	readings *readings
 	streamed *stream // of a route that answers record by record
 }
 

@@ -35,8 +35,10 @@ type fetch struct {
 	timeout  time.Duration
 	charset  decode.TextOptions // what the configuration and the format say of the charset
 	binary   bool               // the decoder takes bytes, not text
-	metrics  *observe.FetchMetrics
-	writers  sync.Pool // *decode.Writer
+	// unlabelled says whether gzip is undone that no header names.
+	unlabelled func(contentType string) bool
+	metrics    *observe.FetchMetrics
+	writers    sync.Pool // *decode.Writer
 }
 
 func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, error) {
@@ -69,6 +71,7 @@ func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, 
 		return nil, at.field("decode").errf("the fetch does not say how to decode the answer; add a line: decode json")
 	}
 	_, out.binary = f.Decoder.(decode.Binary)
+	out.unlabelled = func(contentType string) bool { return decode.Unpacks(f.Decoder, contentType) }
 	if f.FailWhen != "" {
 		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, out.step, rt.plan.without(out.step), at.field("fail_when")); err != nil {
 			return nil, err

@@ -37,7 +37,8 @@ func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
 		Method: f.Method, Target: target, Header: header, Body: body, Whole: f.whole && f.body == nil,
 		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: f.until(fr),
 		Strategy: f.strategy, Caller: fr.caller, Factor: f.factor(),
-		Judge: func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, fr, a) },
+		Judge:      func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, fr, a) },
+		Unlabelled: f.unlabelled,
 	}
 	if each := fr.route.each; each != nil {
 		call.Stream = func(ctx context.Context, s *upstream.Stream) error { return f.stream(ctx, fr, s) }
@@ -107,6 +108,9 @@ func (f *fetch) judge(ctx context.Context, fr *frame, a *upstream.Answer) error 
 		return f.undecodable(err)
 	}
 	err = f.decode(ctx, fr, in)
+	if in.Found != nil {
+		f.noteReading(ctx, fr, a, *in.Found, len(a.Body))
+	}
 	if err != nil && len(a.Body) == 0 && ctx.Err() == nil {
 		return f.empty(fr)
 	}
@@ -118,10 +122,11 @@ func (f *fetch) input(ctx context.Context, fr *frame, a *upstream.Answer) (*deco
 	in := f.described(a)
 	in.Body = a.Body
 	if f.binary {
+		in.Found = new(decode.Found)
 		return in, nil
 	}
 	text, charset, err := decode.Text(a.Body, in.Charset)
-	f.noteCharset(ctx, fr, charset)
+	f.noteReading(ctx, fr, a, decode.Found{Charset: charset}, len(a.Body))
 	in.Body = text
 	return in, err
 }

@@ -76,6 +76,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 	}
 	now := time.Now()
 	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, trace: trace, output: output}
+	x.readings = s.newReadings(r.Header)
 	x.root = frame{exchange: x, plan: rt.plan, deadline: now.Add(rt.budget)}
 	status := x.answer(w) //nolint:contextcheck // the exchange holds the context of its request
 	if rt.metrics != nil {
@@ -117,6 +118,7 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 	if p != nil {
 		return x.fail(w, p)
 	}
+	x.readings.tell(w.Header())
 	body = withParts(x.root.failures(), w.Header(), body)
 	return x.write(w, status, body)
 }
@@ -136,6 +138,7 @@ func (x *exchange) fail(w http.ResponseWriter, p *problem.Problem) int {
 	if log := x.route.service.log; log.Enabled(x.ctx, level) {
 		log.LogAttrs(x.ctx, level, "request failed", x.attrs(p)...)
 	}
+	x.readings.tell(w.Header())
 	p.Write(w, x.r, x.id)
 	return p.Status
 }

@@ -40,6 +40,7 @@ type Service struct {
 	origins  []*backend // of absolute targets
 	routes   []*route
 	router   router[*route]
+	debug    bool // callers may ask how bodies were read
 	suffixes bool // a route has outputs by suffix
 	release  []func()
 	log      *slog.Logger
@@ -48,7 +49,7 @@ type Service struct {
 
 // Compile checks c and makes a service of it. An error is a *ConfigError. The service must be closed.
 func Compile(c *Config, deps Deps) (*Service, error) {
-	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, config: c}
+	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, config: c, debug: c.Debug}
 	if s.budget == 0 {
 		s.budget = DefaultBudget
 	}

@@ -65,6 +65,7 @@ type stream struct {
 	values  []any // of the program's variables, the same for all records
 	line    []byte
 	begin   func() // tells the attempt
+	reading func() // notes how the body is read
 	begun   bool
 	aborted bool
 }
@@ -103,6 +104,9 @@ func (f *fetch) stream(ctx context.Context, x *frame, body *upstream.Stream) err
 	}
 	in := f.described(a)
 	text := decode.NewTextReader(body, in.Charset)
+	s.reading = func() { // what is known when the header is written
+		x.readings.note(f, reading{format: f.Format, charset: text.Charset(), encoding: a.Encoding, bytes: -1})
+	}
 	factor := f.factor()
 	sink := decode.NewRecords(decode.RecordsOptions{
 		Text: x.route.reply == nil, Tree: x.route.reply != nil,
@@ -111,7 +115,7 @@ func (f *fetch) stream(ctx context.Context, x *frame, body *upstream.Stream) err
 	})
 	streamer, _ := f.Decoder.(decode.Streamer) // checked by compileEach
 	err := streamer.Stream(ctx, text, in, sink)
-	f.noteCharset(ctx, x, text.Charset())
+	f.noteReading(ctx, x, a, decode.Found{Charset: text.Charset()}, -1)
 	switch {
 	case err == nil || errors.Is(err, errEnough):
 		return nil
@@ -184,6 +188,10 @@ func (s *stream) start() error {
 	s.begun = true
 	if s.begin != nil {
 		s.begin()
+	}
+	if s.reading != nil {
+		s.reading()
+		s.x.readings.tell(s.w.Header())
 	}
 	s.w.Header()["Content-Type"] = []string{mediaType(s.x.output)}
 	if s.x.r.Method == http.MethodHead {

@@ -20,6 +20,8 @@ type Trace struct {
 	Fetch func(name string) *upstream.Trace
 	// Charset is told how a body's bytes became text.
 	Charset func(fetch string, c decode.Charset)
+	// Found is told the format that decode auto has found.
+	Found func(fetch, format string)
 	// Decoded is told a fetch's value: JSON text, or a tree.
 	Decoded func(fetch string, json []byte, tree any)
 	// Program is told each run of a jq program: a fetch's fail_when or body, the route's "route fail_when" or reply,
