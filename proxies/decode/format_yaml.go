@@ -32,7 +32,7 @@ type YAML struct {
 	// more are an error.
 	Documents bool `json:"documents,omitempty"`
 	// YAML11 reads values as programs of YAML 1.1 do: yes, no, on and off are booleans, 017 is octal, 0b11 binary, and
-	// digits may have _ between them. Default: the core schema of YAML 1.2.
+	// digits may have _ between them, 1e3 is a string. Default: the core schema of YAML 1.2.
 	YAML11 bool `json:"yaml11,omitempty"`
 	// NaN says what becomes of .nan, .inf and -.inf: "null", or "string", the word itself. Default: they are errors.
 	NaN string `json:"nan,omitempty"`

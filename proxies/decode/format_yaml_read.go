@@ -94,6 +94,7 @@ func (r *yamlReader) noProse(doc *yaml.Node) error {
 		return nil
 	}
 	text := bytes.Trim(r.line.text[r.offset(n):r.line.next], asciiSpace)
+	text = bytes.TrimRight(bytes.TrimSuffix(text, []byte("\n...")), asciiSpace)
 	if !bytes.ContainsAny(text, "\n\r") {
 		return nil
 	}

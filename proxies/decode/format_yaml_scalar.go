@@ -94,6 +94,10 @@ func (d *YAML) resolve(s string) (kind, literal string, err error) {
 	if d.YAML11 && s[0] != '_' && !strings.HasPrefix(strings.TrimLeft(s, "+-"), "_") {
 		s = strings.ReplaceAll(s, "_", "")
 	}
+	// In 1.1 an exponent needs a point and a sign: 1e3 is a string there.
+	if e := strings.IndexAny(s, "eE"); d.YAML11 && e >= 0 && (!strings.Contains(s[:e], ".") || !strings.HasPrefix(s[e+1:], "+") && !strings.HasPrefix(s[e+1:], "-")) {
+		return "str", "", nil
+	}
 	kind, literal = yamlDecimal(s)
 	return kind, literal, nil
 }

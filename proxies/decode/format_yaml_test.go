@@ -23,7 +23,7 @@ func TestYAML(t *testing.T) {
 		{name: "words of 1.2", dec: y, in: "[true, True, FALSE, ~, null, NULL, yes, No, on, y, tRUE]", want: `[true,true,false,null,null,null,"yes","No","on","y","tRUE"]`},
 		{name: "words of 1.1", dec: y11, in: "[yes, No, on, OFF, y, true]", want: `[true,false,true,false,"y",true]`},
 		{name: "numbers of 1.2", dec: y, in: "[+1, 007, 00.5, 0.5, .5, 1., -.5e3, +1.50, 0x1F, 0o17, 1_000, 0b11, 1e, 1e+-2, 1.2.3, 12:30:45, 2026-01-02, 0x, 1e5, ., -, +.]", want: `[1,"007","00.5",0.5,0.5,1,-0.5e3,1.50,31,15,"1_000","0b11","1e","1e+-2","1.2.3","12:30:45","2026-01-02","0x",1e5,".","-","+."]`},
-		{name: "numbers of 1.1", dec: y11, in: "[1_000, 0b11, 017, -0x_1f, 08, 0, 0.5, 0o17, 1_0.5_0, _1, 12:30]", want: `[1000,3,15,-31,"08",0,0.5,"0o17",10.50,"_1","12:30"]`},
+		{name: "numbers of 1.1", dec: y11, in: "[1_000, 0b11, 017, -0x_1f, 08, 0, 0.5, 0o17, 1_0.5_0, _1, 12:30, 1e3, 1.5e3, 1.5e+3]", want: `[1000,3,15,-31,"08",0,0.5,"0o17",10.50,"_1","12:30","1e3","1.5e3",1.5e+3]`},
 		{name: "long hex", dec: y, in: "0xffffffffffffffffffff", want: "1208925819614629174706175"},
 		{name: "hex too long", dec: y, in: "0x" + strings.Repeat("f", MaxNumber+1), fail: "more than 1000 bytes in a number", at: -1},
 		{name: "number too long", dec: y, in: strings.Repeat("1", MaxNumber+1), fail: "more than 1000 bytes in a number", at: -1},
@@ -73,6 +73,7 @@ func TestYAML(t *testing.T) {
 		{name: "control character", dec: y, in: "a: \x01", fail: "control characters are not allowed", at: 0},
 		{name: "one word", dec: y, in: "OK\n", want: `"OK"`},
 		{name: "one line", dec: y, in: "# x\nAll is well.\n", want: `"All is well."`},
+		{name: "one line and an end", dec: y, in: "All is well.\n...\n", want: `"All is well."`},
 		{name: "prose", dec: y, in: "Service unavailable.\nPlease try again later.\n", fail: "the body is lines of text", at: 0},
 		{name: "a page", dec: y, in: "\n<html>", fail: "markup, where a document begins", at: 1},
 		{name: "deep", dec: y, in: strings.Repeat("[", DefaultDepth+1) + strings.Repeat("]", DefaultDepth+1) + " # not json", fail: "more than 512 depth", at: -1},
@@ -166,23 +167,28 @@ func TestYAMLOfJSON(t *testing.T) {
 	}
 }
 
-// TestYAMLOfPython compares with PyYAML, which reads YAML 1.1.
-func TestYAMLOfPython(t *testing.T) {
-	t.Parallel()
-	const program = "import sys, yaml, json; json.dump(yaml.safe_load(sys.stdin.read()), sys.stdout)"
+// withPyYAML gives what a program prints, in Python with PyYAML, which reads and writes YAML 1.1.
+func withPyYAML(t *testing.T, program, in string) ([]byte, error) {
+	t.Helper()
 	if exec.CommandContext(t.Context(), "python3", "-c", "import yaml").Run() != nil {
-		if strings.Contains(os.Getenv("FAIRWAY_REQUIRE"), "pyyaml") {
+		if strings.Contains(os.Getenv("FAIRWAY_REQUIRE"), "python3") {
 			t.Fatal("python3 has no yaml")
 		}
 		t.Skip("python3 has no yaml")
 	}
+	c := exec.CommandContext(t.Context(), "python3", "-c", program)
+	c.Stdin = strings.NewReader(in)
+	return c.Output()
+}
+
+// TestYAMLOfPython compares with PyYAML.
+func TestYAMLOfPython(t *testing.T) {
+	t.Parallel()
 	for _, body := range []string{
-		"a: &x {b: 1, c: [d, e]}\nf: {<<: *x, b: 2}\n", "a: |+\n  x\n\n\nb: >\n  p\n  q\n\n  r\n   s\n", "- yes\n- 017\n- 0b11\n- 1_000\n- 0x1f\n- 08\n- 1.5\n- ~\n-\n",
+		"a: &x {b: 1, c: [d, e]}\nf: {<<: *x, b: 2}\n", "a: |+\n  x\n\n\nb: >\n  p\n  q\n\n  r\n   s\n", "- yes\n- 017\n- 0b11\n- 1_000\n- 0x1f\n- 08\n- 1.5\n- 1e3\n- ~\n-\n",
 		"? a\n: - b\n  - c\n", "'a b': \"\\u00e9\\\n   x\"\n", "a: b: c", "- - 1\n  - 2\n- {a: [1, 2], b: {c: d}}\n", "a: x\n  y\n  z\nb: 'x\n\n  y'\n",
 	} {
-		c := exec.CommandContext(t.Context(), "python3", "-c", program)
-		c.Stdin = strings.NewReader(body)
-		want, wrong := c.Output()
+		want, wrong := withPyYAML(t, "import sys, yaml, json; json.dump(yaml.safe_load(sys.stdin.read()), sys.stdout)", body)
 		got, err := both(t, &YAML{YAML11: true}, []byte(body))
 		if (wrong == nil) != (err == nil) {
 			t.Errorf("%q: %v, Python: %v", body, err, wrong)
@@ -193,6 +199,61 @@ func TestYAMLOfPython(t *testing.T) {
 				t.Errorf("%q (-Python +ours):\n%s", body, diff)
 			}
 		}
+	}
+}
+
+// TestYAMLFromPython reads values of every kind, as PyYAML writes them in every style that it has.
+func TestYAMLFromPython(t *testing.T) {
+	t.Parallel()
+	const program = `
+import json, random, sys, yaml
+random.seed(7)
+words = ["a", "b c", "true", "no", "~", "null", "1", "1.5", "0x1f", "", "- x", "a: b", "#c", "x #y", "é😀", "line\nline\n", "  lead", "trail ", "\t", "'q'", '"dq"', "{", "[", "*a", "&b", "!c", "%d",
+  "@e", "|", "> ", "2026-01-02", "12:30", "a\u2028b", "key" * 20, "word " * 40, "\\n", "?", "? x", "-", "--- ", "...", "<<", "=", ".inf", "1e3", "0o17", "1_0", "007", "\x7f", "\u00a0", "\n\n x", "x:", "a,b"]
+def value(depth):
+  r = random.random()
+  if depth > 4 or r < .5:
+    return random.choice([random.choice(words), random.choice(words), random.randint(-10**20, 10**20), random.random() * 1e5, True, None])
+  if r < .75:
+    return [value(depth + 1) for _ in range(random.randint(0, 4))]
+  return {random.choice(words) + str(i): value(depth + 1) for i in range(random.randint(0, 4))}
+out = []
+for i in range(400):
+  v = value(0)
+  if random.random() < .3 and isinstance(v, (dict, list)):
+    v = [v, v, {"x": v}]
+  text = yaml.dump(v, default_flow_style=random.choice([True, False, None]), allow_unicode=random.choice([True, False]), sort_keys=False, width=random.choice([20, 80, 1000]),
+    default_style=random.choice([None, None, None, '"', "'"]), explicit_start=random.choice([True, False]), canonical=random.random() < .05)
+  out.append({"text": text, "value": v})
+json.dump(out, sys.stdout)
+`
+	raw, err := withPyYAML(t, program, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []struct {
+		Text  string
+		Value any
+	}
+	if err := json.Unmarshal(raw, &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, one := range all {
+		got, err := both(t, &YAML{YAML11: true}, []byte(one.Text))
+		if err != nil {
+			t.Errorf("%v in\n%s", err, one.Text)
+			continue
+		}
+		var value any
+		if err := json.Unmarshal(got, &value); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(one.Value, value); diff != "" {
+			t.Errorf("%s\n-Python +ours:\n%s", one.Text, diff)
+		}
+	}
+	if len(all) < 400 {
+		t.Errorf("only %d values were written", len(all))
 	}
 }
 
