@@ -55,6 +55,11 @@ https://fairway.test {
 				fail_when ` + "`if .word == \"ERROR\" then .rest else false end`" + `
 			}
 		}
+		GET /auto {
+			fetch /auto {
+				decode auto
+			}
+		}
 		GET /json {
 			fetch /json {
 				decode json
@@ -192,9 +197,13 @@ func TestTry(t *testing.T) { //nolint:paralleltest // see above
 			args: []string{"GET", "/svc/text/x", "--content-type", "text/plain; charset=koi8-r", "--backend-file", write(t, "saved.bin", "\xc4\xc1")},
 			want: []string{"text/plain; charset=koi8-r, 2 bytes", "koi8-r (the Content-Type says so)", "да"},
 		},
+		"found by auto": {
+			args: []string{"GET", "/svc/auto", "--backend-file", write(t, "a", "a: 1\nb: caf\xe9\n")},
+			want: []string{"found     kv", "charset   windows-1252 (detected", "b: café", `"b": "café"`, "status    200 OK"},
+		},
 		"recorded gzip": {
 			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", recorded)},
-			want: []string{"received  200 Fine from file", "application/json, 9 bytes", `body      {"a": 41}`, "gives   42", "status    200 OK"},
+			want: []string{"received  200 Fine from file", "application/json, 9 bytes, gzip undone", `body      {"a": 41}`, "gives   42", "status    200 OK"},
 		},
 		"recorded HTTP/2": {
 			args: []string{"GET", "/svc/json", "--backend-file", write(t, "saved.bin", "HTTP/2 200 \r\ncontent-type: application/json\r\n\r\n{\"a\": 1}")},

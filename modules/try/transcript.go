@@ -76,6 +76,9 @@ func (t *transcript) trace() *wrap.Trace {
 				f.showBody(decode.TextOptions{Option: c.Name})
 			})
 		},
+		Found: func(name, format string) {
+			t.on(name, func(f *fetch) { fmt.Fprintf(&f.text, "  found     %s\n", format) })
+		},
 		Decoded: func(name string, json []byte, tree any) {
 			t.on(name, func(f *fetch) {
 				if json == nil {
@@ -110,7 +113,11 @@ func (t *transcript) attempts(name string) *upstream.Trace {
 				if contentType == "" {
 					contentType = "no content type"
 				}
-				fmt.Fprintf(&f.text, "            %s, %d bytes\n", printable(contentType), len(a.Body))
+				undone := ""
+				if a.Encoding != "" {
+					undone = ", " + a.Encoding + " undone"
+				}
+				fmt.Fprintf(&f.text, "            %s, %d bytes%s\n", printable(contentType), len(a.Body), undone)
 				f.body = bytes.Clone(a.Body)
 			})
 		},

@@ -107,8 +107,8 @@ func (f *fetch) judge(ctx context.Context, fr *frame, a *upstream.Answer) error 
 	if err != nil {
 		return f.undecodable(err)
 	}
-	err = f.decode(ctx, fr, in)
-	if in.Found != nil {
+	err = f.decode(ctx, fr, a, in)
+	if err != nil && in.Found != nil {
 		f.noteReading(ctx, fr, a, *in.Found, len(a.Body))
 	}
 	if err != nil && len(a.Body) == 0 && ctx.Err() == nil {
@@ -150,7 +150,7 @@ func (f *fetch) empty(fr *frame) error {
 	return nil
 }
 
-func (f *fetch) decode(ctx context.Context, fr *frame, in *decode.Input) error {
+func (f *fetch) decode(ctx context.Context, fr *frame, a *upstream.Answer, in *decode.Input) error {
 	res := &fr.results[f.index]
 	*res = result{}
 	if f.text {
@@ -167,6 +167,9 @@ func (f *fetch) decode(ctx context.Context, fr *frame, in *decode.Input) error {
 			return f.undecodable(err)
 		}
 		res.tree = t.Value()
+	}
+	if in.Found != nil {
+		f.noteReading(ctx, fr, a, *in.Found, len(a.Body))
 	}
 	if fr.trace != nil && fr.trace.Decoded != nil {
 		fr.trace.Decoded(f.Name, res.json, res.tree)
