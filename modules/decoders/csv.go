@@ -74,20 +74,7 @@ func csvWords(o *decode.CSV) map[string]caddyfiles.Word {
 		"trim":       flag(&o.Trim),
 		"null":       texts("null - n/a", &o.Null),
 		"numbers":    flag(&o.Numbers),
-		"rows": {Parse: func(n caddyfiles.Node) error {
-			t, err := n.One("rows arrays")
-			if err != nil {
-				return err
-			}
-			switch t.Text {
-			case "objects":
-			case "arrays":
-				o.Arrays = true
-			default:
-				return caddyfiles.Errorf(t, "rows are objects or arrays, not %q", t.Text)
-			}
-			return nil
-		}},
+		"rows":       rows(&o.Arrays),
 	}
 }
 

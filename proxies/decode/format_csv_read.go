@@ -29,7 +29,7 @@ type csvReader struct {
 	trim      bool
 	escape    bool   // a backslash makes any character behind it one of the field
 	format    string // for errors
-	lines     bool   // records are lines, of one field
+	lines     bool   // records are lines, of one field, also blank ones
 	poll      poll
 
 	fields []field
@@ -160,7 +160,7 @@ func (r *csvReader) next() error {
 			continue
 		}
 		blank, err := r.record()
-		if err != nil || !blank {
+		if err != nil || !blank || r.lines {
 			r.row++
 			return err
 		}

@@ -160,12 +160,16 @@ func listed(names []string) string {
 // add tells the record that the reader has found, or keeps it while it may be one of the last.
 func (t *csvTable) add(r *csvReader, out Sink) error {
 	defer r.forget()
-	fields := r.fields
-	if t.d.SkipEmpty && t.isEmpty(r) {
+	return t.tell(r, r.bytes(), r.fields, out)
+}
+
+// tell is add of a record whose fields are in text.
+func (t *csvTable) tell(r *csvReader, text []byte, fields []field, out Sink) error {
+	if t.d.SkipEmpty && isEmpty(text, fields) {
 		return nil
 	}
 	if len(fields) != len(t.names) {
-		if len(fields) == 1 && !fields[0].quoted && len(bytes.Trim(r.bytes(), " \t\x00\x1a")) == 0 {
+		if len(fields) == 1 && !fields[0].quoted && len(bytes.Trim(text, " \t\x00\x1a")) == 0 {
 			return nil // a blank line, or the end of file of MS-DOS
 		}
 		for len(fields) > len(t.names) && fields[len(fields)-1].empty() {
@@ -179,13 +183,13 @@ func (t *csvTable) add(r *csvReader, out Sink) error {
 			fields = fields[:last+1]
 		}
 	}
-	if err := t.room.take(r.size(), fields[len(fields)-1].to); err != nil {
+	if err := t.room.take(r.size(), len(text)); err != nil {
 		return err
 	}
 	if t.plain && len(fields) == len(t.names) {
-		return tellTexts(out, t.head, r.bytes(), fields)
+		return tellTexts(out, t.head, text, fields)
 	}
-	record := string(r.bytes())
+	record := string(text)
 	cells := t.cells
 	if len(t.held) < t.d.SkipLast {
 		cells = make([]cell, t.width)
@@ -243,11 +247,10 @@ func (t *csvTable) value(i int, s string, quoted bool) (cell, error) {
 	return cell{cellString, s}, nil
 }
 
-// isEmpty says whether no field of the record has a text.
-func (t *csvTable) isEmpty(r *csvReader) bool {
-	text := r.bytes()
-	for i := range r.fields {
-		f := &r.fields[i]
+// isEmpty says whether no field of a record has a text.
+func isEmpty(text []byte, fields []field) bool {
+	for i := range fields {
+		f := &fields[i]
 		if s := bytes.Trim(text[f.from:f.to], asciiSpace); len(s) > 0 && !(f.quoted && len(s) == 2) {
 			return false
 		}
