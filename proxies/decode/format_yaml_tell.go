@@ -1,6 +1,7 @@
 package decode
 
 import (
+	"fmt"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -142,13 +143,33 @@ func (t *yamlTeller) object(n *yaml.Node) error {
 			continue
 		}
 		if err := t.member(key, value); err != nil {
-			return err
+			return t.twice(n, err)
 		}
 		if !t.named {
-			n.Content[i], n.Content[i+1] = nil, nil
+			n.Content[i+1] = nil
 		}
 	}
-	return t.out.EndObject()
+	return t.twice(n, t.out.EndObject())
+}
+
+// twice gives the error of a name that occurs twice its place, where it is a name of this object.
+func (t *yamlTeller) twice(n *yaml.Node, err error) error {
+	d, ok := err.(*DuplicateError) //nolint:errorlint // what is wrapped is another object's
+	if !ok {
+		return err
+	}
+	var first *yaml.Node
+	for i := 0; i < len(n.Content); i += 2 {
+		key := n.Content[i]
+		if name, err := t.name(key); err != nil || isMerge(key) || excerpt(name) != d.Name {
+			continue
+		}
+		if first != nil {
+			return t.syntax(key, fmt.Sprintf("%v, first in line %d; see the option duplicates", d, first.Line))
+		}
+		first = key
+	}
+	return err
 }
 
 func (t *yamlTeller) member(key, value *yaml.Node) error {
