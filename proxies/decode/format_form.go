@@ -42,6 +42,9 @@ func (d *Form) Decode(ctx context.Context, in *Input, out Sink) error {
 	whole := string(in.Body)
 	text := strings.TrimRight(whole, asciiSpace)
 	f := formReader{text: text, next: len(text) - len(strings.TrimLeft(text, asciiSpace)), poll: poll{ctx: ctx}}
+	if strings.HasPrefix(text[f.next:], "<") { // forms escape it; an error page would be one odd name
+		return &SyntaxError{Format: "form", Offset: int64(f.next), Msg: "the text begins with '<'"}
+	}
 	if d.Repeated == RepeatedError {
 		return f.stream(out)
 	}

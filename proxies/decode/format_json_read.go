@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -191,6 +192,7 @@ func (r *jsonReader) syntax(err error) error {
 		if strings.HasPrefix(e.Msg, "invalid surrogate pair") { // it quotes what it has, which differs with a stream's pieces
 			e.Msg = "half a surrogate in a string"
 		}
+		e.Msg = onlyASCII(e.Msg)
 		e.Msg += r.hint(e.Msg)
 	case errors.Is(err, io.EOF):
 		e.Msg = "the body is empty"
@@ -201,4 +203,14 @@ func (r *jsonReader) syntax(err error) error {
 		e.Msg = cut(err.Error(), jsonMessage)
 	}
 	return e
+}
+
+// onlyASCII takes a character that is not ASCII out of a message; a stream's pieces may have cut it.
+func onlyASCII(msg string) string {
+	rest, ok := strings.CutPrefix(msg, "invalid character '")
+	if !ok || rest == "" || rest[0] < utf8.RuneSelf && !strings.HasPrefix(rest, `\u`) && (!strings.HasPrefix(rest, `\x`) || len(rest) > 2 && rest[2] < '8') {
+		return msg
+	}
+	_, where, _ := strings.Cut(rest, "' ")
+	return "an invalid character " + where
 }

@@ -17,23 +17,40 @@ const (
 	RegexpLines = "lines"
 )
 
-// Regexp decodes text by the named groups of a regular expression. A match is an object of its named groups, in the
-// order of the pattern; a group that took no part in the match is null. Text that has to match and does not is a
-// *SyntaxError. Check must have succeeded before Decode.
+// Regexp decodes text by the named groups of a regular expression, or of a grok pattern. A match is an object of its named
+// groups, in the order of the pattern; a group that took no part in the match is null. Text that has to match and does not is
+// a *SyntaxError. Check must have succeeded before Decode.
 //
 //	pattern `(?P<host>\S+) is (?P<state>up|down)`
 //	"db1 is up\ndb2 is down\n"
 //	mode one    ->  {"host":"db1","state":"up"}
 //	mode all    ->  [{"host":"db1","state":"up"},{"host":"db2","state":"down"}]
+//
+//	grok `%{IP:client} %{INT:bytes:int}`
+//	"10.0.0.1 512\n"  ->  [{"client":"10.0.0.1","bytes":512}]
 type Regexp struct {
 	// Pattern is in RE2 syntax and has at least one named group, (?P<name>...) or (?<name>...).
 	Pattern string `json:"pattern,omitempty"`
+	// Grok is a pattern in which %{NAME} stands for a pattern of that name, and %{NAME:group} or %{NAME:group:type} makes a
+	// group of it. Excludes Pattern. Default: none.
+	Grok string `json:"grok,omitempty"`
+	// Patterns are further patterns for Grok by their names; they go before those that are built in. Default: none.
+	Patterns []GrokPattern `json:"patterns,omitempty"`
 	// Mode is "one": the first match in the text, which must exist; "all": an array of all matches, which may be
-	// none; "lines": an array of the first match in each line, each of which must match. Default: "one".
+	// none; "lines": an array of the first match in each line, each of which must match. Default: "one", with Grok "lines".
 	Mode string `json:"mode,omitempty"`
-	// SkipUnmatched leaves out lines that do not match, in mode "lines". Default: they are errors.
-	SkipUnmatched bool `json:"skip_unmatched,omitempty"`
+	// Unmatched says what becomes of a line, in mode "lines", that does not match or has a group that is not of its type:
+	// "error", "skip", or "null", which stands for it. Default: "error".
+	Unmatched string `json:"unmatched,omitempty"`
+	// Begins matches lines that begin a record, in mode "lines"; those that follow it belong to it, with LF between, and . matches
+	// that too. Default: each line is a record.
+	Begins string `json:"begins,omitempty"`
+	// Types are types of groups, "string", "int", "float", "number" or "bool", by the groups' names. Numbers keep their digits;
+	// an int has no fraction; a bool is true or false, yes or no, 1 or 0. An empty text is null. Default: those of Grok, else "string".
+	Types map[string]string `json:"types,omitempty"`
 
+	mode   string
+	begins *regexp.Regexp
 	first  *regexp.Regexp
 	next   *regexp.Regexp // finds a match behind the first character; nil: Pattern does not look back
 	groups []group
@@ -42,44 +59,38 @@ type Regexp struct {
 
 type group struct {
 	name string
-	at   int // index of its submatch
+	at   int    // index of its submatch
+	kind string // its type; "" is a string
 }
 
 // Check compiles the pattern.
 func (d *Regexp) Check() error {
-	switch d.Mode {
-	case "", RegexpOne, RegexpAll, RegexpLines:
-	default:
-		return fmt.Errorf("mode %q: want one, all or lines", d.Mode)
+	if err := d.checkOptions(); err != nil {
+		return err
 	}
-	if d.SkipUnmatched && d.Mode != RegexpLines {
-		return errors.New("skip_unmatched needs mode lines")
+	pattern, types, err := d.source()
+	if err != nil {
+		return err
 	}
-	if d.Pattern == "" {
-		return errors.New("pattern is missing")
+	if d.Begins != "" {
+		if d.begins, err = regexp.Compile(d.Begins); err != nil {
+			return fmt.Errorf("begins: %w", err)
+		}
+		pattern = "(?s)" + pattern
 	}
-	re, err := regexp.Compile(d.Pattern)
+	re, err := regexp.Compile(pattern)
 	if err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
-	d.groups = nil
-	for i, name := range re.SubexpNames() {
-		if re.SubexpIndex(name) != i && name != "" {
-			return fmt.Errorf("pattern has two groups named %q", name)
-		}
-		if name != "" {
-			d.groups = append(d.groups, group{name, i})
-		}
+	if err := d.name(re, types); err != nil {
+		return err
 	}
-	if len(d.groups) == 0 {
-		return errors.New("pattern has no named group (?P<name>...)")
-	}
-	parsed, err := syntax.Parse(d.Pattern, syntax.Perl)
+	parsed, err := syntax.Parse(pattern, syntax.Perl)
 	if err != nil {
 		return fmt.Errorf("pattern: %w", err)
 	}
 	d.next = nil
-	if d.Mode == RegexpAll && looksBack(parsed) {
+	if d.mode == RegexpAll && looksBack(parsed) {
 		d.next, err = regexp.Compile(`\A(?s:.)(?s:.*?)(` + parsed.String() + `)`)
 		if err != nil {
 			return fmt.Errorf("pattern: %w", err)
@@ -87,6 +98,84 @@ func (d *Regexp) Check() error {
 	}
 	d.first = re
 	d.factor = d.measure(re, parsed)
+	return nil
+}
+
+func (d *Regexp) checkOptions() error {
+	d.mode = d.Mode
+	switch d.Mode {
+	case "":
+		d.mode = RegexpOne
+		if d.Grok != "" {
+			d.mode = RegexpLines
+		}
+	case RegexpOne, RegexpAll, RegexpLines:
+	default:
+		return fmt.Errorf("mode %q: want one, all or lines", d.Mode)
+	}
+	switch d.Unmatched {
+	case "", KVError, KVSkip, KVNull:
+	default:
+		return fmt.Errorf("unmatched %q: want error, skip or null", d.Unmatched)
+	}
+	switch {
+	case d.Unmatched != "" && d.mode != RegexpLines:
+		return errors.New("unmatched needs mode lines")
+	case d.Begins != "" && d.mode != RegexpLines:
+		return errors.New("begins needs mode lines")
+	case d.Pattern != "" && d.Grok != "":
+		return errors.New("a pattern and grok exclude each other")
+	case d.Pattern == "" && d.Grok == "":
+		return errors.New("pattern is missing: write decode regexp `...`, or grok in its block")
+	case len(d.Patterns) > 0 && d.Grok == "":
+		return errors.New("pattern needs grok")
+	}
+	return nil
+}
+
+// source gives the regular expression and the types that its groups were given in it.
+func (d *Regexp) source() (pattern string, types map[string]string, err error) {
+	if d.Grok == "" {
+		return d.Pattern, nil, nil
+	}
+	g, err := newGrok(d.Patterns)
+	if err != nil {
+		return "", nil, err
+	}
+	pattern, err = g.expand(d.Grok)
+	return pattern, g.types, err
+}
+
+// name notes the groups of the pattern.
+func (d *Regexp) name(re *regexp.Regexp, types map[string]string) error {
+	d.groups = nil
+	for i, name := range re.SubexpNames() {
+		if name == "" {
+			continue
+		}
+		if re.SubexpIndex(name) != i {
+			return fmt.Errorf("pattern has two groups named %q", name)
+		}
+		kind := types[name]
+		if own, ok := d.Types[name]; ok {
+			kind = own
+		}
+		if !isGroupType(kind) {
+			return fmt.Errorf("type %q of the group %s: want string, int, float, number or bool", excerpt(kind), name)
+		}
+		d.groups = append(d.groups, group{name, i, kind})
+	}
+	if len(d.groups) == 0 {
+		if d.Grok != "" {
+			return errors.New("grok has no named group %{NAME:group}")
+		}
+		return errors.New("pattern has no named group (?P<name>...)")
+	}
+	for name := range d.Types {
+		if re.SubexpIndex(name) < 0 {
+			return fmt.Errorf("there is no group %q to have a type", excerpt(name))
+		}
+	}
 	return nil
 }
 
@@ -108,7 +197,7 @@ func (d *Regexp) measure(re *regexp.Regexp, parsed *syntax.Regexp) float64 {
 		perSubmatch = 16  // its indices
 	)
 	match := float64(perMatch + perGroup*len(d.groups) + perSubmatch*re.NumSubexp())
-	switch d.Mode {
+	switch d.mode {
 	case RegexpAll:
 		return perText + match/float64(max(1, minLength(parsed)))
 	case RegexpLines:
@@ -154,43 +243,18 @@ func (d *Regexp) Decode(ctx context.Context, in *Input, out Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if d.mode == RegexpLines {
+		return d.records(ctx, wholeLines(in.Body), out)
+	}
 	text := string(in.Body)
-	switch d.Mode {
-	case RegexpAll:
+	if d.mode == RegexpAll {
 		return d.all(ctx, text, out)
-	case RegexpLines:
-		return d.lines(ctx, text, out)
 	}
 	loc := d.first.FindStringSubmatchIndex(text)
 	if loc == nil {
 		return &SyntaxError{Format: "regexp", Msg: "no match in the text that starts"}
 	}
 	return d.match(text, loc, out)
-}
-
-func (d *Regexp) lines(ctx context.Context, text string, out Sink) error {
-	if err := out.BeginArray(); err != nil {
-		return err
-	}
-	for l := (lines{text: text}); ; {
-		line, offset, ok := l.cut()
-		if !ok {
-			return out.EndArray()
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		loc := d.first.FindStringSubmatchIndex(line)
-		if loc == nil {
-			if d.SkipUnmatched {
-				continue
-			}
-			return &SyntaxError{Format: "regexp", Offset: int64(offset), Msg: "no match in the line that starts"}
-		}
-		if err := d.match(line, loc, out); err != nil {
-			return err
-		}
-	}
 }
 
 // all tells the matches that FindAllStringSubmatchIndex finds. It searches one by one, because for some patterns the
@@ -241,6 +305,13 @@ func (d *Regexp) search(text string, pos int) (base int, loc []int) {
 }
 
 func (d *Regexp) match(text string, loc []int, out Sink) error {
+	if !d.typed(text, loc) {
+		return &SyntaxError{Format: "regexp", Msg: "a group that is not of its type in the text that starts"}
+	}
+	return d.tell(text, loc, out)
+}
+
+func (d *Regexp) tell(text string, loc []int, out Sink) error {
 	if err := out.BeginObject(); err != nil {
 		return err
 	}
@@ -250,7 +321,7 @@ func (d *Regexp) match(text string, loc []int, out Sink) error {
 		}
 		var err error
 		if from, to := loc[2*g.at], loc[2*g.at+1]; from >= 0 {
-			err = out.String(text[from:to])
+			err = g.tell(text[from:to], out)
 		} else {
 			err = out.Null()
 		}
@@ -261,4 +332,4 @@ func (d *Regexp) match(text string, loc []int, out Sink) error {
 	return out.EndObject()
 }
 
-var _ Decoder = (*Regexp)(nil)
+var _ Streamer = (*Regexp)(nil)

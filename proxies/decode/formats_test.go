@@ -249,7 +249,7 @@ func TestRegexp(t *testing.T) {
 		{name: "all empty matches", dec: &Regexp{Pattern: `(?<k>a*)`, Mode: "all"}, in: "baé", want: `[{"k":""},{"k":"a"},{"k":""}]`},
 		{name: "lines", dec: &Regexp{Pattern: `^(?<k>\w+)`, Mode: "lines"}, in: "a 1\r\nb 2\n", want: `[{"k":"a"},{"k":"b"}]`},
 		{name: "lines unmatched", dec: &Regexp{Pattern: `^(?<k>\w+)`, Mode: "lines"}, in: "a\n-\n", fail: "regexp: no match in the line", at: 2},
-		{name: "lines skipped", dec: &Regexp{Pattern: `^(?<k>\w+)`, Mode: "lines", SkipUnmatched: true}, in: "a\n\n-\nb", want: `[{"k":"a"},{"k":"b"}]`},
+		{name: "lines skipped", dec: &Regexp{Pattern: `^(?<k>\w+)`, Mode: "lines", Unmatched: "skip"}, in: "a\n\n-\nb", want: `[{"k":"a"},{"k":"b"}]`},
 		{name: "lines empty", dec: &Regexp{Pattern: `(?<k>x)`, Mode: "lines"}, in: "", want: `[]`},
 	})
 }
@@ -263,7 +263,7 @@ func TestCheck(t *testing.T) {
 		"look-ahead":         &Regexp{Pattern: `(?P<a>x)(?=y)`},
 		"group twice":        &Regexp{Pattern: `(?P<a>x)(?P<a>y)`},
 		"mode":               &Regexp{Pattern: `(?P<a>x)`, Mode: "some"},
-		"skip without lines": &Regexp{Pattern: `(?P<a>x)`, SkipUnmatched: true},
+		"skip without lines": &Regexp{Pattern: `(?P<a>x)`, Unmatched: "skip"},
 		"kv repeated":        &KV{Repeated: "merge"},
 		"kv delimiter":       &KV{Delimiter: "\n"},
 		"kv comment":         &KV{Comment: "#\n"},

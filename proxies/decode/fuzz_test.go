@@ -123,7 +123,7 @@ func FuzzRegexp(f *testing.F) {
 	var variants []checked
 	for _, p := range patterns {
 		for _, mode := range []string{RegexpOne, RegexpAll, RegexpLines} {
-			variants = append(variants, &Regexp{Pattern: p, Mode: mode, SkipUnmatched: mode == RegexpLines})
+			variants = append(variants, &Regexp{Pattern: p, Mode: mode, Unmatched: map[bool]string{true: "skip"}[mode == RegexpLines]})
 		}
 	}
 	fuzzDecoder(f, []string{"", "db1 is up\r\ndb2 is down\n", "aaab aé\xff", "a b\n\nc", "x\nx"}, variants...)
