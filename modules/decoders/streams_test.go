@@ -82,4 +82,12 @@ func TestReplyEachByOptions(t *testing.T) {
 	if err := compiledEach("xml", x); err != nil {
 		t.Error(err)
 	}
+	r := new(Regexp)
+	r.Pattern, r.Mode = `(?<a>.)`, decode.RegexpLines
+	if err := r.Check(); err != nil {
+		t.Fatal(err)
+	}
+	if err := compiledEach("regexp", r); err != nil {
+		t.Error(err)
+	}
 }

@@ -22,7 +22,7 @@ const (
 )
 
 // streamFormats are the formats of ours that can tell records while their text comes. A test holds them to it.
-func streamFormats() string { return "csv, tsv, ndjson, lines, json, regexp with mode lines and xml with records" }
+func streamFormats() string { return "csv, tsv, fixed, ndjson, lines, json, regexp with mode lines and xml with records" }
 
 func (rt *route) compileEach(r *Route, at place) error {
 	if r.Each == nil {
