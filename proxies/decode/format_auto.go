@@ -10,7 +10,7 @@ import (
 
 // Auto decodes a body in the format that it is in, whatever the backend calls it, and says which that is in Input.Found. The
 // value is that of the format's decoder with its default options, only xml and soap make every element an array, since
-// nobody can say which are lists.
+// nobody can say which are lists, and csv finds its delimiter.
 //
 //	Content-Type: text/html, body {"a":1}               ->  {"a":1}, found as json
 //	Content-Type: application/json, body <html>Sign in  ->  found as html
@@ -93,7 +93,7 @@ func (d *Auto) Decode(ctx context.Context, in *Input, out Sink) error {
 		}
 		d = checked
 	}
-	b := &autoBody{ctx: ctx, in: in}
+	b := &autoBody{ctx: ctx, in: in, formats: d.Formats}
 	f, err := d.find(b)
 	if err != nil {
 		return err

@@ -12,7 +12,8 @@ import (
 type autoBody struct {
 	ctx     context.Context //nolint:containedctx // lives as long as one Decode
 	in      *Input
-	text    []byte // once it is read
+	formats []string // that are asked for
+	text    []byte   // once it is read
 	charset Charset
 
 	head string // of the text, in lower case, without white space before it

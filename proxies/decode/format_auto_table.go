@@ -35,6 +35,8 @@ func autoFormats() []autoFormat {
 		{name: "xml", decoder: &XML{XMLOptions: lists}, media: xml, text: (*autoBody).isXML},
 		{name: "yaml", decoder: new(YAML), media: []string{"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml", "+yaml"}, text: (*autoBody).isYAML},
 		{name: "form", decoder: new(Form), media: []string{"application/x-www-form-urlencoded"}, text: (*autoBody).isForm, vague: true, declared: true},
+		{name: "tsv", decoder: new(TSV), media: tsvMedia(), text: (*autoBody).isTSV, vague: true},
+		{name: "csv", decoder: &CSV{Delimiter: csvAuto}, media: csvMedia(), text: (*autoBody).isCSV, vague: true},
 		{name: "kv", decoder: new(KV), text: (*autoBody).isKV, vague: true},
 		{name: "text", decoder: new(PlainText), vague: true},
 	}

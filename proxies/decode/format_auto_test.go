@@ -69,6 +69,20 @@ func TestAuto(t *testing.T) {
 		{name: "a line of dashes", body: "----\na", format: "text"},
 		{name: "key of ssh", body: "-----BEGIN OPENSSH PRIVATE KEY-----\nx", format: "text"},
 		{name: "kv", body: "state: up\n# x\nload average = 0.5\n", format: "kv", value: `{"state":"up","load average":"0.5"}`},
+		{name: "csv", contentType: "text/plain", body: "id;price\n1;2,5\n2;3,5\n", format: "csv", value: `[{"id":"1","price":"2,5"},{"id":"2","price":"3,5"}]`},
+		{name: "csv, declared", contentType: "text/csv", body: "id,price\n", format: "csv", value: `[]`},
+		{name: "csv of one column", contentType: "text/csv", body: "id\n1\n", format: "csv", value: `[{"id":"1"}]`},
+		{name: "csv that is ragged", contentType: "text/csv; header=present", body: "a,b\n1,2,3\n", format: "csv", fail: "csv: row 1 has 3 fields, not 2"},
+		{name: "declared csv that is text", contentType: "text/csv", body: "ERROR: no such job, sorry\n", format: "text"},
+		{name: "declared csv that is a page", contentType: "text/csv", body: login, format: "html"},
+		{name: "csv of excel", contentType: "application/vnd.ms-excel", body: "sep=;\na;b\n1;2\n", format: "csv", value: `[{"a":"1","b":"2"}]`},
+		{name: "csv with tabs", body: "a\tb\n\"1\n\"\t2\n3\t4", format: "csv", value: `[{"a":"1\n","b":"2"},{"a":"3","b":"4"}]`},
+		{name: "tsv", contentType: "text/plain", body: "a\tb\n5\" pipe\t2\n3\t4\n", format: "tsv", value: `[{"a":"5\" pipe","b":"2"},{"a":"3","b":"4"}]`},
+		{name: "tsv, declared", contentType: "text/tab-separated-values", body: "a\tb\n", format: "tsv", value: `[]`},
+		{name: "prose", body: "Dear Sir, dear Madam\nwe are sorry, the shop\nis closed, come again\n", format: "text"},
+		{name: "kv with commas", body: "hosts: a,b\nports: 1,2\n", format: "kv"},
+		{name: "kv with tabs", body: "state:\tup\nload:\t0.5\nuser=\tx\n", format: "kv"},
+		{name: "commands", body: "cp a b; ls\ncd x; rm y\nls; pwd.\n", format: "text"},
 		{name: "log", body: "12:00:01 start\n12:00:02 stop\n", format: "text"},
 		{name: "names twice", body: "a: 1\na: 2\n", format: "text"},
 		{name: "text", contentType: "text/plain", body: "Hello, world.\n", format: "text", value: `"Hello, world."`},
@@ -109,6 +123,11 @@ func TestAutoFormats(t *testing.T) {
 		{"json", "", "\x89PNG\r\n\x1a\n", "binary", "auto: the body is binary, not json at byte 0"},
 		{"ndjson", "", `{"a":1}`, "ndjson", ""},
 		{"text", "", "a: 1\nb: 2", "text", ""},
+		{"text", "", "a;b;c\n1;2;3", "text", ""},
+		{"json csv", "", "a,b\n1,2\n", "csv", ""},
+		{"json csv", "", "a,b\n1\n", "csv", "csv: row 1"},
+		{"json csv", "", "Sorry, no such job", "text", "auto: the body is text, not json or csv at byte 0"},
+		{"json tsv", "text/plain", "a\tb\n1\t2\n", "tsv", ""},
 		{"form", "", "a=1", "form", ""},
 		{"text", "", "<div>x", "xml", "auto: the body is xml, not text at byte 0"},
 		{"text", "text/html", "<div>x", "html", "auto: the body is html, not text at byte 0"},
@@ -143,6 +162,7 @@ func TestFactorAuto(t *testing.T) {
 		{"text json", []string{"[" + fill("0,") + "]", "[" + fill("0\n") + "]"}},
 		{"text kv", []string{fill("a:b\n"), kvBody(size)}},
 		{"binary", []string{fill("\x00")}},
+		{"csv tsv", []string{fill("a,b,c\n1,2,3\n1,2,3\n"), "a,b,c\n" + fill("1,2,3\n"), "a\tb\n" + fill("1\t2\n"), fill("a,")}},
 		{"xml", []string{"<a>" + fill("<b/>") + "</a>", "<a>" + fill("<b c='d'/>") + "</a>", "<a>" + fill("<b>x</b>") + "</a>"}},
 		{"html", []string{"<html>" + fill("<p>"), "<html>" + fill("<a href=b>c</a>")}},
 	} {
@@ -165,7 +185,7 @@ func TestCorpusAuto(t *testing.T) {
 
 func FuzzAuto(f *testing.F) {
 	fuzzDecoder(f, []string{
-		"", `{"a":1}`, "{\"a\":1}\n[2]", "<html>", "<?xml version='1.0'?><a/>", `<rss/>`, "a: 1\nb: 2\n", "a,b\n1,2\n", "PK\x03\x04", "\x00", "<!-- x", "<feed xmlns='http://www.w3.org/2005/Atom'/>",
+		"", `{"a":1}`, "{\"a\":1}\n[2]", "<html>", "<?xml version='1.0'?><a/>", `<rss/>`, "a: 1\nb: 2\n", "a,b\n1,2\n", "a\tb\r1\t2\r3\t4", "sep=;\na;b", "a, b\n1, 2\n3, x\n", "PK\x03\x04", "\x00", "<!-- x", "<feed xmlns='http://www.w3.org/2005/Atom'/>",
 		"<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body/></e:Envelope>", "--b\n\n--b--",
 	}, new(Auto), &Auto{Formats: []string{"json", "xml"}}, &Auto{Formats: []string{"form", "text", "kv"}})
 }
