@@ -1,4 +1,4 @@
-// Package decode turns the bytes of a backend's answer into a value: content encoding, charset, format.
+// Package decode turns the bytes of a backend's answer into a value: charset, format.
 //
 // A decoder tells the value as a stream of events to a Sink. Writer makes JSON text with the document's own key order
 // and exact numbers, Tree makes the Go values that jq programs work on, Records does either for one record after the
