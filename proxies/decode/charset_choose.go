@@ -1,7 +1,6 @@
 package decode
 
 import (
-	"bytes"
 	"slices"
 	"unicode"
 	"unicode/utf16"
@@ -42,15 +41,29 @@ func choose(body []byte, o TextOptions, end bool) (cs Charset, mark int, ready b
 }
 
 func byteOrderMark(body []byte, end bool) (cs Charset, mark int, ready bool) {
-	for name, bom := range map[string]string{nameUTF8: "\xef\xbb\xbf", nameUTF16LE: "\xff\xfe", nameUTF16BE: "\xfe\xff"} {
-		if bytes.HasPrefix(body, []byte(bom)) {
-			return Charset{name, byMark}, len(bom), true
-		}
-		if !end && len(body) < len(bom) && bom[:len(body)] == string(body) {
-			return Charset{}, 0, false
-		}
+	const utf8Mark, lowFirst, highFirst = "\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"
+	if len(body) == 0 {
+		return Charset{}, 0, end
 	}
-	return Charset{}, 0, true
+	name, bom := "", ""
+	switch body[0] {
+	case utf8Mark[0]:
+		name, bom = nameUTF8, utf8Mark
+	case lowFirst[0]:
+		name, bom = nameUTF16LE, lowFirst
+	case highFirst[0]:
+		name, bom = nameUTF16BE, highFirst
+	default:
+		return Charset{}, 0, true
+	}
+	n := min(len(body), len(bom))
+	switch {
+	case string(body[:n]) != bom[:n]:
+		return Charset{}, 0, true
+	case n < len(bom):
+		return Charset{}, 0, end
+	}
+	return Charset{name, byMark}, n, true
 }
 
 // documentWord asks the document for its own word.

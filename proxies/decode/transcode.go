@@ -17,6 +17,9 @@ const replaced = "\uFFFD"
 // convertBlock is how many bytes are tried at once. One bad byte costs no more than going through a block one by one.
 const convertBlock = 1 << 10
 
+// scratchSize is how many bytes the text of one character may have, twice over.
+const scratchSize = 16
+
 // charsetKind is how a charset is read.
 type charsetKind int
 
@@ -40,6 +43,7 @@ type converter struct {
 	order   binary.ByteOrder
 	single  *charmap.Charmap
 	multi   transform.Transformer
+	scratch []byte // for one character of multi
 	jis     jisState
 	told    bool // kindNone: its one fault was told
 }
@@ -60,11 +64,11 @@ func (c *converter) start(name string, guess, replace bool) error {
 	case nameWindows1252:
 		c.kind, c.single = kindSingle, charmap.Windows1252
 	case nameISO2022JP:
-		c.kind, c.multi = kindJIS, japanese.EUCJP.NewDecoder().Transformer
+		c.kind, c.multi, c.scratch = kindJIS, japanese.EUCJP.NewDecoder().Transformer, make([]byte, scratchSize)
 	case nameISO88598I: // is iso-8859-8 with another direction of writing
 		c.kind, c.single = kindSingle, charmap.ISO8859_8
 	case nameGBK: // has gb18030's decoder
-		c.kind, c.multi = kindMulti, multibyteDecoder(nameGB18030)
+		c.kind, c.multi, c.scratch = kindMulti, multibyteDecoder(nameGB18030), make([]byte, scratchSize)
 	default:
 		enc, err := htmlindex.Get(name)
 		if err != nil {
@@ -74,7 +78,7 @@ func (c *converter) start(name string, guess, replace bool) error {
 			c.kind, c.single = kindSingle, cm
 			return nil
 		}
-		c.kind, c.multi = kindMulti, enc.NewDecoder().Transformer
+		c.kind, c.multi, c.scratch = kindMulti, enc.NewDecoder().Transformer, make([]byte, scratchSize)
 	}
 	return nil
 }

@@ -97,9 +97,10 @@ func (c *converter) kanji(dst, src []byte, end bool) (out []byte, n int, ok bool
 	case src[1] < 0x21 || src[1] > 0x7e:
 		return dst, 2, false
 	}
-	var text [8]byte
+	pair, text := c.scratch[:2], c.scratch[2:]
+	pair[0], pair[1] = src[0]|high, src[1]|high
 	c.multi.Reset()
-	size, _, _ := c.multi.Transform(text[:], []byte{src[0] | high, src[1] | high}, true)
+	size, _, _ := c.multi.Transform(text, pair, true)
 	if size == 0 || bytes.Contains(text[:size], []byte(replaced)) {
 		return dst, 2, false
 	}

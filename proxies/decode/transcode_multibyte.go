@@ -31,11 +31,10 @@ func (c *converter) stepMulti(dst, src []byte, end bool) (out []byte, n int, ok 
 	if r := extraRune(c.name, char); r != 0 {
 		return utf8.AppendRune(dst, r), n, true
 	}
-	var text [16]byte
 	c.multi.Reset()
-	size, _, _ := c.multi.Transform(text[:], char, true)
-	if size > 0 && !bytes.Contains(text[:size], []byte(replaced)) {
-		return append(dst, text[:size]...), n, true
+	size, _, _ := c.multi.Transform(c.scratch, char, true)
+	if text := c.scratch[:size]; size > 0 && !bytes.Contains(text, []byte(replaced)) {
+		return append(dst, text...), n, true
 	}
 	// A second byte that is ASCII may be a character of its own, so it is not taken with the first.
 	if n < 4 && char[n-1] < utf8.RuneSelf {

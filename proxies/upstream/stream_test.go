@@ -49,6 +49,10 @@ func TestStream(t *testing.T) {
 	}{
 		"whole":                   {play: say(ten + "0\r\n\r\n"), begin: 1, attempts: 1, want: "0123456789"},
 		"gzip":                    {play: say(status("200 OK", "Content-Encoding: gzip\r\n", gzipped(t, []byte("0123456789")))), begin: 1, attempts: 1, want: "0123456789"},
+		"wrongly gzip":            {play: say(status("200 OK", "Content-Encoding: gzip\r\n", "0123456789")), begin: 1, attempts: 1, want: "0123456789"},
+		"gzip without a name":     {play: say(ok(gzipped(t, []byte("0123456789")))), begin: 1, attempts: 1, want: "0123456789", change: func(c *Call) { c.Unlabelled = func(string) bool { return true } }},
+		"gzip that is wanted":     {play: say(ok("\x1f\x8b\x08")), begin: 1, attempts: 1, want: "\x1f\x8b\x08", change: func(c *Call) { c.Unlabelled = func(string) bool { return false } }},
+		"a bomb":                  {play: say(status("200 OK", "Content-Encoding: gzip\r\n", gzipped(t, make([]byte, 1<<20)))), begin: -1, attempts: 1, kind: TooLarge, change: func(c *Call) { c.StreamLimit = 1 << 16 }},
 		"longer than the limit":   {play: say(ok(strings.Repeat("x", 5000))), begin: 1, attempts: 1, want: strings.Repeat("x", 5000)},
 		"its own limit":           {play: say(ten + "0\r\n\r\n"), begin: -1, attempts: 1, kind: TooLarge, change: func(c *Call) { c.StreamLimit = 9 }},
 		"exactly its limit":       {play: say(ten + "0\r\n\r\n"), begin: -1, attempts: 1, want: "0123456789", change: func(c *Call) { c.StreamLimit = 10 }},

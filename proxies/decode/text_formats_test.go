@@ -1,0 +1,85 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/binary"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestUTF16Formats decodes documents in UTF-16, with and without a byte order mark, whole and as streams.
+func TestUTF16Formats(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		decoder    checked
+		text, want string
+	}{
+		{new(CSV), "sep=;\r\nname;größe\r\nÄpfel;1,5\r\n", `[{"name":"Äpfel","größe":"1,5"}]`},
+		{new(JSON), `{"a":"é"}`, `{"a":"é"}`},
+		{new(Lines), "Привет мир\n日本 語\n", `["Привет мир","日本 語"]`},
+		{new(XML), `<?xml version="1.0" encoding="UTF-16"?><a><b>é</b></a>`, `{"b":"é"}`},
+		{new(KV), "a: é\r\n", `{"a":"é"}`},
+	} {
+		if err := c.decoder.Check(); err != nil {
+			t.Fatal(err)
+		}
+		for name, body := range map[string]string{
+			"little": utf16Bytes(binary.LittleEndian, c.text), "big": utf16Bytes(binary.BigEndian, c.text),
+			"little with a mark": "\xff\xfe" + utf16Bytes(binary.LittleEndian, c.text), "big with a mark": "\xfe\xff" + utf16Bytes(binary.BigEndian, c.text),
+		} {
+			o := TextOptions{}
+			if d, ok := c.decoder.(Declarer); ok {
+				o.Document = d.DeclaredCharset
+			}
+			text, _, err := Text([]byte(body), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			w := NewWriter(nil, Limits{})
+			if err := c.decoder.Decode(t.Context(), &Input{Body: text}, w); err != nil {
+				t.Fatalf("%s %q: %v", name, c.text, err)
+			}
+			if diff := cmp.Diff(c.want, string(w.Bytes())); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+			s, ok := c.decoder.(Streamer)
+			if _, isJSON := c.decoder.(*JSON); !ok || isJSON || c.decoder == checked(nil) {
+				continue
+			}
+			if x, isXML := c.decoder.(*XML); isXML && x.Records == "" {
+				continue
+			}
+			w = NewWriter(nil, Limits{})
+			if err := s.Stream(t.Context(), NewTextReader(bytes.NewReader([]byte(body)), o), &Input{}, w); err != nil {
+				t.Fatalf("%s %q: as a stream %v", name, c.text, err)
+			}
+			if diff := cmp.Diff(c.want, string(w.Bytes())); diff != "" {
+				t.Errorf("%s as a stream (-want +got):\n%s", name, diff)
+			}
+		}
+	}
+}
+
+func BenchmarkText(b *testing.B) {
+	for name, c := range map[string]struct {
+		body string
+		o    TextOptions
+	}{
+		"windows-1252": {"gr\xfc\xdfe: a line of a status page\n", TextOptions{Header: "latin1"}},
+		"shift_jis":    {"\x93\xfa\x96{: a line of a status page\n", TextOptions{Header: "shift_jis"}},
+		"gb18030":      {"\xc4\xe3: a line of a status page\n", TextOptions{Header: "gb18030"}},
+		"utf-16le":     {utf16Bytes(binary.LittleEndian, "a line of a status page\n"), TextOptions{Header: "utf-16le"}},
+	} {
+		b.Run(name, func(b *testing.B) {
+			body := bytes.Repeat([]byte(c.body), 1<<20/len(c.body))
+			b.SetBytes(int64(len(body)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := Text(body, c.o); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
