@@ -18,6 +18,7 @@ import (
 //		param     <name> [in path|query|header] <type> [required | default <v>] [enum <v>... | pattern <re> | min <n> | max <n>] ["text"]
 //		params    strict
 //		fetch     [<name>] [<METHOD>] <target> { ... }
+//		each      <name> <jq> { ... }
 //		fail_when <jq>
 //		reply     <jq> | each [<jq>] { ... } | status <jq>
 //		output    json|csv|ndjson... [suffix]
@@ -42,10 +43,11 @@ func (p *parser) route(n caddyfiles.Node) error {
 	if !n.HasBlock {
 		return n.Errorf("a route needs a block with a fetch: %s %s { ... }", r.Method, r.Pattern)
 	}
-	return caddyfiles.Words{Owner: "route", Later: []string{"each", "sql"}, Known: map[string]caddyfiles.Word{
+	return caddyfiles.Words{Owner: "route", Later: []string{"sql"}, Known: map[string]caddyfiles.Word{
 		"param":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.param(n, r, at) }},
 		"params":    {Parse: func(n caddyfiles.Node) error { return params(n, r) }},
-		"fetch":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.fetch(n, r, at) }},
+		"fetch":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.fetch(n, &r.Fetches, at) }},
+		"each":      {Many: true, Parse: func(n caddyfiles.Node) error { return p.each(n, r, at) }},
 		"fail_when": p.program(at+"/fail_when", &r.FailWhen),
 		"reply":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.reply(n, r, at) }},
 		"output":    {Parse: func(n caddyfiles.Node) error { return p.output(n, r, at) }},
@@ -187,26 +189,22 @@ func paramRule(out *wrap.Param, word string, value caddyfile.Token) error {
 //		charset_errors fail | replace
 //		fail_when <jq>
 //	}
-func (p *parser) fetch(n caddyfiles.Node, r *wrap.Route, at string) error {
-	at += "/fetches/" + itoa(len(r.Fetches))
-	r.Fetches = append(r.Fetches, wrap.Fetch{})
-	f := &r.Fetches[len(r.Fetches)-1]
+func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
+	at += "/fetches/" + itoa(len(*to))
+	*to = append(*to, wrap.Fetch{})
+	f := &(*to)[len(*to)-1]
 	p.place[at] = n.Word
 	if err := p.fetchLine(n, f, at); err != nil {
 		return err
 	}
 	later := []string{"stale", "cache", "paginate", "idempotent", "refresh"}
 	return caddyfiles.Words{Owner: "fetch", Later: later, Known: map[string]caddyfiles.Word{
-		"backend": p.text(at+"/backend", "backend <name>", &f.Backend),
-		"header":  {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
-		"body":    {Parse: func(n caddyfiles.Node) error { return p.body(n, f, at) }},
-		"timeout": p.duration(at+"/timeout", &f.Timeout),
-		"budget":  p.duration(at+"/budget", &f.Budget),
-		"optional": {Parse: func(n caddyfiles.Node) error {
-			p.place[at+"/optional"] = n.Word
-			f.Optional = true
-			return n.Flag()
-		}},
+		"backend":        p.text(at+"/backend", "backend <name>", &f.Backend),
+		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
+		"body":           {Parse: func(n caddyfiles.Node) error { return p.body(n, f, at) }},
+		"timeout":        p.duration(at+"/timeout", &f.Timeout),
+		"budget":         p.duration(at+"/budget", &f.Budget),
+		"optional":       p.flag(at+"/optional", &f.Optional),
 		"fallback":       p.program(at+"/fallback", &f.Fallback),
 		"decode":         {Parse: func(n caddyfiles.Node) error { return p.decode(n, f, at) }},
 		"charset":        p.text(at+"/charset", "charset iso-8859-1", &f.Charset),

@@ -64,21 +64,33 @@ func (h *Handler) loadGuests(ctx caddy.Context) error {
 		b.Auth = strategy
 	}
 	for i := range h.Routes {
-		for j := range h.Routes[i].Fetches {
-			f := &h.Routes[i].Fetches[j]
-			if len(f.DecodeRaw) == 0 {
-				continue
-			}
-			v, err := ctx.LoadModule(f, "DecodeRaw")
-			if err != nil {
-				return fmt.Errorf("route %s %s: fetch %s: decode: %w", h.Routes[i].Method, h.Routes[i].Pattern, f.Name, err)
-			}
-			decoder, ok := v.(decode.Decoder)
-			if !ok {
-				return fmt.Errorf("route %s %s: fetch %s: decode: %T is no decoder", h.Routes[i].Method, h.Routes[i].Pattern, f.Name, v)
-			}
-			f.Decoder, f.Format = decoder, v.(caddy.Module).CaddyModule().ID.Name()
+		if err := loadDecoders(ctx, h.Routes[i].Fetches); err != nil {
+			return fmt.Errorf("route %s %s: %w", h.Routes[i].Method, h.Routes[i].Pattern, err)
 		}
+	}
+	return nil
+}
+
+func loadDecoders(ctx caddy.Context, fetches []wrap.Fetch) error {
+	for i := range fetches {
+		f := &fetches[i]
+		if f.Each != nil {
+			if err := loadDecoders(ctx, f.Each.Fetches); err != nil {
+				return fmt.Errorf("each %s: %w", f.Name, err)
+			}
+		}
+		if len(f.DecodeRaw) == 0 {
+			continue
+		}
+		v, err := ctx.LoadModule(f, "DecodeRaw")
+		if err != nil {
+			return fmt.Errorf("fetch %s: decode: %w", f.Name, err)
+		}
+		decoder, ok := v.(decode.Decoder)
+		if !ok {
+			return fmt.Errorf("fetch %s: decode: %T is no decoder", f.Name, v)
+		}
+		f.Decoder, f.Format = decoder, v.(caddy.Module).CaddyModule().ID.Name()
 	}
 	return nil
 }

@@ -186,7 +186,7 @@ type Fetch struct {
 	// Method, in capitals. Default GET.
 	Method string `json:"method,omitempty"`
 	// Target is a template: /path?query, an absolute URL or {env.X}/path.
-	Target string `json:"target"`
+	Target string `json:"target,omitempty"`
 	// Backend is a backend's name. Default: the one without a name, or the only one. None for an absolute URL.
 	Backend string `json:"backend,omitempty"`
 	// Header is added to the request; values are templates.
@@ -214,9 +214,29 @@ type Fetch struct {
 	// object {status, detail} a failure of the attempt. Default: none.
 	FailWhen string `json:"fail_when,omitempty"`
 
+	// Each makes it a fan-out, which has a name, Each, and of the other fields Budget, Optional and Fallback; with Optional,
+	// items may fail each for itself. Default: it is one request.
+	Each *FanOut `json:"each,omitempty"`
 	// Decoder is DecodeRaw loaded, and Format its name; set by who loads guest modules.
 	Decoder decode.Decoder `json:"-"`
 	Format  string         `json:"-"`
+}
+
+// FanOut fetches for each item of a list, several at once. Its value is a list in the same order:
+//
+//	{"item": ..., "status": 200, "value": ...}
+//
+// status is that of the backend, or of the problem that an item failed with, which is then its member problem.
+type FanOut struct {
+	// List is a jq program that gives the array; other fetches are bound.
+	List string `json:"list"`
+	// Concurrency is how many items are under way at once, at most 256. Default 8.
+	Concurrency int `json:"concurrency,omitempty"`
+	// Limit is how many items the list may have, at most 100000; more are a failure. Default 1000.
+	Limit int `json:"limit,omitempty"`
+	// Fetches are made for each item, which is {item} and $item in them; one without a name gives the value, named ones an
+	// object. Equal requests are sent once.
+	Fetches []Fetch `json:"fetches,omitempty"`
 }
 
 // Body is the body of a fetch.

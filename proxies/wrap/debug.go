@@ -74,7 +74,7 @@ func (r *readings) tell(h http.Header) {
 	defer r.mu.Unlock()
 	items := make([]string, 0, len(r.of))
 	for f := range maps.Keys(r.of) {
-		items = append(items, r.of[f].item(f.Name))
+		items = append(items, r.of[f].item(f.path))
 	}
 	slices.Sort(items)
 	if len(items) > 0 {
@@ -127,10 +127,10 @@ func (f *fetch) noteReading(ctx context.Context, fr *frame, a *upstream.Answer, 
 		}
 	}
 	if fr.trace != nil && fr.trace.Found != nil && found.Format != "" {
-		fr.trace.Found(f.Name, found.Format)
+		fr.trace.Found(f.path, found.Format)
 	}
 	if fr.trace != nil && fr.trace.Charset != nil && found.Charset.Name != "" {
-		fr.trace.Charset(f.Name, found.Charset)
+		fr.trace.Charset(f.path, found.Charset)
 	}
 	fr.readings.note(f, reading{format: f.Format, found: found.Format, charset: found.Charset, encoding: a.Encoding, bytes: bytes})
 }

@@ -66,7 +66,7 @@ func FuzzProgram(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, source string) {
-		rt := &route{names: []string{"id"}, plan: newPlan([]Fetch{{Name: "user"}})}
+		rt := &route{names: []string{"id"}, plan: newPlan([]Fetch{{Name: "user"}}, nil)}
 		p, err := rt.compileProgram("reply", source, nil, rt.plan.steps, place{})
 		if (p == nil) == (err == nil) {
 			t.Errorf("%q gave %v and %v", source, p, err)

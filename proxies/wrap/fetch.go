@@ -21,6 +21,7 @@ import (
 type fetch struct {
 	*step
 	Fetch
+	path     string // its name, with that of the fan-out around it; for traces and metrics
 	target   *target
 	backend  *backend
 	strategy session.Strategy
@@ -42,7 +43,7 @@ type fetch struct {
 }
 
 func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, error) {
-	out := &fetch{step: sc.step, Fetch: *f, timeout: time.Duration(f.Timeout)}
+	out := &fetch{step: sc.step, path: sc.step.path(), Fetch: *f, timeout: time.Duration(f.Timeout)}
 	if out.Method == "" {
 		out.Method = http.MethodGet
 	}
@@ -73,16 +74,16 @@ func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, 
 	_, out.binary = f.Decoder.(decode.Binary)
 	out.unlabelled = func(contentType string) bool { return decode.Unpacks(f.Decoder, contentType) }
 	if f.FailWhen != "" {
-		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, out.step, rt.plan.without(out.step), at.field("fail_when")); err != nil {
+		if out.failWhen, err = rt.compileProgram("fail_when", f.FailWhen, out.step, out.step.plan.without(out.step), at.field("fail_when")); err != nil {
 			return nil, err
 		}
-		out.failWhen.fetch, out.tree = f.Name, true
+		out.failWhen.fetch, out.tree = out.path, true
 	}
 	if err := rt.compileBody(out, at); err != nil {
 		return nil, err
 	}
 	if deps.Metrics != nil {
-		out.metrics = deps.Metrics.Fetch(rt.service.Name, rt.method+" "+rt.pattern, f.Name, b.Name)
+		out.metrics = deps.Metrics.Fetch(rt.service.Name, rt.method+" "+rt.pattern, out.path, b.Name)
 		rt.service.release = append(rt.service.release, out.metrics.Close)
 	}
 	return out, nil
@@ -151,11 +152,11 @@ func (rt *route) compileBody(f *fetch, at place) error {
 	if f.Method == http.MethodGet || f.Method == http.MethodHead {
 		return at.errf("a %s has no body; write the method: fetch POST %s", f.Method, f.Target)
 	}
-	p, err := rt.compileProgram("body", f.Body.JQ, f.step, rt.plan.without(f.step), at)
+	p, err := rt.compileProgram("body", f.Body.JQ, f.step, f.step.plan.without(f.step), at)
 	if err != nil {
 		return err
 	}
-	p.fetch = f.Name
+	p.fetch = f.path
 	f.body, f.bodyType = p, mediaType
 	return nil
 }

@@ -18,6 +18,10 @@ type frame struct {
 	plan     *plan
 	deadline time.Time
 	results  []result
+	// Of an item of a fan-out: the frame around it, the item, and what equal requests share.
+	outer  *frame
+	item   any
+	shared *shared
 }
 
 // result is what a step gave: its value as JSON text, as a tree for jq, or both.
@@ -25,6 +29,9 @@ type result struct {
 	json   []byte
 	tree   any
 	answer *upstream.Answer
+	status int // that the backend answered with; 0: none did
+	// frames are the items of a fan-out.
+	frames []frame
 	// failed is why the step has no value of its own, where its policy lets the answer go on without.
 	failed *problem.Problem
 	// parts are the failures inside a value that is there all the same.
@@ -110,12 +117,15 @@ func (r *running) fail(p *problem.Problem) {
 
 // guarded is settle with a panic made a problem: a step may have a goroutine of its own, where nobody else would catch it.
 func (s *step) guarded(ctx context.Context, fr *frame) (p *problem.Problem) {
-	defer func() {
-		if v := recover(); v != nil {
-			p = problem.Of(fmt.Errorf("panic in %s: %v\n%s", fetchWhere(s.name), v, debug.Stack()))
-		}
-	}()
+	defer recovered(&p, fetchWhere(s.name))
 	return s.settle(ctx, fr)
+}
+
+// recovered makes a problem of a panic. It is only to be deferred.
+func recovered(p **problem.Problem, where string) {
+	if v := recover(); v != nil {
+		*p = problem.Of(fmt.Errorf("panic in %s: %v\n%s", where, v, debug.Stack()))
+	}
 }
 
 // until is when the step must be over.
@@ -165,5 +175,8 @@ func (fr *frame) join() []byte {
 func (fr *frame) release() {
 	for i := range fr.results {
 		fr.results[i].answer.Release()
+		for j := range fr.results[i].frames {
+			fr.results[i].frames[j].release()
+		}
 	}
 }

@@ -17,25 +17,25 @@ import (
 
 // joined is a backend whose parts fail each in its way.
 func joined(w http.ResponseWriter, r *http.Request) {
-	switch {
-	case r.URL.Path == "/builds":
+	switch r.URL.Path {
+	case "/builds":
 		_, _ = io.WriteString(w, `{"id":"a/b","n":12345678901234567890,"ok":true,"none":null,"list":[{"x":"é"}],"empty":"","dots":"..","line":"a\nb"}`)
-	case r.URL.Path == "/word":
+	case "/word":
 		_, _ = io.WriteString(w, "w1\n")
-	case r.URL.Path == "/503":
+	case "/503":
 		w.Header().Set("Retry-After", "7")
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case r.URL.Path == "/503/later":
+	case "/503/later":
 		w.Header().Set("Retry-After", "30")
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case r.URL.Path == "/404":
+	case "/404":
 		http.NotFound(w, r)
-	case r.URL.Path == "/hangs":
+	case "/hangs":
 		<-r.Context().Done()
-	case r.URL.Path == "/partial":
+	case "/partial":
 		w.Header().Set("Fairway-Partial", "weather, river")
 		_, _ = io.WriteString(w, `{"a":1,"partial":[{"type":"urn:fairway:problem:backend_timeout","status":504,"detail":"late","fetch":"weather"},{"type":"https://example.org/x","status":7,"detail":"odd","fetch":"river"}]}`)
-	case r.URL.Path == "/partial/rows":
+	case "/partial/rows":
 		w.Header().Set("Fairway-Partial", "weather, river\"\\;")
 		_, _ = io.WriteString(w, `[1]`)
 	default:

@@ -38,9 +38,10 @@ func (fr *frame) failures() []*problem.Problem {
 
 // partial is $partial: the problems of the failed parts, as they stand in the answer.
 func (fr *frame) partial() any {
-	out := []any{}
-	for _, p := range fr.failures() {
-		out = append(out, p.Part())
+	failures := fr.failures()
+	out := make([]any, len(failures))
+	for i, p := range failures {
+		out[i] = p.Part()
 	}
 	return out
 }

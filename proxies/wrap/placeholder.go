@@ -14,6 +14,7 @@ type source struct {
 	rest  bool // {name...}: slashes stay
 	// inside are the names of members and indexes of arrays that lead to a value inside what a fetch gave.
 	inside []string
+	outer  bool // the fetch stands around the fan-out
 }
 
 type sourceKind int
@@ -24,6 +25,7 @@ const (
 	fromHeader
 	fromCaller
 	fromFetch
+	fromItem
 )
 
 // part is a piece of a template: text that is escaped for its place already, or a source.
@@ -119,7 +121,7 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 	}
 	kind, field, dotted := strings.Cut(name, ".")
 	bare, rest := strings.CutSuffix(name, "...")
-	if other := s.plan.find(kind); other != nil && !rest {
+	if other := s.plan.find(kind); !rest && (other != nil || s.plan.owner != nil && kind == itemName) {
 		return s.fetched(name, other, at)
 	}
 	if rest || !dotted {
@@ -154,7 +156,7 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 	return nil, at.errf("{%s} is unknown%s", name, Suggest(kind, slices.Concat([]string{"query", "header", "caller", "env", "file"}, s.names, s.plan.names())))
 }
 
-// fetched is a value inside what another step gives, which this one then waits for.
+// fetched is a value inside what another step gives, which this one then waits for, or inside the item: nil.
 func (s scope) fetched(name string, other *step, at place) (*source, *ConfigError) {
 	if s.step == nil {
 		return nil, at.errf("{%s}: a backend's header has nothing of a fetch in it; put the header into the fetch", name)
@@ -163,8 +165,11 @@ func (s scope) fetched(name string, other *step, at place) (*source, *ConfigErro
 	if slices.Contains(inside, "") {
 		return nil, at.errf("{%s} names nothing", name)
 	}
+	if other == nil {
+		return &source{kind: fromItem, name: name, inside: inside}, nil
+	}
 	s.step.need(other)
-	return &source{kind: fromFetch, name: name, index: other.index, inside: inside}, nil
+	return &source{kind: fromFetch, name: name, index: other.index, inside: inside, outer: other.plan != s.plan}, nil
 }
 
 // declaration is the index of the declared parameter, or -1.

@@ -12,10 +12,12 @@ import (
 // plan is the steps of a route, and what each of them waits for.
 type plan struct {
 	steps []*step
+	owner *step // of a fan-out, whose items the plan is for; nil: it is the route's
 }
 
 // step gives one value of a plan. What it needs of other steps is found while its templates and programs are compiled.
 type step struct {
+	plan  *plan
 	name  string // empty: its value is the dot
 	index int
 	// waits are the steps of the same plan whose values it needs, wanted those that need its own.
@@ -36,18 +38,18 @@ type worker interface {
 	run(ctx context.Context, fr *frame) *problem.Problem
 }
 
-func newPlan(fetches []Fetch) *plan {
-	pl := &plan{steps: make([]*step, len(fetches))}
+func newPlan(fetches []Fetch, owner *step) *plan {
+	pl := &plan{steps: make([]*step, len(fetches)), owner: owner}
 	for i := range fetches {
-		pl.steps[i] = &step{name: fetches[i].Name, index: i, budget: time.Duration(fetches[i].Budget)}
+		pl.steps[i] = &step{plan: pl, name: fetches[i].Name, index: i, budget: time.Duration(fetches[i].Budget)}
 	}
 	return pl
 }
 
-// names lists the names of the steps.
+// names lists the names of the steps that a step of the plan may use.
 func (pl *plan) names() []string {
 	var out []string
-	for _, s := range pl.steps {
+	for _, s := range pl.without(nil) {
 		if s.name != "" {
 			out = append(out, s.name)
 		}
@@ -55,14 +57,18 @@ func (pl *plan) names() []string {
 	return out
 }
 
-// without lists the steps but one.
+// without lists the steps whose values a step of the plan may use: the others, and those around a fan-out.
 func (pl *plan) without(s *step) []*step {
-	return slices.DeleteFunc(slices.Clone(pl.steps), func(other *step) bool { return other == s })
+	all := slices.DeleteFunc(slices.Clone(pl.steps), func(other *step) bool { return other == s })
+	if pl.owner != nil {
+		all = append(all, pl.owner.plan.without(pl.owner)...)
+	}
+	return all
 }
 
-// find gives the step of a name, or nil.
+// find gives the step of a name among those that a step of the plan may use, or nil.
 func (pl *plan) find(name string) *step {
-	for _, s := range pl.steps {
+	for _, s := range pl.without(nil) {
 		if name != "" && s.name == name {
 			return s
 		}
@@ -73,9 +79,13 @@ func (pl *plan) find(name string) *step {
 // single says that the plan is one step without a name: its value is the dot and the default answer.
 func (pl *plan) single() bool { return len(pl.steps) == 1 && pl.steps[0].name == "" }
 
-// need notes that s, or the route where it is nil, reads the value of other as a tree.
+// need notes that s, or the route where it is nil, reads the value of other as a tree. A step inside a fan-out has the whole
+// of it wait for what is outside.
 func (s *step) need(other *step) {
 	other.used, other.tree = true, true
+	if s != nil && s.plan != other.plan {
+		s = s.plan.owner
+	}
 	if s != nil && !slices.Contains(s.waits, other.index) {
 		s.waits = append(s.waits, other.index)
 	}
@@ -112,6 +122,17 @@ func (pl *plan) way(from, to int, seen []bool) []string {
 		}
 	}
 	return nil
+}
+
+// path is the step's name, with that of the fan-out around it.
+func (s *step) path() string {
+	switch {
+	case s.plan.owner == nil:
+		return s.name
+	case s.name == "":
+		return s.plan.owner.name
+	}
+	return s.plan.owner.name + "." + s.name
 }
 
 // label is the step's name in a sentence.

@@ -44,7 +44,7 @@ func random(rng *rand.Rand, started *atomic.Int32) *plan {
 	for i := range fetches {
 		fetches[i].Name = "s" + itoa(i)
 	}
-	pl := newPlan(fetches)
+	pl := newPlan(fetches, nil)
 	order := rng.Perm(n)
 	for at, i := range order {
 		s := pl.steps[i]
@@ -135,7 +135,7 @@ func TestCycleIsRefused(t *testing.T) {
 		{map[int]int{1: 2, 2: 3, 3: 1}, "fetch b: it waits for its own value: b -> c -> d -> b"},
 		{map[int]int{0: 1, 1: 2, 2: 3}, ""},
 	} {
-		pl := newPlan([]Fetch{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}})
+		pl := newPlan([]Fetch{{Name: "a"}, {Name: "b"}, {Name: "c"}, {Name: "d"}}, nil)
 		for s, other := range c.waits {
 			pl.steps[s].need(pl.steps[other])
 		}

@@ -24,7 +24,7 @@ func (rt *route) compilePolicy(s *step, f *Fetch, at place) error {
 	if f.Fallback == "" {
 		return nil
 	}
-	p, err := rt.compileProgram("fallback", f.Fallback, s, rt.plan.without(s), at.field("fallback"))
+	p, err := rt.compileProgram("fallback", f.Fallback, s, s.plan.without(s), at.field("fallback"))
 	if err != nil {
 		return err
 	}
@@ -56,7 +56,7 @@ func (s *step) settle(ctx context.Context, fr *frame) *problem.Problem {
 	}
 	fr.logPart(failure)
 	res := &fr.results[s.index]
-	*res = result{answer: res.answer, json: []byte("null"), failed: failure}
+	*res = result{answer: res.answer, frames: res.frames, json: []byte("null"), failed: failure}
 	if s.policy.fallback == nil {
 		return nil
 	}

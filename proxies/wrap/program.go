@@ -3,6 +3,7 @@ package wrap
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -21,6 +22,7 @@ type program struct {
 type binding struct {
 	kind  bindingKind
 	index int
+	outer bool // of a fetch around the fan-out
 }
 
 type bindingKind int
@@ -30,6 +32,7 @@ const (
 	bindParam
 	bindFetch
 	bindPartial
+	bindItem
 	bindQuery
 	bindCaller
 	bindNow
@@ -60,9 +63,13 @@ func (rt *route) compileProgram(kind, source string, of *step, sees []*step, at 
 	}
 	for _, s := range sees {
 		if s.name != "" {
-			all[s.name] = binding{kind: bindFetch, index: s.index}
+			all[s.name] = binding{kind: bindFetch, index: s.index, outer: of != nil && s.plan != of.plan}
 			names = append(names, s.name)
 		}
+	}
+	if of != nil && of.plan.owner != nil {
+		all[itemName] = binding{kind: bindItem}
+		names = append(names, itemName)
 	}
 	if of == nil && sees != nil {
 		all[partialMember] = binding{kind: bindPartial}
@@ -78,7 +85,7 @@ func (rt *route) compileProgram(kind, source string, of *step, sees []*step, at 
 		b := all[name]
 		p.bind = append(p.bind, b)
 		if b.kind == bindFetch {
-			of.need(rt.plan.steps[b.index])
+			of.need(sees[slices.IndexFunc(sees, func(s *step) bool { return s.name == name })])
 		}
 	}
 	return p, nil
@@ -122,7 +129,12 @@ func (fr *frame) bound(b binding) any {
 	case bindParam:
 		return fr.params[b.index]
 	case bindFetch:
+		if b.outer {
+			fr = fr.outer
+		}
 		return fr.results[b.index].tree
+	case bindItem:
+		return fr.item
 	case bindPartial:
 		return fr.partial()
 	case bindQuery:

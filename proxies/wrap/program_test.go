@@ -21,7 +21,7 @@ func TestProgramIsRefusedWithAdvice(t *testing.T) {
 		{`$xyzzy`, false, 0, []string{"nothing binds the variable $xyzzy"}},
 		{`.a | ]`, false, 5, []string{"unexpected token"}},
 	} {
-		rt := &route{names: []string{"station"}, plan: newPlan([]Fetch{{Name: "user"}})}
+		rt := &route{names: []string{"station"}, plan: newPlan([]Fetch{{Name: "user"}}, nil)}
 		var of *step
 		if c.body {
 			of = rt.plan.steps[0]
@@ -45,7 +45,7 @@ func TestProgramIsRefusedWithAdvice(t *testing.T) {
 // TestProgramTakesWhatItUses: a fetch that no program names need not become a tree.
 func TestProgramTakesWhatItUses(t *testing.T) {
 	t.Parallel()
-	rt := &route{names: []string{"station"}, plan: newPlan([]Fetch{{Name: "user"}, {Name: "users"}})}
+	rt := &route{names: []string{"station"}, plan: newPlan([]Fetch{{Name: "user"}, {Name: "users"}}, nil)}
 	user, users := rt.plan.steps[0], rt.plan.steps[1]
 	p, err := rt.compileProgram("reply", `{$station, u: $users, n: $now}`, nil, rt.plan.steps, place{})
 	if err != nil {

@@ -49,7 +49,7 @@ func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, [
 	if err != nil {
 		return nil, nil, at.field("pattern").errf("%v", err)
 	}
-	rt := &route{service: s, method: r.Method, pattern: r.Pattern, strict: r.ParamsStrict, budget: time.Duration(r.Budget), plan: newPlan(r.Fetches)}
+	rt := &route{service: s, method: r.Method, pattern: r.Pattern, strict: r.ParamsStrict, budget: time.Duration(r.Budget), plan: newPlan(r.Fetches, nil)}
 	if rt.budget == 0 {
 		rt.budget = s.budget
 	}
@@ -71,7 +71,7 @@ func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, [
 		return nil, nil, err
 	}
 	sc.declared = rt.params
-	if err := rt.compileFetches(c, r, sc, deps, at); err != nil {
+	if err := rt.compileFetches(c, r.Fetches, sc, deps, at); err != nil {
 		return nil, nil, err
 	}
 	if err := rt.compilePrograms(r, at); err != nil {
@@ -146,32 +146,41 @@ func isToken(s string) bool {
 	return s != ""
 }
 
-func (rt *route) compileFetches(c *Config, r *Route, sc scope, deps Deps, at place) error {
-	if len(r.Fetches) == 0 {
+func (rt *route) compileFetches(c *Config, fetches []Fetch, sc scope, deps Deps, at place) error {
+	if len(fetches) == 0 {
 		return at.errf("the route fetches nothing; it needs a line: fetch /path")
 	}
-	for i, f := range r.Fetches {
-		if err := checkFetchName(c, r, sc, i, at.in("fetches/"+itoa(i), fetchWhere(f.Name))); err != nil {
+	for i, f := range fetches {
+		if err := checkFetchName(c, fetches, sc, i, at.in("fetches/"+itoa(i), fetchWhere(f.Name))); err != nil {
 			return err
 		}
 	}
-	for i := range r.Fetches {
-		at := at.in("fetches/"+itoa(i), fetchWhere(r.Fetches[i].Name))
-		sc.step = rt.plan.steps[i]
-		f, err := rt.compileFetch(&r.Fetches[i], sc, deps, at)
-		if err != nil {
+	for i := range fetches {
+		sc.step = sc.plan.steps[i]
+		if err := rt.compileStep(c, &fetches[i], sc, deps, at.in("fetches/"+itoa(i), fetchWhere(fetches[i].Name))); err != nil {
 			return err
 		}
-		f.step.work = f
-		if err := rt.compilePolicy(f.step, &r.Fetches[i], at); err != nil {
-			return err
-		}
-		rt.fetches = append(rt.fetches, f)
-		rt.creds = rt.creds || f.strategy.PerCaller()
 	}
-	if err := rt.plan.link(at); err != nil {
+	if err := sc.plan.link(at); err != nil {
 		return err
 	}
+	return nil
+}
+
+func (rt *route) compileStep(c *Config, f *Fetch, sc scope, deps Deps, at place) error {
+	if err := rt.compilePolicy(sc.step, f, at); err != nil {
+		return err
+	}
+	if f.Each != nil {
+		return rt.compileFanOut(c, f, sc, deps, at)
+	}
+	out, err := rt.compileFetch(f, sc, deps, at)
+	if err != nil {
+		return err
+	}
+	sc.step.work = out
+	rt.fetches = append(rt.fetches, out)
+	rt.creds = rt.creds || out.strategy.PerCaller()
 	return nil
 }
 
@@ -183,15 +192,15 @@ func fetchWhere(name string) string {
 }
 
 // checkFetchName keeps the one name space of a route: fetches and path parameters are all jq variables.
-func checkFetchName(c *Config, r *Route, sc scope, i int, at place) error {
-	name := r.Fetches[i].Name
+func checkFetchName(c *Config, fetches []Fetch, sc scope, i int, at place) error {
+	name := fetches[i].Name
 	at = at.field("name")
-	for _, other := range r.Fetches[:i] {
+	for _, other := range fetches[:i] {
 		if other.Name != name {
 			continue
 		}
 		if name == "" {
-			return at.errf("the route has two fetches without a name; name them: fetch a %s", r.Fetches[i].Target)
+			return at.errf("the route has two fetches without a name; name them: fetch a %s", fetches[i].Target)
 		}
 		return at.errf("the route has two fetches of the name %s", name)
 	}
@@ -204,6 +213,8 @@ func checkFetchName(c *Config, r *Route, sc scope, i int, at place) error {
 		return at.errf("a fetch may not be called %s, which is a method", name)
 	case slices.Contains(reserved(), name) || strings.HasPrefix(name, "__"):
 		return at.errf("%s is a reserved name; choose another", name)
+	case sc.plan.owner != nil && sc.plan.owner.plan.find(name) != nil:
+		return at.errf("%s is the name of a fetch around each; choose another", name)
 	case slices.Contains(sc.names, name):
 		return at.errf("%s is already a parameter of the path; both would be $%s", name, name)
 	case slices.ContainsFunc(c.Backends, func(b Backend) bool { return b.Name == name }):
@@ -246,6 +257,9 @@ func (rt *route) compilePrograms(r *Route, at place) error {
 			return at.in("fetches/"+itoa(i), fetchWhere(s.name)).errf("nothing uses the fetch %s: reply has no $%s", s.name, s.name)
 		}
 		s.text = r.Reply == ""
+		if e, ok := s.work.(*fanOut); ok {
+			e.adopt()
+		}
 	}
 	return nil
 }

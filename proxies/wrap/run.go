@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -15,8 +16,26 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
-// run fetches once, attempts and all, and keeps the value in the exchange.
+// run fetches once, attempts and all, and keeps the value in the frame.
 func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
+	var call upstream.Call
+	if p := f.prepare(ctx, fr, &call); p != nil {
+		return p
+	}
+	if fr.shared == nil || f.Method != http.MethodGet && f.Method != http.MethodHead {
+		return f.send(ctx, fr, &call)
+	}
+	got, p := fr.shared.do(ctx, f.key(&call), func() (*result, *problem.Problem) {
+		p := f.send(ctx, fr, &call)
+		return &fr.results[f.index], p
+	})
+	got.answer = fr.results[f.index].answer // what others are waiting for belongs to who asked
+	fr.results[f.index] = got
+	return p
+}
+
+// prepare makes a request of what is there.
+func (f *fetch) prepare(ctx context.Context, fr *frame, call *upstream.Call) *problem.Problem {
 	target, prob := f.target.render(fr)
 	if prob != nil {
 		return prob
@@ -33,7 +52,7 @@ func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
 		header = header.Clone()
 		header.Set("Content-Type", f.bodyType)
 	}
-	call := upstream.Call{
+	*call = upstream.Call{
 		Method: f.Method, Target: target, Header: header, Body: body, Whole: f.whole && f.body == nil,
 		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: f.until(fr),
 		Strategy: f.strategy, Caller: fr.caller, Factor: f.factor(),
@@ -45,22 +64,35 @@ func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
 		call.StreamLimit = int64(each.Limit)
 	}
 	if fr.trace != nil && fr.trace.Fetch != nil {
-		call.Trace = fr.trace.Fetch(f.Name)
+		call.Trace = fr.trace.Fetch(f.path)
 	}
 	if fr.trace != nil && fr.trace.Transport != nil {
-		if call.Transport = fr.trace.Transport(f.Name); call.Transport != nil {
+		if call.Transport = fr.trace.Transport(f.path); call.Transport != nil {
 			call.Idempotent = false // it would answer the same again
 		}
 	}
+	return nil
+}
+
+// key is everything that a request is made of, within one request of a caller.
+func (f *fetch) key(call *upstream.Call) string {
+	var b strings.Builder
+	b.WriteString(f.path + "\x00" + call.Target + "\x00")
+	_ = call.Header.Write(&b) // sorted; a Builder takes everything
+	return b.String()
+}
+
+// send makes the request.
+func (f *fetch) send(ctx context.Context, fr *frame, call *upstream.Call) *problem.Problem {
 	start := time.Now()
 	ctx, span := observe.Start(ctx, "fairway.fetch",
 		attribute.String("fairway.service", fr.route.service.Name),
-		attribute.String("fairway.fetch", f.Name),
+		attribute.String("fairway.fetch", f.path),
 		attribute.String("fairway.backend", f.backend.label()))
 	if span.IsRecording() { // the route as metrics call it
 		span.SetAttributes(attribute.String("fairway.route", fr.route.method+" "+fr.route.pattern))
 	}
-	answer, err := f.backend.pool.Do(ctx, &call)
+	answer, err := f.backend.pool.Do(ctx, call)
 	outcome := observe.OK
 	if err != nil {
 		outcome = f.outcome(err)
@@ -69,12 +101,11 @@ func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
 	if f.metrics != nil {
 		f.metrics.Observe(outcome, time.Since(start))
 	}
-	fr.results[f.index].answer = answer
-	if err == nil {
-		fr.results[f.index].parts = nested(f.Name, answer.Header, answer.Body)
-	} else {
+	res := &fr.results[f.index]
+	if res.answer = answer; err != nil {
 		return f.problem(err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
 	}
+	res.status, res.parts = answer.Status, nested(f.Name, answer.Header, answer.Body)
 	return nil
 }
 
@@ -172,7 +203,7 @@ func (f *fetch) decode(ctx context.Context, fr *frame, a *upstream.Answer, in *d
 		f.noteReading(ctx, fr, a, *in.Found, len(a.Body))
 	}
 	if fr.trace != nil && fr.trace.Decoded != nil {
-		fr.trace.Decoded(f.Name, res.json, res.tree)
+		fr.trace.Decoded(f.path, res.json, res.tree)
 	}
 	if f.failWhen == nil {
 		return nil

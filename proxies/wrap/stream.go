@@ -31,14 +31,15 @@ func (rt *route) compileEach(r *Route, at place) error {
 	e := r.Each
 	at = at.field("each")
 	ways := []string{OnErrorAbort, OnErrorRecord}
-	f := rt.fetches[0]
+	f, single := rt.plan.steps[0].work.(*fetch)
+	if !single || len(rt.plan.steps) != 1 {
+		return at.errf("reply each takes the records of one fetch, and the route has %d, or an each", len(rt.plan.steps))
+	}
 	_, streams := f.Decoder.(decode.Streamer)
 	if d, ok := f.Decoder.(interface{ Streams() bool }); ok { // by its options
 		streams = streams && d.Streams()
 	}
 	switch {
-	case len(rt.fetches) != 1:
-		return at.errf("reply each takes the records of one fetch, and the route has %d", len(rt.fetches))
 	case !streams:
 		return at.errf("reply each needs records, and decode %s gives one value; those that give records are %s", f.Format, streamFormats())
 	case r.FailWhen != "" || f.FailWhen != "":

@@ -34,8 +34,8 @@ func (s *Service) FetchNames() []string {
 	var names []string
 	for _, rt := range s.routes {
 		for _, f := range rt.fetches {
-			if !slices.Contains(names, f.Name) {
-				names = append(names, f.Name)
+			if !slices.Contains(names, f.path) {
+				names = append(names, f.path)
 			}
 		}
 	}

@@ -21,7 +21,7 @@ func (fr *frame) value(from *source) (text string, there bool, p *problem.Proble
 		return fr.path[from.index], true, nil
 	case fromCaller:
 		return fr.caller.User, fr.caller.Basic, nil
-	case fromFetch:
+	case fromFetch, fromItem:
 		return fr.fetched(from)
 	case fromQuery, fromHeader:
 		if i := from.index; i >= 0 { // declared: checked, with its default
@@ -46,14 +46,20 @@ func (fr *frame) value(from *source) (text string, there bool, p *problem.Proble
 
 // fetched gives the text of a scalar inside what another fetch gave. Null is none.
 func (fr *frame) fetched(from *source) (string, bool, *problem.Problem) {
-	res := &fr.results[from.index]
-	if res.failed != nil && res.tree == nil {
-		return "", false, &problem.Problem{
-			Code: problem.DependencyFailed, Status: res.failed.Status, RetryAfter: res.failed.RetryAfter,
-			Detail: "It needs {" + from.name + "}, and the fetch " + fr.plan.steps[from.index].name + " failed.",
+	v := fr.item
+	if from.kind == fromFetch {
+		if from.outer {
+			fr = fr.outer
 		}
+		res := &fr.results[from.index]
+		if res.failed != nil && res.tree == nil {
+			return "", false, &problem.Problem{
+				Code: problem.DependencyFailed, Status: res.failed.Status, RetryAfter: res.failed.RetryAfter,
+				Detail: "It needs {" + from.name + "}, and the fetch " + fr.plan.steps[from.index].name + " failed.",
+			}
+		}
+		v = res.tree
 	}
-	v := res.tree
 	for _, name := range from.inside {
 		v = member(v, name)
 	}
@@ -89,14 +95,16 @@ func member(v any, name string) any {
 
 // bad is the problem of a value that cannot stand where the placeholder is.
 func (s *source) bad(msg string) *problem.Problem {
-	if s.kind != fromFetch {
+	name, _, _ := strings.Cut(s.name, ".")
+	whose := "which the fetch " + name + " gave"
+	switch s.kind {
+	case fromFetch:
+	case fromItem:
+		whose = "of the list of each"
+	default:
 		return badParameter(s.name, s.place(), msg)
 	}
-	name, _, _ := strings.Cut(s.name, ".")
-	return &problem.Problem{
-		Code: problem.BadValue, Status: http.StatusBadGateway,
-		Detail: "The value {" + s.name + "}, which the fetch " + name + " gave, " + msg + ".",
-	}
+	return &problem.Problem{Code: problem.BadValue, Status: http.StatusBadGateway, Detail: "The value {" + s.name + "}, " + whose + ", " + msg + "."}
 }
 
 // place is the word for where a caller sends the value.
@@ -108,7 +116,7 @@ func (s *source) place() string {
 		return inHeader
 	case fromCaller:
 		return "caller"
-	case fromPath, fromFetch:
+	case fromPath, fromFetch, fromItem:
 	}
 	return inPath
 }
