@@ -20,6 +20,7 @@ import (
 //		breaker   <consecutive failures> <open for>
 //		limit     <size>
 //		redirects <n>
+//		origins   <origin>...
 //		charset   <label>
 //		charset_errors fail | replace
 //		header    <name> <value>
@@ -49,12 +50,13 @@ func (p *parser) backend(n caddyfiles.Node) error {
 		p.place[at+"/addresses/"+itoa(i)] = a
 		b.Addresses = append(b.Addresses, a.Text)
 	}
-	return caddyfiles.Words{Owner: "backend", Later: []string{"origins"}, Known: map[string]caddyfiles.Word{
+	return caddyfiles.Words{Owner: "backend", Known: map[string]caddyfiles.Word{
 		"auth":           {Parse: func(n caddyfiles.Node) error { return p.auth(n, b, at) }},
 		"timeout":        p.duration(at+"/timeout", &b.Timeout),
 		"retries":        {Parse: func(n caddyfiles.Node) error { return p.retries(n, b) }},
 		"breaker":        {Parse: func(n caddyfiles.Node) error { return breaker(n, b) }},
 		"limit":          {Parse: func(n caddyfiles.Node) error { return limit(n, b) }},
+		"origins":        {Parse: func(n caddyfiles.Node) error { return p.origins(n, b, at) }},
 		"redirects":      {Parse: func(n caddyfiles.Node) error { return count(n, "redirects 3", &b.Redirects) }},
 		"charset":        p.text(at+"/charset", "charset iso-8859-1", &b.Charset),
 		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &b.CharsetErrors),
@@ -62,6 +64,17 @@ func (p *parser) backend(n caddyfiles.Node) error {
 		"tls":            {Parse: func(n caddyfiles.Node) error { return tls(n, &b.TLS) }},
 		"proxy":          p.text(at+"/proxy", "proxy http://host:3128", &b.Proxy),
 	}}.Parse(n)
+}
+
+func (p *parser) origins(n caddyfiles.Node, b *wrap.Backend, at string) error {
+	if len(n.Args) == 0 || n.HasBlock {
+		return n.Errorf("origins takes what URLs in values may lead to: origins https://files.example.org")
+	}
+	for i, t := range n.Args {
+		p.place[at+"/origins/"+itoa(i)] = t
+		b.Origins = append(b.Origins, t.Text)
+	}
+	return nil
 }
 
 // isAddress says whether a word of a backend line is meant as an address.

@@ -222,9 +222,16 @@ func (p *parser) fetchLine(n caddyfiles.Node, f *wrap.Fetch, at string) error {
 	last := len(n.Args) - 1
 	target := n.Args[last]
 	p.place[at+"/target"] = target
-	f.Target = target.Text
-	if strings.HasPrefix(target.Text, "url(") {
-		return caddyfiles.Errorf(target, "fetch url(...) is not available in this version of Fairway")
+	if program, ok := strings.CutPrefix(target.Text, "url("); ok {
+		program, ok = strings.CutSuffix(program, ")")
+		if !ok || strings.TrimSpace(program) == "" {
+			return caddyfiles.Errorf(target, "url takes a jq program that gives a URL; put it in backquotes where it has blanks: fetch x `url($a.next)`")
+		}
+		p.place[at+"/url"] = target
+		p.programs = append(p.programs, target)
+		f.URL = program
+	} else {
+		f.Target = target.Text
 	}
 	before := n.Args[:last]
 	if len(before) > 0 {

@@ -34,6 +34,7 @@ const (
 	SchemaDrift        = "schema_drift"        // the answer is not of the shape that the route promises
 	NotAcceptable      = "not_acceptable"      // the caller accepts none of the outputs that the route has
 	BadValue           = "bad_value"           // a value that one fetch gave cannot stand where another one has it
+	OriginNotAllowed   = "origin_not_allowed"  // a URL in a value leads where the backend's origins do not allow
 	DependencyFailed   = "dependency_failed"   // a fetch needs the value of another that failed
 	NestedPartial      = "nested_partial"      // the backend is a gateway that answered without one of its parts
 	Internal           = "internal"            // a defect of the gateway

@@ -66,6 +66,9 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 		return nil, err
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialKeepAlive}
+	if cfg.Guarded {
+		dialer.Control = guard
+	}
 	t := &http.Transport{
 		DialContext:            dialer.DialContext,
 		TLSClientConfig:        trust.Clone(),

@@ -35,6 +35,8 @@ type Config struct {
 	Redirects int
 	// TLS towards https addresses.
 	TLS TLS
+	// Guarded refuses to connect where a name leads to loopback, link-local or a cloud's metadata.
+	Guarded bool
 	// Proxy is an http or socks5 URL of a forward proxy; empty: none; "environment": HTTP_PROXY and friends.
 	Proxy string
 }

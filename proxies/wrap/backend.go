@@ -20,6 +20,8 @@ type backend struct {
 	config  upstream.Config
 	pool    *upstream.Backend
 	timeout time.Duration
+	// allowed are the backends that URLs in values may lead to, by origin.
+	allowed map[string]*backend
 }
 
 func (s *Service) compileBackends(c *Config, deps Deps, at place) error {
@@ -76,6 +78,9 @@ func (s *Service) compileBackend(b *Backend, deps Deps, at place) (*backend, err
 		return nil, err
 	}
 	out.config, out.timeout = cfg, cfg.Timeout
+	if err := s.compileOrigins(out, deps, sc, at); err != nil {
+		return nil, err
+	}
 	return out, s.open(out, deps, at)
 }
 
@@ -103,6 +108,7 @@ func (b *Backend) upstream(service string, sc scope, at place) (upstream.Config,
 		BreakerOpen:     time.Duration(b.Breaker.Open),
 		Limit:           int64(b.Limit),
 		Redirects:       b.Redirects,
+		Guarded:         b.guarded,
 		TLS: upstream.TLS{
 			CA: b.TLS.CA, ServerName: b.TLS.ServerName, ClientCertificateFile: b.TLS.ClientCertificate,
 			ClientKeyFile: b.TLS.ClientKey, InsecureSkipVerify: b.TLS.InsecureSkipVerify,
@@ -183,11 +189,11 @@ func (s scope) compileHeader(h Header, at place) (*header, error) {
 
 // backend finds what a fetch speaks to. An absolute target gets a backend of its own, without credentials.
 func (s *Service) backendOf(f *Fetch, t *target, deps Deps, at place) (*backend, error) {
-	if t.origin != "" {
+	if t != nil && t.origin != "" {
 		if f.Backend != "" {
 			return nil, at.field("backend").errf("the target has a host of its own; leave backend out, or write only the path")
 		}
-		return s.absolute(t.origin, deps, at)
+		return s.absolute(t.origin, false, deps, at)
 	}
 	var names []string
 	for _, b := range s.backends {
@@ -214,14 +220,18 @@ const implicitPrefix = "origin "
 
 func (b *backend) implicit() bool { return strings.HasPrefix(b.Name, implicitPrefix) }
 
-func (s *Service) absolute(origin string, deps Deps, at place) (*backend, error) {
+// absolute gives the backend of an origin. One that is guarded refuses to connect to addresses inside.
+func (s *Service) absolute(origin string, guarded bool, deps Deps, at place) (*backend, error) {
 	name := implicitPrefix + origin
+	if guarded {
+		name += " of a value"
+	}
 	for _, b := range s.origins {
 		if b.Name == name {
 			return b, nil
 		}
 	}
-	b, err := s.compileBackend(&Backend{Name: name, Addresses: []string{origin}}, deps, at)
+	b, err := s.compileBackend(&Backend{Name: name, Addresses: []string{origin}, guarded: guarded}, deps, at)
 	if err != nil {
 		return nil, err
 	}

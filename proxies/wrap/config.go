@@ -60,6 +60,10 @@ type Backend struct {
 	Breaker Breaker `json:"breaker,omitzero"`
 	// Limit is the longest body in bytes, after content decoding. Default 10MiB.
 	Limit Size `json:"limit,omitempty"`
+	// Origins are what URLs in values of this backend may lead to beside its own addresses: https://host[:port]. Nothing that
+	// belongs to the backend is sent there: no credentials, none of its headers. An origin named by an IP address, or localhost,
+	// may be inside; a name may not lead to loopback, link-local or metadata addresses. Default: none.
+	Origins []string `json:"origins,omitempty"`
 	// Redirects is how many redirects within the same origin are followed. Default 0: a redirect is a failure.
 	Redirects int `json:"redirects,omitempty"`
 	// Charset overrules what the backend says of its charset (a WHATWG label). Default: none.
@@ -76,6 +80,8 @@ type Backend struct {
 
 	// Auth is AuthRaw loaded, set by who loads guest modules. Nil means none.
 	Auth session.Strategy `json:"-"`
+
+	guarded bool // it comes from a value: see upstream.Config
 }
 
 // Breaker is when a backend that fails is left alone.
@@ -187,6 +193,9 @@ type Fetch struct {
 	Method string `json:"method,omitempty"`
 	// Target is a template: /path?query, an absolute URL or {env.X}/path.
 	Target string `json:"target,omitempty"`
+	// URL is a jq program that gives the whole URL instead of a target: one of the backend's own addresses or Origins, or a
+	// path. Default: none.
+	URL string `json:"url,omitempty"`
 	// Backend is a backend's name. Default: the one without a name, or the only one. None for an absolute URL.
 	Backend string `json:"backend,omitempty"`
 	// Header is added to the request; values are templates.

@@ -12,8 +12,8 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
-// problem says to the caller why a fetch gave no value. The rules are those of the page docs/errors.md.
-func (f *fetch) problem(err error) *problem.Problem {
+// problem says to the caller why a fetch gave no value, which was asked of a backend. The rules are those of the page docs/errors.md.
+func (f *fetch) problem(to *backend, err error) *problem.Problem {
 	failure, ok := errors.AsType[*upstream.Failure](err)
 	if !ok {
 		return problem.Of(err)
@@ -22,7 +22,7 @@ func (f *fetch) problem(err error) *problem.Problem {
 		return own
 	}
 	p := &problem.Problem{
-		Status: http.StatusBadGateway, Backend: f.backend.label(), Fetch: f.Name,
+		Status: http.StatusBadGateway, Backend: to.label(), Fetch: f.Name,
 		BackendStatus: failure.Status, Detail: failure.Detail, RetryAfter: failure.RetryAfter, Cause: err,
 	}
 	if failure.Status >= http.StatusBadRequest {
@@ -37,6 +37,10 @@ func (f *fetch) problem(err error) *problem.Problem {
 	}
 	switch failure.Kind {
 	case upstream.Unreachable:
+		if errors.Is(failure.Err, upstream.ErrInside) {
+			p.Describe(problem.OriginNotAllowed, "A value leads to a name that belongs to an address inside, which is not among the backend's origins.")
+			break
+		}
 		p.Describe(problem.BackendUnreachable, who+" cannot be reached, or broke the connection.")
 	case upstream.Timeout:
 		p.Status = http.StatusGatewayTimeout

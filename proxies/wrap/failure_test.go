@@ -47,7 +47,7 @@ func TestStatusOfFailure(t *testing.T) {
 			c.strategy = session.None{}
 		}
 		f := &fetch{backend: &backend{Backend: Backend{Name: "main"}}, strategy: c.strategy}
-		p := f.problem(&c.failure)
+		p := f.problem(f.backend, &c.failure)
 		type said struct {
 			Status    int
 			Challenge bool

@@ -33,7 +33,7 @@ type fanOut struct {
 
 func (rt *route) compileFanOut(c *Config, f *Fetch, sc scope, deps Deps, at place) error {
 	switch {
-	case f.Target != "" || len(f.DecodeRaw) > 0 || f.Decoder != nil || f.Method != "" || f.Body != nil || len(f.Header) > 0 || f.Backend != "" || f.FailWhen != "":
+	case f.Target != "" || f.URL != "" || len(f.DecodeRaw) > 0 || f.Decoder != nil || f.Method != "" || f.Body != nil || len(f.Header) > 0 || f.Backend != "" || f.FailWhen != "":
 		return at.errf("each fetches nothing itself: what is fetched stands in the fetches of its block")
 	case f.Name == "":
 		return at.errf("each needs a name, for its list of results: each nodes `$status.nodes`")

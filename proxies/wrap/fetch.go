@@ -21,13 +21,15 @@ import (
 type fetch struct {
 	*step
 	Fetch
-	path     string // its name, with that of the fan-out around it; for traces and metrics
-	target   *target
+	path     string   // its name, with that of the fan-out around it; for traces and metrics
+	target   *target  // nil: url gives it
+	url      *program // nil: target is it
 	backend  *backend
 	strategy session.Strategy
 	// header are those of the backend and then of the fetch. fixed is all of them where nothing of the request goes
 	// in: it is shared between requests and must be cloned before it is changed.
 	header   []header
+	own      []header // only the fetch's, which other origins get
 	fixed    http.Header
 	whole    bool // fixed is whole: see upstream.Call
 	body     *program
@@ -54,8 +56,18 @@ func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, 
 		return nil, at.field("timeout").errf("the timeout must be more than nothing")
 	}
 	var err *ConfigError
-	if out.target, err = sc.compileTarget(f.Target, at.field("target")); err != nil {
-		return nil, err
+	switch {
+	case f.URL != "" && f.Target != "":
+		return nil, at.field("target").errf("the fetch has a target and a url; one of them says where to")
+	case f.URL != "":
+		if out.url, err = rt.compileProgram("url", f.URL, sc.step, sc.plan.without(sc.step), at.field("url")); err != nil {
+			return nil, err
+		}
+		out.url.fetch = out.path
+	default:
+		if out.target, err = sc.compileTarget(f.Target, at.field("target")); err != nil {
+			return nil, err
+		}
 	}
 	b, berr := rt.service.backendOf(f, out.target, deps, at.field("target"))
 	if berr != nil {
@@ -90,7 +102,7 @@ func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, 
 }
 
 func (f *fetch) compileHeaders(sc scope, at place) error {
-	f.header = slices.Clone(f.backend.header)
+	var own []header
 	for i, h := range f.Header {
 		compiled, err := sc.compileHeader(h, at.field("header/"+itoa(i)))
 		if err != nil {
@@ -99,8 +111,9 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 		if compiled.name == "Authorization" && f.strategy.Mode() != session.ModeNone {
 			return at.field("header/" + itoa(i)).errf("the backend's auth sets Authorization already")
 		}
-		f.header = append(f.header, *compiled)
+		own = append(own, *compiled)
 	}
+	f.header, f.own = slices.Concat(f.backend.header, own), own
 	dynamic := func(h header) bool { return slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil }) }
 	if !slices.ContainsFunc(f.header, dynamic) {
 		f.fixed, _ = f.headers(nil)
@@ -117,14 +130,18 @@ func (f *fetch) headers(fr *frame) (http.Header, *problem.Problem) {
 	if f.fixed != nil {
 		return f.fixed, nil
 	}
-	out := make(http.Header, len(f.header)+1)
-	for i := range f.header {
-		v, sent, prob := f.header[i].render(fr)
+	return renderHeaders(f.header, fr)
+}
+
+func renderHeaders(headers []header, fr *frame) (http.Header, *problem.Problem) {
+	out := make(http.Header, len(headers)+1)
+	for i := range headers {
+		v, sent, prob := headers[i].render(fr)
 		if prob != nil {
 			return nil, prob
 		}
 		if sent {
-			out[f.header[i].name] = []string{v}
+			out[headers[i].name] = []string{v}
 		}
 	}
 	return out, nil

@@ -18,15 +18,24 @@ import (
 
 // run fetches once, attempts and all, and keeps the value in the frame.
 func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
+	to, p := f.destination(ctx, fr)
+	if p != nil {
+		return p
+	}
+	return f.ask(ctx, fr, to)
+}
+
+// ask makes the request to a destination; within a fan-out equal ones are made once.
+func (f *fetch) ask(ctx context.Context, fr *frame, to destination) *problem.Problem {
 	var call upstream.Call
-	if p := f.prepare(ctx, fr, &call); p != nil {
+	if p := f.prepare(ctx, fr, to, &call); p != nil {
 		return p
 	}
 	if fr.shared == nil || f.Method != http.MethodGet && f.Method != http.MethodHead {
-		return f.send(ctx, fr, &call)
+		return f.send(ctx, fr, to.backend, &call)
 	}
-	got, p := fr.shared.do(ctx, f.key(&call), func() (*result, *problem.Problem) {
-		p := f.send(ctx, fr, &call)
+	got, p := fr.shared.do(ctx, f.key(to.backend, &call), func() (*result, *problem.Problem) {
+		p := f.send(ctx, fr, to.backend, &call)
 		return &fr.results[f.index], p
 	})
 	got.answer = fr.results[f.index].answer // what others are waiting for belongs to who asked
@@ -34,13 +43,12 @@ func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
 	return p
 }
 
-// prepare makes a request of what is there.
-func (f *fetch) prepare(ctx context.Context, fr *frame, call *upstream.Call) *problem.Problem {
-	target, prob := f.target.render(fr)
-	if prob != nil {
-		return prob
-	}
+// prepare makes the request.
+func (f *fetch) prepare(ctx context.Context, fr *frame, to destination, call *upstream.Call) *problem.Problem {
 	header, prob := f.headers(fr)
+	if to.backend != f.backend {
+		header, prob = renderHeaders(f.own, fr)
+	}
 	if prob != nil {
 		return prob
 	}
@@ -53,9 +61,9 @@ func (f *fetch) prepare(ctx context.Context, fr *frame, call *upstream.Call) *pr
 		header.Set("Content-Type", f.bodyType)
 	}
 	*call = upstream.Call{
-		Method: f.Method, Target: target, Header: header, Body: body, Whole: f.whole && f.body == nil,
+		Method: f.Method, Target: to.target, Header: header, Body: body, Whole: f.whole && f.body == nil && to.backend == f.backend,
 		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: f.until(fr),
-		Strategy: f.strategy, Caller: fr.caller, Factor: f.factor(),
+		Strategy: to.strategy, Caller: fr.caller, Factor: f.factor(),
 		Judge:      func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, fr, a) },
 		Unlabelled: f.unlabelled,
 	}
@@ -75,24 +83,24 @@ func (f *fetch) prepare(ctx context.Context, fr *frame, call *upstream.Call) *pr
 }
 
 // key is everything that a request is made of, within one request of a caller.
-func (f *fetch) key(call *upstream.Call) string {
+func (f *fetch) key(to *backend, call *upstream.Call) string {
 	var b strings.Builder
-	b.WriteString(f.path + "\x00" + call.Target + "\x00")
+	b.WriteString(f.path + "\x00" + to.Name + "\x00" + call.Target + "\x00")
 	_ = call.Header.Write(&b) // sorted; a Builder takes everything
 	return b.String()
 }
 
-// send makes the request.
-func (f *fetch) send(ctx context.Context, fr *frame, call *upstream.Call) *problem.Problem {
+// send sends a request and keeps what it gives.
+func (f *fetch) send(ctx context.Context, fr *frame, to *backend, call *upstream.Call) *problem.Problem {
 	start := time.Now()
 	ctx, span := observe.Start(ctx, "fairway.fetch",
 		attribute.String("fairway.service", fr.route.service.Name),
 		attribute.String("fairway.fetch", f.path),
-		attribute.String("fairway.backend", f.backend.label()))
+		attribute.String("fairway.backend", to.label()))
 	if span.IsRecording() { // the route as metrics call it
 		span.SetAttributes(attribute.String("fairway.route", fr.route.method+" "+fr.route.pattern))
 	}
-	answer, err := f.backend.pool.Do(ctx, call)
+	answer, err := to.pool.Do(ctx, call)
 	outcome := observe.OK
 	if err != nil {
 		outcome = f.outcome(err)
@@ -103,7 +111,7 @@ func (f *fetch) send(ctx context.Context, fr *frame, call *upstream.Call) *probl
 	}
 	res := &fr.results[f.index]
 	if res.answer = answer; err != nil {
-		return f.problem(err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
+		return f.problem(to, err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
 	}
 	res.status, res.parts = answer.Status, nested(f.Name, answer.Header, answer.Body)
 	return nil

@@ -248,7 +248,7 @@ func challenge(realm string) http.Header {
 // judged makes a problem of what the route's own fail_when found.
 func (rt *route) judged(err error) *problem.Problem {
 	only := rt.fetches[0]
-	p := only.problem(err)
+	p := only.problem(only.backend, err)
 	if len(rt.fetches) > 1 {
 		p.Backend, p.Fetch = "", ""
 	}
