@@ -49,6 +49,7 @@ func charsetExamples(t *testing.T) []charsetExample {
 
 // write answers as the example says.
 func (e charsetExample) write(t *testing.T, w http.ResponseWriter) {
+	t.Helper()
 	head, body, ok := strings.Cut(e.answer, "\n\n")
 	if !ok {
 		head, body = "", e.answer

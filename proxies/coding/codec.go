@@ -98,7 +98,7 @@ func (c codec) open(src *bufio.Reader, o Options) (io.Reader, error) {
 			single = zstdSingle
 		}
 		return zstd.NewReader(src, zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true),
-			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(uint64(max(single, zstdWindow)))) //nolint:gosec // not negative
+			zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderMaxMemory(uint64(max(single, zstdWindow))))
 	case codecPlain:
 	}
 	return src, nil
@@ -129,7 +129,7 @@ func (c codec) cost(src *bufio.Reader) int64 {
 				window = min(h.FrameContentSize, zstdSingle)
 			}
 		}
-		return small + 1<<20 + int64(window) //nolint:gosec // bounded above
+		return small + 1<<20 + int64(window)
 	case codecGzip, codecUnlabelled, codecDeflate, codecPlain:
 	}
 	return small

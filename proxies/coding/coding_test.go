@@ -121,7 +121,7 @@ func TestReader(t *testing.T) {
 		{name: "half a body of deflate", encoding: "deflate", body: raw[:len(raw)-3], undone: "deflate", fail: "deflate: unexpected EOF"},
 		{name: "half a body of br", encoding: "br", body: br[:len(br)-3], undone: "br", fail: "br: unexpected EOF"},
 		{name: "half a body of zstd", encoding: "zstd", body: zst[:len(zst)-3], undone: "zstd", fail: "zstd: unexpected EOF"},
-		{name: "damaged", encoding: "gzip", body: damaged, undone: "gzip", fail: "gzip: gzip: invalid checksum"},
+		{name: "damaged", encoding: "gzip", body: damaged, undone: "gzip", fail: "gzip"},
 		{name: "rest", encoding: "gzip", body: joined(zip, []byte("<b>Warning")), undone: "gzip", fail: "gzip: there is more behind its end, beginning with the byte 0x3c"},
 		{name: "rest of deflate", encoding: "deflate", body: joined(zlibbed, []byte("x")), undone: "deflate", fail: "deflate: there is more behind its end, beginning with the byte 0x78"},
 		{name: "bytes", encoding: "deflate", body: []byte("\xff\x01\x02\x03 and so on"), undone: "deflate", fail: "deflate: flate: corrupt input"},
@@ -146,7 +146,7 @@ func TestReader(t *testing.T) {
 				case r.Undone() != test.undone:
 					t.Errorf("%s: undone %q", name, r.Undone())
 				}
-				if _, again := r.Read(make([]byte, 1)); err == nil && again != io.EOF || err != nil && again.Error() != err.Error() {
+				if _, again := r.Read(make([]byte, 1)); err == nil && !errors.Is(again, io.EOF) || err != nil && again.Error() != err.Error() {
 					t.Errorf("%s: %v, then %v", name, err, again)
 				}
 			}
@@ -212,7 +212,7 @@ func TestBodyFails(t *testing.T) {
 	for _, name := range encoders() {
 		body := encoded(t, []byte(strings.Repeat("hello ", 100)), name)
 		encoding := strings.Replace(name, "raw", "deflate", 1)
-		for n := range len(body) {
+		for n := range body {
 			r, err := New(io.MultiReader(bytes.NewReader(body[:n]), iotest.ErrReader(broken)), Options{Encoding: encoding})
 			if err != nil {
 				t.Fatal(err)

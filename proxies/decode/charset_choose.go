@@ -45,7 +45,7 @@ func byteOrderMark(body []byte, end bool) (cs Charset, mark int, ready bool) {
 	if len(body) == 0 {
 		return Charset{}, 0, end
 	}
-	name, bom := "", ""
+	var name, bom string
 	switch body[0] {
 	case utf8Mark[0]:
 		name, bom = nameUTF8, utf8Mark
@@ -121,12 +121,7 @@ func detectUTF16(body []byte, end bool) (name string, ready bool) {
 // suspicious says that bytes begin no text of UTF-8 or of an encoding that is ASCII in its lower half, as far as that can be
 // said.
 func suspicious(b []byte) bool {
-	for _, c := range b {
-		if isControl(c) {
-			return true
-		}
-	}
-	return !utf8.Valid(wholeUTF8(b))
+	return slices.ContainsFunc(b, isControl) || !utf8.Valid(wholeUTF8(b))
 }
 
 // isControl says that a byte stands in no text of ASCII: it begins no line, sets no column, and is no escape.

@@ -3,6 +3,7 @@ package decode
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"unicode/utf8"
 
 	"golang.org/x/text/encoding/charmap"
@@ -225,11 +226,10 @@ func appendTransformed(t transform.Transformer, dst, src []byte) (out []byte, n 
 		dst = grown(dst, 2*(len(src)-n)+16)
 		nDst, nSrc, err := t.Transform(dst[len(dst):cap(dst)], src[n:], false)
 		dst, n = dst[:len(dst)+nDst], n+nSrc
-		switch err { //nolint:errorlint // transformers give these as they are
-		case nil, transform.ErrShortSrc:
+		switch {
+		case err == nil || errors.Is(err, transform.ErrShortSrc):
 			return dst, n, nil
-		case transform.ErrShortDst:
-		default:
+		case !errors.Is(err, transform.ErrShortDst):
 			return dst, n, err
 		}
 	}

@@ -46,8 +46,7 @@ func (c *converter) stepMulti(dst, src []byte, end bool) (out []byte, n int, ok 
 // character says how many bytes the character at the beginning of src has, which is no ASCII. It gives 0 where more of src must
 // come. Where it is not ok, the n bytes are no character; where it is, they may still be none.
 func (c *converter) character(src []byte, end bool) (n int, ok bool) {
-	lead, second := src[0], byte(0)
-	alone := false
+	lead, alone := src[0], false
 	switch c.name {
 	case nameGBK, nameGB18030:
 		alone = lead == 0x80
@@ -69,7 +68,7 @@ func (c *converter) character(src []byte, end bool) (n int, ok bool) {
 	case len(src) < 2:
 		return short(src, end)
 	}
-	second = src[1]
+	second := src[1]
 	switch c.name {
 	case nameGBK, nameGB18030:
 		if second >= '0' && second <= '9' {
@@ -170,7 +169,9 @@ func extraRune(name string, char []byte) rune {
 // extraGB18030 is extraRune for an index of the standard's table gb18030.
 func extraGB18030(index int) rune {
 	for _, run := range [...]struct {
-		index, rune, length int
+		index  int
+		first  rune
+		length int
 	}{
 		{6080, 0xe4c6, 96},
 		{6270, 0xe526, 96},
@@ -234,7 +235,7 @@ func extraGB18030(index int) rune {
 			return 0
 		}
 		if index < run.index+run.length {
-			return rune(run.rune + index - run.index)
+			return run.first + rune(index-run.index) //nolint:gosec // less than length
 		}
 	}
 	return 0
