@@ -1,9 +1,15 @@
 package decode
 
 import (
+	"encoding/json"
+	"math/rand/v2"
 	"strings"
 	"testing"
 	"testing/iotest"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func placed(name string, from, to int, kind string) FixedColumn {
@@ -73,6 +79,68 @@ func TestFixed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestFixedOfWritten writes tables at random and reads them in every layout.
+func TestFixedOfWritten(t *testing.T) {
+	t.Parallel()
+	for seed := range uint64(300) {
+		rng := rand.New(rand.NewPCG(seed, 9))
+		words := []string{"x", "Zoë", "a b", "12.50", "東京", "-1", "long name", "|"}
+		names := []string{"ID", "Größe", "N", "State"}[:2+rng.IntN(3)]
+		widths := make([]int, len(names))
+		want := make([][]string, rng.IntN(4))
+		for i, name := range names {
+			widths[i] = utf8.RuneCountInString(name)
+		}
+		for i := range want {
+			want[i] = make([]string, len(names))
+			for j := range want[i] {
+				want[i][j] = words[rng.IntN(len(words))]
+				widths[j] = max(widths[j], utf8.RuneCountInString(want[i][j]))
+			}
+		}
+		line := func(cells []string, between string) string {
+			var b strings.Builder
+			for i, c := range cells {
+				if i > 0 {
+					b.WriteString(between)
+				}
+				if pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c)); i%2 == 0 {
+					b.WriteString(c + pad)
+				} else {
+					b.WriteString(pad + c)
+				}
+			}
+			return b.String() + "\n"
+		}
+		dashes := make([]string, len(names))
+		for i, w := range widths {
+			dashes[i] = strings.Repeat("-", w)
+		}
+		table := func(between, cross string) string {
+			var b strings.Builder
+			b.WriteString(line(names, between) + line(dashes, cross))
+			for _, row := range want {
+				b.WriteString(line(row, between))
+			}
+			return b.String()
+		}
+		d := &Fixed{Arrays: true}
+		for _, text := range []string{table("  ", "  "), table(" ", " "), table(" | ", "-+-"), table(" │ ", "─┼─")} {
+			w := NewWriter(nil, Limits{})
+			if err := d.Decode(t.Context(), &Input{Body: []byte(text)}, w); err != nil {
+				t.Fatalf("%s%v", text, err)
+			}
+			var got [][]string
+			if err := json.Unmarshal(w.Bytes(), &got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Fatalf("%s(-written +read):\n%s", text, diff)
+			}
+		}
 	}
 }
 
