@@ -19,8 +19,8 @@ type Form struct {
 }
 
 const (
-	formFactor          = 60
-	formCollectedFactor = 140
+	formFactor          = 50
+	formCollectedFactor = 75
 )
 
 // Check implements the check at load.

@@ -54,7 +54,7 @@ type JSON struct {
 // collected before it is told.
 const (
 	jsonFactor          = 75
-	jsonCollectedFactor = 130
+	jsonCollectedFactor = 80
 )
 
 // Check implements the check at load.

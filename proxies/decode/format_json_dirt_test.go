@@ -136,7 +136,7 @@ func TestJSONCheck(t *testing.T) {
 
 // FuzzJSONDirt holds the reader of dirt to the strict one: what is JSON means the same to both.
 func FuzzJSONDirt(f *testing.F) {
-	for _, s := range append(jsonBodies(), "cb({a:'\\x41\\ud83d'});", "[NaN,/**/]", "{\"a\":1,\"a\":2,b:[{},]}") {
+	for _, s := range append(jsonBodies(), "cb({a:'\\x41\\ud83d'});", "[NaN,/**/]", "{\"a\":1,\"a\":2,b:[{},]}", " \"\\uX0", ")]}'") {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -249,7 +249,7 @@ func TestFactorJSONDirt(t *testing.T) {
 	}
 	object := func(item string) string { return `{"a":` + array(item) + "}" }
 	var bodies []string
-	for _, item := range []string{"0", "[]", "{}", `""`, `{"":0}`, `{"":{}}`, `{"":{"":{"":0}}}`, `[[0]]`, `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`, `{"a":1,"a":2}`, `{"a":1,"a":2,"a":3,"a":4,"a":5}`} {
+	for _, item := range []string{"0", "[]", "{}", `""`, `{"":0}`, `{"":{}}`, `{"":{"":{"":0}}}`, `[[0]]`, `{"a":1,"b":2,"c":3,"d":4,"e":5,"f":6,"g":7,"h":8,"i":9}`, `{"a":1,"a":2}`, `{"a":1,"a":2,"a":3,"a":4,"a":5}`, `{` + strings.Repeat(`"a":1,`, 17) + `"b":2}`} {
 		bodies = append(bodies, array(item), object(item))
 	}
 	checkFactor(t, "json dirt", allDirtButDuplicates(), bodies)

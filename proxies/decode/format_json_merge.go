@@ -1,15 +1,14 @@
 package decode
 
-import "math"
-
 // jsonMerge is a Sink that settles names that occur more than once in an object. It collects one item of the array that the
 // value is, or the whole value if it is none.
 type jsonMerge struct {
 	out    Sink
-	policy string // RepeatedFirst, RepeatedLast or RepeatedList
-	events []jsonEvent
-	open   []int32 // objects and arrays of what is collected
-	array  bool    // the value is an array and open
+	policy string        // RepeatedFirst, RepeatedLast or RepeatedList
+	chunks [][]jsonEvent // each of memberChunk, so that none is copied
+	n      int32         // events in chunks
+	open   []int32       // objects and arrays of what is collected
+	array  bool          // the value is an array and open
 	poll   *poll
 }
 
@@ -21,16 +20,30 @@ type jsonEvent struct {
 }
 
 func (s *jsonMerge) add(kind byte, text string) error {
-	if len(s.events) >= min(DefaultNodes, math.MaxInt32) {
+	if s.n >= DefaultNodes {
 		return &LimitError{What: "nodes", Limit: DefaultNodes}
 	}
-	if len(s.events) == cap(s.events) {
-		grown := make([]jsonEvent, len(s.events), max(64, 2*len(s.events)))
-		copy(grown, s.events)
-		s.events = grown
+	if s.n%memberChunk == 0 && int(s.n)/memberChunk == len(s.chunks) {
+		size := 16
+		if s.n > 0 {
+			size = memberChunk
+		}
+		s.chunks = append(s.chunks, make([]jsonEvent, 0, size))
 	}
-	s.events = append(s.events, jsonEvent{text: text, kind: kind, end: int32(len(s.events)) + 1}) //nolint:gosec // limited above
+	last := &s.chunks[s.n/memberChunk]
+	s.n++
+	*last = append(*last, jsonEvent{text: text, kind: kind, end: s.n})
 	return nil
+}
+
+func (s *jsonMerge) at(i int32) *jsonEvent { return &s.chunks[i/memberChunk][i%memberChunk] }
+
+// forget makes room for the next item, of which most are small.
+func (s *jsonMerge) forget() {
+	clear(s.chunks[0])
+	s.chunks[0] = s.chunks[0][:0]
+	s.chunks = s.chunks[:1]
+	s.n = 0
 }
 
 func (s *jsonMerge) scalar(kind byte, text string) error {
@@ -41,14 +54,14 @@ func (s *jsonMerge) scalar(kind byte, text string) error {
 }
 
 func (s *jsonMerge) begin(kind byte) error {
-	if kind == '[' && !s.array && len(s.events) == 0 {
+	if kind == '[' && !s.array && s.n == 0 {
 		s.array = true
 		return s.out.BeginArray()
 	}
 	if len(s.open) >= DefaultDepth {
 		return &LimitError{What: "depth", Limit: DefaultDepth}
 	}
-	s.open = append(s.open, int32(len(s.events))) //nolint:gosec // limited in add
+	s.open = append(s.open, s.n)
 	return s.add(kind, "")
 }
 
@@ -58,7 +71,7 @@ func (s *jsonMerge) close() error {
 		return s.out.EndArray()
 	}
 	last := len(s.open) - 1
-	s.events[s.open[last]].end = int32(len(s.events)) //nolint:gosec // limited in add
+	s.at(s.open[last]).end = s.n
 	s.open = s.open[:last]
 	return s.settle()
 }
@@ -71,11 +84,7 @@ func (s *jsonMerge) settle() error {
 	if err := s.tell(0); err != nil {
 		return err
 	}
-	if cap(s.events) > keptNames {
-		s.events = nil
-	}
-	clear(s.events)
-	s.events = s.events[:0]
+	s.forget()
 	return nil
 }
 
@@ -83,7 +92,7 @@ func (s *jsonMerge) tell(at int32) error {
 	if err := s.poll.err(); err != nil {
 		return err
 	}
-	e := s.events[at]
+	e := s.at(at)
 	switch e.kind {
 	case '{':
 		return s.tellObject(at)
@@ -91,7 +100,7 @@ func (s *jsonMerge) tell(at int32) error {
 		if err := s.out.BeginArray(); err != nil {
 			return err
 		}
-		for i := at + 1; i < e.end; i = s.events[i].end {
+		for i := at + 1; i < e.end; i = s.at(i).end {
 			if err := s.tell(i); err != nil {
 				return err
 			}
@@ -111,10 +120,13 @@ func (s *jsonMerge) tellObject(at int32) error {
 	if err := s.out.BeginObject(); err != nil {
 		return err
 	}
+	if few, err := s.tellFew(at); few || err != nil {
+		return err
+	}
 	again := s.repeats(at)
 	told := make(map[string]bool, len(again))
-	for i := at + 1; i < s.events[at].end; i = s.events[i+1].end {
-		name := s.events[i].text
+	for i := at + 1; i < s.at(at).end; i = s.at(i + 1).end {
+		name := s.at(i).text
 		values, repeated := again[name]
 		if told[name] {
 			continue
@@ -155,25 +167,54 @@ func (s *jsonMerge) tellValues(values []int32) error {
 	return s.out.EndArray()
 }
 
-// repeats gives the values of the names of an object that occur more than once, nil if there are none.
-func (s *jsonMerge) repeats(at int32) map[string][]int32 {
-	end := s.events[at].end
-	var few [linearNames]string
-	n, double := 0, false
-	for i := at + 1; i < end && n < linearNames && !double; i = s.events[i+1].end {
-		for _, name := range few[:n] {
-			double = double || name == s.events[i].text
+// tellFew tells the members of an object that has no more than linearNames, without memory, and ends it.
+func (s *jsonMerge) tellFew(at int32) (few bool, err error) {
+	end := s.at(at).end
+	var names, values [linearNames]int32
+	n := 0
+	for i := at + 1; i < end; i = s.at(i + 1).end {
+		if n == linearNames {
+			return false, nil
 		}
-		few[n] = s.events[i].text
+		names[n] = i
 		n++
 	}
-	if n < linearNames && !double {
-		return nil
+	for j, i := range names[:n] {
+		found := 0
+		for k, other := range names[:n] {
+			if s.at(other).text != s.at(i).text {
+				continue
+			}
+			if k < j {
+				break // it was told
+			}
+			values[found] = other + 1
+			found++
+		}
+		if found == 0 {
+			continue
+		}
+		if err := s.out.Key(s.at(i).text); err != nil {
+			return false, err
+		}
+		if found == 1 {
+			err = s.tell(values[0])
+		} else {
+			err = s.tellValues(values[:found])
+		}
+		if err != nil {
+			return false, err
+		}
 	}
-	first := make(map[string]int32, n)
+	return true, s.out.EndObject()
+}
+
+// repeats gives the values of the names of an object that occur more than once, nil if there are none.
+func (s *jsonMerge) repeats(at int32) map[string][]int32 {
+	first := make(map[string]int32, linearNames)
 	var again map[string][]int32
-	for i := at + 1; i < end; i = s.events[i+1].end {
-		name := s.events[i].text
+	for i := at + 1; i < s.at(at).end; i = s.at(i + 1).end {
+		name := s.at(i).text
 		before, known := first[name]
 		if !known {
 			first[name] = i + 1
@@ -207,7 +248,7 @@ func (s *jsonMerge) Key(name string) error {
 	if err := s.add(':', name); err != nil {
 		return err
 	}
-	s.events[len(s.events)-1].end++ // with the value, which follows at once
+	s.at(s.n-1).end++ // with the value, which follows at once
 	return nil
 }
 

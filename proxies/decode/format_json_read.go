@@ -189,24 +189,24 @@ func (r *jsonReader) syntax(err error) error {
 		}
 	case errors.As(err, &syntactic):
 		e.Offset, e.Msg = r.base+syntactic.ByteOffset, cut(syntactic.Err.Error(), jsonMessage)
-		if strings.HasPrefix(e.Msg, "invalid surrogate pair") { // it quotes what it has, which differs with a stream's pieces
-			e.Msg = "half a surrogate in a string"
-		}
-		e.Msg = onlyASCII(e.Msg)
+		e.Msg = steady(e.Msg)
 		e.Msg += r.hint(e.Msg)
 	case errors.Is(err, io.EOF):
-		e.Msg = "the body is empty"
-		if r.stream != nil {
-			e.Offset = 0
-		}
+		e.Offset, e.Msg = 0, "the body is empty"
 	default:
 		e.Msg = cut(err.Error(), jsonMessage)
 	}
 	return e
 }
 
-// onlyASCII takes a character that is not ASCII out of a message; a stream's pieces may have cut it.
-func onlyASCII(msg string) string {
+// steady makes of a message one that does not depend on the pieces in which a stream came: some quote what was there.
+func steady(msg string) string {
+	if strings.HasPrefix(msg, "invalid surrogate pair") {
+		return "half a surrogate in a string"
+	}
+	if strings.HasPrefix(msg, "invalid escape sequence") {
+		return "an invalid escape in a string"
+	}
 	rest, ok := strings.CutPrefix(msg, "invalid character '")
 	if !ok || rest == "" || rest[0] < utf8.RuneSelf && !strings.HasPrefix(rest, `\u`) && (!strings.HasPrefix(rest, `\x`) || len(rest) > 2 && rest[2] < '8') {
 		return msg

@@ -61,7 +61,7 @@ type KV struct {
 // Factors are those of the shortest names that differ; collected members take memory before they are told.
 const (
 	kvFactor          = 50
-	kvCollectedFactor = 110
+	kvCollectedFactor = 75
 	kvSectionsFactor  = 80
 )
 

@@ -3,14 +3,14 @@ package decode
 import (
 	"context"
 	"math"
-	"slices"
 )
 
 // kvPairs are the pairs of a document with their sections.
 type kvPairs struct {
-	all      []kvPair
-	sections []string // names in the order of their first occurrence; the first is none
-	counts   []int32  // pairs of each section
+	chunks   [][]kvPair // each of memberChunk pairs, so that none is copied
+	n        int32      // pairs in chunks
+	sections []string   // names in the order of their first occurrence; the first is none
+	counts   []int32    // pairs of each section
 	index    map[string]int32
 }
 
@@ -105,16 +105,24 @@ func (k *kvPairs) section(name string) int32 {
 }
 
 func (k *kvPairs) add(p kvPair) error {
-	if len(k.all) == math.MaxInt32 {
+	if k.n == math.MaxInt32 {
 		return &LimitError{What: "members", Limit: math.MaxInt32}
 	}
-	if len(k.all) == cap(k.all) {
-		k.all = slices.Grow(k.all, max(16, len(k.all)))
+	if k.n%memberChunk == 0 {
+		size := 16
+		if k.n > 0 {
+			size = memberChunk
+		}
+		k.chunks = append(k.chunks, make([]kvPair, 0, size))
 	}
-	k.all = append(k.all, p)
+	last := &k.chunks[len(k.chunks)-1]
+	*last = append(*last, p)
+	k.n++
 	k.counts[p.section]++
 	return nil
 }
+
+func (k *kvPairs) at(i int32) *kvPair { return &k.chunks[i/memberChunk][i%memberChunk] }
 
 // grouped gives the places of the pairs, those of a section together and in their order.
 func (k *kvPairs) grouped() []int32 {
@@ -122,10 +130,10 @@ func (k *kvPairs) grouped() []int32 {
 	for i := 1; i < len(starts); i++ {
 		starts[i] = starts[i-1] + k.counts[i-1]
 	}
-	order := make([]int32, len(k.all))
-	for i := range k.all {
-		s := k.all[i].section
-		order[starts[s]] = int32(i)
+	order := make([]int32, k.n)
+	for i := range k.n {
+		s := k.at(i).section
+		order[starts[s]] = i
 		starts[s]++
 	}
 	return order
@@ -167,10 +175,10 @@ func (d *KV) tellSection(k *kvPairs, own []int32, m *members, p *poll, out Sink)
 			if err := p.err(); err != nil {
 				return err
 			}
-			if err := out.Key(k.all[i].name); err != nil {
+			if err := out.Key(k.at(i).name); err != nil {
 				return err
 			}
-			if err := scalar(out, k.all[i].value); err != nil {
+			if err := scalar(out, k.at(i).value); err != nil {
 				return err
 			}
 		}
@@ -179,13 +187,9 @@ func (d *KV) tellSection(k *kvPairs, own []int32, m *members, p *poll, out Sink)
 	if len(own) == 0 {
 		return p.err()
 	}
-	if len(m.all) > linearNames { // emptying a map takes time by the size it once had
-		*m = members{policy: d.Repeated}
-	}
-	clear(m.index)
-	m.all = m.all[:0]
+	m.reset()
 	for _, i := range own {
-		if err := m.add(k.all[i].name, k.all[i].value); err != nil {
+		if err := m.add(k.at(i).name, k.at(i).value); err != nil {
 			return err
 		}
 	}
