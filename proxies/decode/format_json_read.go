@@ -208,7 +208,7 @@ func steady(msg string) string {
 		return "an invalid escape in a string"
 	}
 	rest, ok := strings.CutPrefix(msg, "invalid character '")
-	if !ok || rest == "" || rest[0] < utf8.RuneSelf && !strings.HasPrefix(rest, `\u`) && (!strings.HasPrefix(rest, `\x`) || len(rest) > 2 && rest[2] < '8') {
+	if !ok || rest == "" || rest[0] < utf8.RuneSelf && !strings.HasPrefix(rest, `\u`) && !strings.HasPrefix(rest, `\U`) && (!strings.HasPrefix(rest, `\x`) || len(rest) > 2 && rest[2] < '8') {
 		return msg
 	}
 	_, where, _ := strings.Cut(rest, "' ")
