@@ -85,8 +85,12 @@ func TestGrokCheck(t *testing.T) {
 
 func grokVariants() []*Regexp {
 	return []*Regexp{
-		{Grok: "%{COMBINEDAPACHELOG}", Unmatched: "null"}, {Grok: "%{INT:a:int}", Unmatched: "skip"}, {Grok: "^%{NOTSPACE:a:number} %{GREEDYDATA:b}", Begins: `^\d`, Unmatched: "null"},
-		{Grok: "%{SYSLOGLINE}"}, {Grok: "%{URI:uri}", Mode: "all"}, {Grok: "%{IP:ip}", Mode: "one"},
+		{Grok: "%{COMBINEDAPACHELOG}", Unmatched: "null"},
+		{Grok: "%{INT:a:int}", Unmatched: "skip"},
+		{Grok: "^%{NOTSPACE:a:number} %{GREEDYDATA:b}", Begins: `^\d`, Unmatched: "null"},
+		{Grok: "%{SYSLOGLINE}"},
+		{Grok: "%{URI:uri}", Mode: "all"},
+		{Grok: "%{IP:ip}", Mode: "one"},
 	}
 }
 

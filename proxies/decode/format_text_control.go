@@ -12,7 +12,7 @@ const (
 	backspace      = 0x08
 	sequence       = 0x9b // begins a control sequence, as ESC [ does
 	stringEnd      = 0x9c
-	sequenceAscii  = '['
+	sequenceASCII  = '['
 	stringBegins   = "]PX^_" // behind ESC, or 0x40 higher alone: titles of windows and the like, up to a bell or ESC \
 	escapeBetween  = " !\"#$%&'()*+,-./"
 	escapeLastFrom = 0x30
@@ -55,7 +55,7 @@ func escapeLength(s string) int {
 	switch {
 	case s == "":
 		return 0
-	case s[0] == sequenceAscii:
+	case s[0] == sequenceASCII:
 		return 1 + sequenceLength(s[1:])
 	case strings.IndexByte(stringBegins, s[0]) >= 0:
 		return 1 + stringLength(s[1:])
@@ -83,17 +83,17 @@ func sequenceLength(s string) int {
 // off must not take along what follows, and no text may be looked through again and again.
 func stringLength(s string) int {
 	for i, r := range s {
-		switch {
-		case r == bell:
+		switch r {
+		case bell:
 			return i + 1
-		case r == stringEnd:
+		case stringEnd:
 			return i + utf8.RuneLen(r)
-		case r == escape:
+		case escape:
 			if strings.HasPrefix(s[i+1:], `\`) {
 				return i + 2
 			}
 			return i
-		case r == '\n', r == '\r':
+		case '\n', '\r':
 			return i
 		}
 	}

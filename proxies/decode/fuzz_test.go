@@ -98,7 +98,7 @@ func rawBytes(raw []json.RawMessage) [][]byte {
 }
 
 func FuzzPlainText(f *testing.F) {
-	fuzzDecoder(f, []string{"", " a \r\n", "\x00\xff"}, new(PlainText), &PlainText{Keep: true})
+	fuzzDecoder(f, []string{"", " a \r\n", "\x00\xff", "\x1b[31mx\x1b]0;t\x07\b\u009b1m\u0085"}, new(PlainText), &PlainText{Keep: true}, &PlainText{StripControl: true, LineEnds: "lf"})
 }
 
 func FuzzLines(f *testing.F) {
