@@ -61,6 +61,30 @@ func TestUTF16Formats(t *testing.T) {
 	}
 }
 
+// TestAutoReplaces has bytes that no charset knows, in what is declared to be text and in what is not.
+func TestAutoReplaces(t *testing.T) {
+	t.Parallel()
+	for contentType, want := range map[string]string{
+		"text/plain; charset=utf-8": `"caf� and so on"`,
+		"text/plain":                `"cafÿ� and so on"`,
+		"application/x-unknown":     "binary",
+	} {
+		body := "caf\xff\x81 and so on"
+		if contentType == "text/plain; charset=utf-8" {
+			body = "caf\xff and so on"
+		}
+		in := &Input{Body: []byte(body), ContentType: contentType, Charset: TextOptions{Replace: true}, Found: new(Found)}
+		in.MediaType, in.Charset.Header = ContentType(contentType)
+		w := NewWriter(nil, Limits{})
+		if err := new(Auto).Decode(t.Context(), in, w); err != nil {
+			t.Fatal(err)
+		}
+		if got := string(w.Bytes()); got != want && in.Found.Format != want {
+			t.Errorf("%s: %s %s, want %s", contentType, in.Found.Format, got, want)
+		}
+	}
+}
+
 func BenchmarkText(b *testing.B) {
 	for name, c := range map[string]struct {
 		body string
