@@ -188,6 +188,7 @@ func paramRule(out *wrap.Param, word string, value caddyfile.Token) error {
 //		charset   <label>
 //		charset_errors fail | replace
 //		fail_when <jq>
+//		paginate  link | next <jq> | cursor <jq> <param> | page <param> { ... }
 //	}
 func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
 	at += "/fetches/" + itoa(len(*to))
@@ -197,7 +198,7 @@ func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
 	if err := p.fetchLine(n, f, at); err != nil {
 		return err
 	}
-	later := []string{"stale", "cache", "paginate", "idempotent", "refresh"}
+	later := []string{"stale", "cache", "idempotent", "refresh"}
 	return caddyfiles.Words{Owner: "fetch", Later: later, Known: map[string]caddyfiles.Word{
 		"backend":        p.text(at+"/backend", "backend <name>", &f.Backend),
 		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
@@ -207,6 +208,7 @@ func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
 		"optional":       p.flag(at+"/optional", &f.Optional),
 		"fallback":       p.program(at+"/fallback", &f.Fallback),
 		"decode":         {Parse: func(n caddyfiles.Node) error { return p.decode(n, f, at) }},
+		"paginate":       {Parse: func(n caddyfiles.Node) error { return p.paginate(n, f, at) }},
 		"charset":        p.text(at+"/charset", "charset iso-8859-1", &f.Charset),
 		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &f.CharsetErrors),
 		"fail_when":      p.program(at+"/fail_when", &f.FailWhen),

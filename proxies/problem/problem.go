@@ -35,6 +35,8 @@ const (
 	NotAcceptable      = "not_acceptable"      // the caller accepts none of the outputs that the route has
 	BadValue           = "bad_value"           // a value that one fetch gave cannot stand where another one has it
 	OriginNotAllowed   = "origin_not_allowed"  // a URL in a value leads where the backend's origins do not allow
+	PaginationLoop     = "pagination_loop"     // a page leads to one that was there before
+	Truncated          = "truncated"           // a list was longer than may be read of it
 	DependencyFailed   = "dependency_failed"   // a fetch needs the value of another that failed
 	NestedPartial      = "nested_partial"      // the backend is a gateway that answered without one of its parts
 	Internal           = "internal"            // a defect of the gateway

@@ -223,6 +223,8 @@ type Fetch struct {
 	// object {status, detail} a failure of the attempt. Default: none.
 	FailWhen string `json:"fail_when,omitempty"`
 
+	// Pages asks for one page after the other; the value is the list of all their items. Default: one answer is the whole.
+	Pages *Pages `json:"pages,omitempty"`
 	// Each makes it a fan-out, which has a name, Each, and of the other fields Budget, Optional and Fallback; with Optional,
 	// items may fail each for itself. Default: it is one request.
 	Each *FanOut `json:"each,omitempty"`
@@ -246,6 +248,25 @@ type FanOut struct {
 	// Fetches are made for each item, which is {item} and $item in them; one without a name gives the value, named ones an
 	// object. Equal requests are sent once.
 	Fetches []Fetch `json:"fetches,omitempty"`
+}
+
+// Pages is how the pages of a list follow each other.
+type Pages struct {
+	// By is how the next page is found: link, the header Link with rel=next; next, JQ gives its URL; cursor, JQ gives the value
+	// of the query parameter Param; page, Param is its number, until a page is empty or not found.
+	By string `json:"by"`
+	// JQ is a program over the decoded page; null, false and "" say that it is the last one.
+	JQ string `json:"jq,omitempty"`
+	// Param is a query parameter.
+	Param string `json:"param,omitempty"`
+	// First is the number of the first page, of page. Default 1.
+	First *int `json:"first,omitempty"`
+	// Items is a jq program over the decoded page that gives its list. Default: the page is the list.
+	Items string `json:"items,omitempty"`
+	// MaxPages and MaxItems are how many there may be; what is over is left out, which the answer says as it does of a failed
+	// part. Default 100 and 10000.
+	MaxPages int `json:"max_pages,omitempty"`
+	MaxItems int `json:"max_items,omitempty"`
 }
 
 // Body is the body of a fetch.

@@ -24,6 +24,7 @@ type fetch struct {
 	path     string   // its name, with that of the fan-out around it; for traces and metrics
 	target   *target  // nil: url gives it
 	url      *program // nil: target is it
+	pages    *pages   // nil: one answer is the whole
 	backend  *backend
 	strategy session.Strategy
 	// header are those of the backend and then of the fetch. fixed is all of them where nothing of the request goes
@@ -92,6 +93,9 @@ func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, 
 		out.failWhen.fetch, out.tree = out.path, true
 	}
 	if err := rt.compileBody(out, at); err != nil {
+		return nil, err
+	}
+	if err := rt.compilePages(out, at); err != nil {
 		return nil, err
 	}
 	if deps.Metrics != nil {

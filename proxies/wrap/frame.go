@@ -30,8 +30,9 @@ type result struct {
 	tree   any
 	answer *upstream.Answer
 	status int // that the backend answered with; 0: none did
-	// frames are the items of a fan-out.
+	// frames are the items of a fan-out, pages the answers of several pages.
 	frames []frame
+	pages  []*upstream.Answer
 	// failed is why the step has no value of its own, where its policy lets the answer go on without.
 	failed *problem.Problem
 	// parts are the failures inside a value that is there all the same.
@@ -175,6 +176,7 @@ func (fr *frame) join() []byte {
 func (fr *frame) release() {
 	for i := range fr.results {
 		fr.results[i].answer.Release()
+		releasePages(fr.results[i].pages)
 		for j := range fr.results[i].frames {
 			fr.results[i].frames[j].release()
 		}

@@ -22,6 +22,9 @@ func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
 	if p != nil {
 		return p
 	}
+	if f.pages != nil {
+		return f.paginate(ctx, fr, to)
+	}
 	return f.ask(ctx, fr, to)
 }
 

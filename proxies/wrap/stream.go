@@ -22,7 +22,9 @@ const (
 )
 
 // streamFormats are the formats of ours that can tell records while their text comes. A test holds them to it.
-func streamFormats() string { return "csv, tsv, fixed, ndjson, lines, json, regexp with mode lines and xml with records" }
+func streamFormats() string {
+	return "csv, tsv, fixed, ndjson, lines, json, regexp with mode lines and xml with records"
+}
 
 func (rt *route) compileEach(r *Route, at place) error {
 	if r.Each == nil {
@@ -44,6 +46,8 @@ func (rt *route) compileEach(r *Route, at place) error {
 		return at.errf("reply each needs records, and decode %s gives one value; those that give records are %s", f.Format, streamFormats())
 	case r.FailWhen != "" || f.FailWhen != "":
 		return at.errf("fail_when judges a whole answer, and with reply each nobody ever has it: call error(\"...\") in the program of reply each")
+	case f.pages != nil:
+		return at.errf("reply each takes the records of one answer, and paginate asks for several")
 	case f.Optional || f.Fallback != "" || r.Status != "":
 		return at.errf("optional, fallback and reply status are about a whole answer, and with reply each nobody ever has it")
 	case e.OnError != "" && !slices.Contains(ways, e.OnError):
