@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fairway-gateway/fairway/proxies/decode"
 )
 
@@ -34,5 +36,30 @@ func TestCharsetErrors(t *testing.T) {
 	w := asked(h, "GET", "/s/fail")
 	if w.Code != 502 || !strings.Contains(w.Body.String(), "byte 0xfd at offset 5003 is not valid shift_jis") {
 		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+// TestCharsetIsDescribed: the documentation of a route knows how its bodies are read.
+func TestCharsetIsDescribed(t *testing.T) {
+	t.Parallel()
+	latin := gets("a", "/x")
+	latin.Charset, latin.CharsetErrors = "latin1", CharsetErrorsReplace
+	s, err := Compile(&Config{
+		Prefixes: []string{"/s"}, Metadata: Metadata{Version: "1", Repository: "https://example.org", Description: "d"},
+		Backends: []Backend{{Name: "main", Addresses: []string{"http://127.0.0.1:1"}, Charset: "koi8-r"}},
+		Routes: []Route{{Method: "GET", Pattern: "/x", Fetches: []Fetch{
+			latin, gets("b", "/y"), {Name: "nodes", Each: &FanOut{List: "[]", Fetches: []Fetch{gets("info", "/z")}}},
+		}}},
+	}, Deps{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []FetchDescription{
+		{Name: "a", Backend: "main", Format: "json", Charset: "windows-1252", Replaced: true},
+		{Name: "b", Backend: "main", Format: "json", Charset: "koi8-r"},
+		{Name: "nodes.info", Backend: "main", Format: "json", Charset: "koi8-r"},
+	}
+	if diff := cmp.Diff(want, s.Describe().Routes[0].Fetches); diff != "" {
+		t.Error(diff)
 	}
 }

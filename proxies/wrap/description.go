@@ -27,6 +27,21 @@ type RouteDescription struct {
 	Suffix  bool
 	// Streamed says that the answer comes record by record.
 	Streamed bool
+	// Fetches are where the answer comes from, and how its bodies are read.
+	Fetches []FetchDescription
+}
+
+// FetchDescription is one fetch as the documentation of its route tells it.
+type FetchDescription struct {
+	// Name is the fetch's, with that of the each around it; Backend the name of the backend. Both may be empty.
+	Name, Backend string
+	// Format is how bodies become values.
+	Format string
+	// Charset is what bodies are read as whatever they say of themselves, a WHATWG name; empty: what a byte order mark, the
+	// header or the document itself says, else what is detected. Bytes decoders are given no text.
+	Charset string
+	// Replaced says that bytes that are not of the charset become U+FFFD, and are no failure.
+	Replaced bool
 }
 
 // BackendStatus is a backend's state for the catalogue.
@@ -47,6 +62,11 @@ func (s *Service) Describe() Description {
 		rd.Outputs, rd.Suffix, rd.Streamed = slices.Clone(rt.outputs), rt.suffix, rt.each != nil
 		if rt.promise != nil {
 			rd.Schema = rt.promise.source
+		}
+		for _, f := range rt.fetches {
+			rd.Fetches = append(rd.Fetches, FetchDescription{
+				Name: f.path, Backend: f.backend.label(), Format: f.Format, Charset: f.charset.Option, Replaced: f.charset.Replace,
+			})
 		}
 		declared := map[string]bool{}
 		for _, p := range rt.params {
