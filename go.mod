@@ -31,6 +31,11 @@ require (
 )
 
 require (
+	github.com/maypok86/otter/v2 v2.4.0 // indirect
+	github.com/pquerna/cachecontrol v0.2.0 // indirect
+)
+
+require (
 	cel.dev/cel-go v0.32.0 // indirect
 	cel.dev/expr v0.25.3 // indirect
 	cloud.google.com/go/auth v0.23.3 // indirect

@@ -1,0 +1,110 @@
+package cache
+
+import (
+	"context"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// flight is one load, for all who wait for it.
+type flight struct {
+	done   chan struct{}
+	cancel context.CancelFunc
+	// found, err and lasting are what came of it, once done is closed.
+	found   Found
+	err     error
+	lasting bool
+	first   atomic.Bool // somebody has taken the result
+
+	mu         sync.Mutex
+	waiting    int
+	background bool // it goes on without anybody
+}
+
+// join gives the flight of a request, which starts where there is none. Whoever joins leaves.
+func (c *Cache) join(ctx context.Context, r *Request) *flight {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	background := false
+	if c.closed {
+		return landed(Found{How: Miss}, context.Canceled)
+	}
+	if e, ok := c.store.GetIfPresent(r.Key); ok {
+		now := c.now()
+		if now.Before(e.fresh) { // it came since the caller looked
+			return landed(e.found(now, Hit), e.err)
+		}
+		background = e.err == nil && now.Before(e.fresh.Add(r.WhileRevalidate))
+	}
+	if f, ok := c.flights[r.Key]; ok && f.board() {
+		return f
+	}
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	f := &flight{done: make(chan struct{}), cancel: cancel, waiting: 1, background: background}
+	c.flights[r.Key] = f
+	c.tasks.Go(func() { c.fly(ctx, f, r) })
+	return f
+}
+
+// landed is a flight that is over.
+func landed(found Found, err error) *flight {
+	f := &flight{done: make(chan struct{}), cancel: func() {}, found: found, err: err, waiting: 1}
+	close(f.done)
+	return f
+}
+
+// board adds one who waits; false: the flight is being cancelled.
+func (f *flight) board() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.waiting == 0 && !f.background {
+		return false
+	}
+	f.waiting++
+	return true
+}
+
+// leave takes one away who waited. The last ends the load, unless it goes on in the background.
+func (f *flight) leave() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.waiting--
+	if f.waiting == 0 && !f.background {
+		f.cancel()
+	}
+}
+
+// fly loads, and keeps what is to be kept before anybody hears of it.
+func (c *Cache) fly(ctx context.Context, f *flight, r *Request) {
+	defer f.cancel()
+	l := r.Load(ctx)
+	now := c.now()
+	f.found = Found{Value: l.Value, How: Miss, TTL: l.TTL}
+	f.err, f.lasting = l.Err, l.Lasting
+	if l.TTL > 0 && ctx.Err() == nil {
+		f.found.Stored = c.keep(r, &l, now)
+	}
+	c.mu.Lock()
+	if c.flights[r.Key] == f {
+		delete(c.flights, r.Key)
+	}
+	c.mu.Unlock()
+	close(f.done)
+}
+
+// keep stores what was loaded. A failure takes the place of no value that may still be used.
+func (c *Cache) keep(r *Request, l *Loaded, now time.Time) bool {
+	e := &entry{tag: r.Tag, value: l.Value, err: l.Err, stored: now, fresh: now.Add(l.TTL), size: l.Size}
+	e.until = e.fresh
+	if l.Err == nil {
+		e.until = e.fresh.Add(max(r.WhileRevalidate, r.IfError))
+	} else if old, ok := c.store.GetIfPresent(r.Key); ok && old.err == nil && now.Before(old.fresh.Add(r.IfError)) {
+		return false
+	}
+	if uint64(max(l.Size, 0)+overhead) > c.store.GetMaximum() { //nolint:gosec // not negative
+		return false
+	}
+	c.store.Set(r.Key, e)
+	return true
+}
