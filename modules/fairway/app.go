@@ -12,6 +12,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
@@ -19,6 +20,9 @@ import (
 
 // DefaultMemory is the budget for buffered bytes where the process has no memory limit of its own.
 const DefaultMemory = 512 << 20
+
+// DefaultCache is how much the values in the cache may take, in bytes.
+const DefaultCache = 64 << 20
 
 // leastMemory is the smallest default.
 const leastMemory = 64 << 20
@@ -32,6 +36,8 @@ type App struct {
 	// factor of its format. Past it requests are answered 503. In bytes; default half of the process's memory limit
 	// (GOMEMLIMIT, which Caddy sets from the container or machine), at least 64MiB, or 512MiB where there is no limit.
 	Memory wrap.Size `json:"memory,omitempty"`
+	// Cache is how much the values in the cache may take. In bytes; default 64MiB.
+	Cache wrap.Size `json:"cache,omitempty"`
 
 	ctx     caddy.Context
 	process *process
@@ -56,10 +62,14 @@ var shared = caddy.NewUsagePool()
 type process struct {
 	metrics *observe.Metrics
 	memory  *upstream.Memory
+	cache   *cache.Cache
 }
 
-// Destruct has nothing to end.
-func (*process) Destruct() error { return nil }
+// Destruct ends what is loaded in the background.
+func (p *process) Destruct() error {
+	p.cache.Close()
+	return nil
+}
 
 // pool is a backend in the usage pool.
 type pool struct{ *upstream.Backend }
@@ -76,9 +86,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Memory == 0 {
 		a.Memory = defaultMemory()
 	}
+	if a.Cache == 0 {
+		a.Cache = DefaultCache
+	}
 	v, err := a.take(processKey, func() (caddy.Destructor, error) {
-		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory))}
+		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory)), cache: cache.New(int64(a.Cache))}
 		p.metrics.Watch(p.memory)
+		p.metrics.WatchStore(p.cache)
 		return p, nil
 	})
 	if err != nil {
@@ -113,9 +127,14 @@ func (a *App) take(key string, construct func() (caddy.Destructor, error)) (any,
 	return v, nil
 }
 
-// Start makes this configuration's budget the one that counts.
+// Start makes this configuration's limits those that count, and starts what services do in the background; their own
+// clean-up ends it.
 func (a *App) Start() error {
 	a.process.memory.SetLimit(int64(a.Memory))
+	a.process.cache.SetLimit(int64(a.Cache))
+	for _, s := range a.Services() {
+		s.Start()
+	}
 	return nil
 }
 
@@ -136,7 +155,7 @@ func (a *App) Cleanup() error {
 
 // Deps is what wrap.Compile needs to make a service that works.
 func (a *App) Deps(ctx caddy.Context) wrap.Deps {
-	return wrap.Deps{Backend: a.backend, Secret: Secret, Metrics: a.process.metrics, Logger: ctx.Slogger()}
+	return wrap.Deps{Backend: a.backend, Secret: Secret, Cache: a.process.cache, Metrics: a.process.metrics, Logger: ctx.Slogger()}
 }
 
 // backend gives the pool of a backend: the one of an earlier configuration if nothing of it has changed.
@@ -154,6 +173,15 @@ func (a *App) backend(cfg upstream.Config) (*upstream.Backend, func(), error) {
 	}
 	release := sync.OnceFunc(func() { _, _ = shared.Delete("backend " + string(key)) })
 	return v.(pool).Backend, release, nil
+}
+
+// Loading lists what services load before they are ready, and have not yet.
+func (a *App) Loading() []string {
+	var out []string
+	for _, s := range a.Services() {
+		out = append(out, s.Loading()...)
+	}
+	return out
 }
 
 // Announce adds a service to the list.

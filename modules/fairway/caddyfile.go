@@ -19,6 +19,7 @@ func later() []string { return []string{"database", "secret", "mail", "events", 
 //
 //	fairway {
 //		memory <size>
+//		cache  <size>
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -32,27 +33,40 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	for d.NextBlock(0) {
 		switch word := d.Val(); word {
 		case "memory":
-			if app.Memory != 0 {
-				return nil, d.Err("memory is there twice")
+			if err := size(d, &app.Memory); err != nil {
+				return nil, err
 			}
-			args := d.RemainingArgs()
-			if len(args) != 1 {
-				return nil, d.Err("memory takes one size: memory 512MiB")
-			}
-			size, err := wrap.ParseSize(args[0])
-			if err != nil {
-				return nil, d.Err(err.Error())
-			}
-			app.Memory = size
-			if d.NextBlock(1) {
-				return nil, d.Err("memory takes no block; write: memory 512MiB")
+		case "cache":
+			if err := size(d, &app.Cache); err != nil {
+				return nil, err
 			}
 		default:
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache")))
 		}
 	}
 	return httpcaddyfile.App{Name: "fairway", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// size reads a word with one size into to.
+func size(d *caddyfile.Dispenser, to *wrap.Size) error {
+	word := d.Val()
+	if *to != 0 {
+		return d.Errf("%s is there twice", word)
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 {
+		return d.Errf("%s takes one size: %s 512MiB", word, word)
+	}
+	v, err := wrap.ParseSize(args[0])
+	if err != nil {
+		return d.Err(err.Error())
+	}
+	*to = v
+	if d.NextBlock(1) {
+		return d.Errf("%s takes no block; write: %s 512MiB", word, word)
+	}
+	return nil
 }

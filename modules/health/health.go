@@ -46,7 +46,11 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case "/":
 		return h.answer(w, r, "text/html; charset=utf-8", []byte("OK"))
 	case "/ready":
-		return h.answer(w, r, "application/json", []byte(`{"status":"ready","checks":{"config":"ok"}}`+"\n"))
+		status, body, err := h.ready()
+		if err != nil {
+			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("checking readiness: %w", err))
+		}
+		return h.answerWith(w, r, status, "application/json", body)
 	case "/services":
 		list, err := json.Marshal(map[string]any{"services": h.services()})
 		if err != nil {
@@ -66,8 +70,35 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return nil
 }
 
+// readiness is the document of /ready.
+type readiness struct {
+	Status string    `json:"status"`
+	Checks checklist `json:"checks"`
+}
+
+// checklist says of each thing that the gateway needs whether it is there.
+type checklist struct {
+	Config  string   `json:"config"`
+	Loading []string `json:"loading,omitempty"`
+}
+
+// ready says whether the gateway can work.
+func (h *Handler) ready() (status int, body []byte, err error) {
+	doc := readiness{Status: "ready", Checks: checklist{Config: "ok", Loading: h.app.Loading()}}
+	status = http.StatusOK
+	if len(doc.Checks.Loading) > 0 {
+		doc.Status, status = "loading", http.StatusServiceUnavailable
+	}
+	body, err = json.Marshal(doc)
+	return status, append(body, '\n'), err
+}
+
 // answer writes a body that is the same for every caller.
 func (h *Handler) answer(w http.ResponseWriter, r *http.Request, mediaType string, body []byte) error {
+	return h.answerWith(w, r, http.StatusOK, mediaType, body)
+}
+
+func (h *Handler) answerWith(w http.ResponseWriter, r *http.Request, status int, mediaType string, body []byte) error {
 	id := request.ID(r)
 	header := w.Header()
 	header[requestid.Header] = []string{id}
@@ -85,6 +116,7 @@ func (h *Handler) answer(w http.ResponseWriter, r *http.Request, mediaType strin
 	header["Content-Type"] = []string{mediaType}
 	header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	header["Cache-Control"] = []string{"no-store"}
+	w.WriteHeader(status)
 	_, _ = w.Write(body) // a caller who has gone is nobody's failure
 	return nil
 }

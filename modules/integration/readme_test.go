@@ -146,7 +146,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.
@@ -343,6 +343,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	fetch := m.Fetch("s", "r", "f", "b")
 	fetch.Observe(observe.OK, 0)
 	fetch.DecodeFailed("json")
+	fetch.Cached("hit")
 	backend.Attempt(observe.OK)
 	backend.Retry()
 	backend.Breaker("a").Change(observe.BreakerOpen)

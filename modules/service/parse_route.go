@@ -188,6 +188,9 @@ func paramRule(out *wrap.Param, word string, value caddyfile.Token) error {
 //		charset   <label>
 //		charset_errors fail | replace
 //		fail_when <jq>
+//		cache     <ttl> { ... }
+//		stale     <duration>
+//		refresh   every <duration> [ready]
 //		paginate  link | next <jq> | cursor <jq> <param> | page <param> { ... }
 //	}
 func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
@@ -198,7 +201,7 @@ func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
 	if err := p.fetchLine(n, f, at); err != nil {
 		return err
 	}
-	later := []string{"stale", "cache", "idempotent", "refresh"}
+	later := []string{"idempotent"}
 	return caddyfiles.Words{Owner: "fetch", Later: later, Known: map[string]caddyfiles.Word{
 		"backend":        p.text(at+"/backend", "backend <name>", &f.Backend),
 		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
@@ -208,6 +211,9 @@ func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
 		"optional":       p.flag(at+"/optional", &f.Optional),
 		"fallback":       p.program(at+"/fallback", &f.Fallback),
 		"decode":         {Parse: func(n caddyfiles.Node) error { return p.decode(n, f, at) }},
+		"cache":          {Parse: func(n caddyfiles.Node) error { return p.cache(n, f, at) }},
+		"refresh":        {Parse: func(n caddyfiles.Node) error { return p.refresh(n, f, at) }},
+		"stale":          p.duration(at+"/stale", &f.Stale),
 		"paginate":       {Parse: func(n caddyfiles.Node) error { return p.paginate(n, f, at) }},
 		"charset":        p.text(at+"/charset", "charset iso-8859-1", &f.Charset),
 		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &f.CharsetErrors),

@@ -6,6 +6,11 @@ package cache
 
 import (
 	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"io"
 	"sync"
 	"time"
 
@@ -33,8 +38,12 @@ type Request struct {
 	// WhileRevalidate is how long after its time a value is given while it is loaded again in the background, IfError how
 	// long it is given where loading fails. Default 0: not at all.
 	WhileRevalidate, IfError time.Duration
+	// Until is how long the caller waits. Default: as long as its context.
+	Until time.Time
 	// Load loads the value. Its context ends when nobody waits any more. It must not panic.
 	Load func(ctx context.Context) Loaded
+
+	renew bool // what is kept does not count
 }
 
 // Loaded is a value as it is loaded, or the failure to.
@@ -90,8 +99,9 @@ const overhead = 512
 
 // Cache keeps values. It is used concurrently; it must be closed.
 type Cache struct {
-	store *otter.Cache[Key, *entry]
-	now   func() time.Time
+	store  *otter.Cache[Key, *entry]
+	now    func() time.Time
+	secret [sha256.Size]byte // of the keys
 
 	mu      sync.Mutex
 	flights map[Key]*flight
@@ -102,8 +112,9 @@ type Cache struct {
 // New makes a Cache for so many bytes.
 func New(limit int64) *Cache {
 	c := &Cache{now: time.Now, flights: map[Key]*flight{}}
+	rand.Read(c.secret[:])
 	c.store = otter.Must(&otter.Options[Key, *entry]{
-		MaximumWeight: uint64(max(limit, 0)), //nolint:gosec // not negative
+		MaximumWeight: uint64(max(limit, 0)),
 		Weigher: func(_ Key, e *entry) uint32 {
 			return uint32(min(e.size+overhead, 1<<31)) //nolint:gosec // bounded
 		},
@@ -116,7 +127,7 @@ func New(limit int64) *Cache {
 }
 
 // SetLimit changes how many bytes are kept.
-func (c *Cache) SetLimit(limit int64) { c.store.SetMaximum(uint64(max(limit, 0))) } //nolint:gosec // not negative
+func (c *Cache) SetLimit(limit int64) { c.store.SetMaximum(uint64(max(limit, 0))) }
 
 // Bytes is how many bytes the kept values take, Entries how many there are. Both are estimates.
 func (c *Cache) Bytes() int64 {
@@ -154,10 +165,8 @@ func (c *Cache) Get(ctx context.Context, r *Request) (Found, error) {
 	}
 	f := c.join(ctx, r)
 	defer f.leave()
-	select {
-	case <-f.done:
-	case <-ctx.Done():
-		return Found{How: Miss}, ctx.Err()
+	if err := f.wait(ctx, r.Until); err != nil {
+		return Found{How: Miss}, err
 	}
 	got := f.found
 	if f.first.Swap(true) && got.How == Miss {
@@ -169,6 +178,32 @@ func (c *Cache) Get(ctx context.Context, r *Request) (Found, error) {
 		return stale, nil
 	}
 	return got, f.err
+}
+
+// Refresh loads a value whatever is kept, and keeps what comes of it.
+func (c *Cache) Refresh(ctx context.Context, r *Request) error {
+	anew := *r
+	anew.renew = true
+	f := c.join(ctx, &anew)
+	defer f.leave()
+	if err := f.wait(ctx, r.Until); err != nil {
+		return err
+	}
+	return f.err
+}
+
+// Key makes a key of everything that a value depends on, in its order.
+func (c *Cache) Key(parts ...string) Key {
+	h := hmac.New(sha256.New, c.secret[:])
+	var length [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(length[:], uint64(len(p)))
+		h.Write(length[:])
+		io.WriteString(h, p) //nolint:errcheck // a hash takes everything
+	}
+	var key Key
+	h.Sum(key[:0])
+	return key
 }
 
 // Close ends what is being loaded and forgets everything.

@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // clock is a time that only the test moves. It begins now: the store's own clock must not be far from it.
 type clock struct{ offset atomic.Int64 }
 
-func (c *clock) now() time.Time           { return time.Now().Add(time.Duration(c.offset.Load())) }
+func (c *clock) now() time.Time          { return time.Now().Add(time.Duration(c.offset.Load())) }
 func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
 
 func newCache(t *testing.T, limit int64) (*Cache, *clock) {
@@ -263,7 +263,9 @@ func TestCallersLeave(t *testing.T) {
 	}()
 	<-started
 	leave()
-	<-gone
+	if err := <-gone; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
 	if err := <-ended; !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
@@ -359,6 +361,56 @@ func TestFreshness(t *testing.T) {
 	} {
 		if got := Freshness(c.header, now, dflt, c.private); got != c.want {
 			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
+	}
+}
+
+func TestUntil(t *testing.T) {
+	t.Parallel()
+	c, _ := newCache(t, 1<<20)
+	_, err := c.Get(t.Context(), &Request{Key: Key{1}, Until: time.Now().Add(time.Millisecond), Load: func(ctx context.Context) Loaded {
+		<-ctx.Done()
+		return Loaded{Err: ctx.Err()}
+	}})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	t.Parallel()
+	c, _ := newCache(t, 1<<20)
+	l := &loads{ttl: time.Hour}
+	r := &Request{Key: Key{1}, Load: l.load}
+	for n := range 3 {
+		if err := c.Refresh(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		get(t, c, r, n+1, Hit)
+	}
+	l.fail(errors.New("broken"))
+	if c.Refresh(t.Context(), r) == nil {
+		t.Error("no error")
+	}
+	get(t, c, r, 3, Hit)
+}
+
+func TestKey(t *testing.T) {
+	t.Parallel()
+	c, other := New(1), New(1)
+	t.Cleanup(c.Close)
+	t.Cleanup(other.Close)
+	keys := map[Key]string{}
+	for _, parts := range [][]string{{}, {""}, {"", ""}, {"ab"}, {"a", "b"}, {"a", "", "b"}, {"b", "a"}} {
+		for name, c := range map[string]*Cache{"one": c, "other": other} {
+			key := c.Key(parts...)
+			if key != c.Key(parts...) {
+				t.Error("a key differs from itself")
+			}
+			if before, ok := keys[key]; ok {
+				t.Errorf("%s %q and %s have one key", name, parts, before)
+			}
+			keys[key] = name
 		}
 	}
 }

@@ -30,7 +30,7 @@ func (c *Cache) join(ctx context.Context, r *Request) *flight {
 	if c.closed {
 		return landed(Found{How: Miss}, context.Canceled)
 	}
-	if e, ok := c.store.GetIfPresent(r.Key); ok {
+	if e, ok := c.store.GetIfPresent(r.Key); ok && !r.renew {
 		now := c.now()
 		if now.Before(e.fresh) { // it came since the caller looked
 			return landed(e.found(now, Hit), e.err)
@@ -63,6 +63,24 @@ func (f *flight) board() bool {
 	}
 	f.waiting++
 	return true
+}
+
+// wait waits until the flight is over.
+func (f *flight) wait(ctx context.Context, until time.Time) error {
+	var late <-chan time.Time
+	if !until.IsZero() {
+		timer := time.NewTimer(time.Until(until))
+		defer timer.Stop()
+		late = timer.C
+	}
+	select {
+	case <-f.done:
+		return nil
+	case <-late:
+		return context.DeadlineExceeded
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // leave takes one away who waited. The last ends the load, unless it goes on in the background.
@@ -102,9 +120,22 @@ func (c *Cache) keep(r *Request, l *Loaded, now time.Time) bool {
 	} else if old, ok := c.store.GetIfPresent(r.Key); ok && old.err == nil && now.Before(old.fresh.Add(r.IfError)) {
 		return false
 	}
-	if uint64(max(l.Size, 0)+overhead) > c.store.GetMaximum() { //nolint:gosec // not negative
+	if uint64(max(l.Size, 0)+overhead) > c.store.GetMaximum() {
 		return false
 	}
 	c.store.Set(r.Key, e)
 	return true
+}
+
+// Waiting is how many callers wait for loads.
+func (c *Cache) Waiting() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := 0
+	for _, f := range c.flights {
+		f.mu.Lock()
+		n += f.waiting
+		f.mu.Unlock()
+	}
+	return n
 }

@@ -39,6 +39,7 @@ func (r *RouteMetrics) Close() { r.done() }
 type FetchMetrics struct {
 	durations bound[string, prometheus.Observer]
 	undecoded bound[string, prometheus.Counter]
+	cached    bound[string, prometheus.Counter]
 	done      func()
 }
 
@@ -47,6 +48,9 @@ func (m *Metrics) Fetch(service, route, fetch, backend string) *FetchMetrics {
 	f := &FetchMetrics{done: m.take(lease{kind: ofFetch, service: service, route: route, fetch: fetch, backend: backend})}
 	f.durations.bind = func(outcome string) prometheus.Observer {
 		return m.fetches.WithLabelValues(service, route, fetch, backend, outcome)
+	}
+	f.cached.bind = func(how string) prometheus.Counter {
+		return m.cached.WithLabelValues(service, route, fetch, how)
 	}
 	f.undecoded.bind = func(format string) prometheus.Counter {
 		return m.decodeFailures.WithLabelValues(service, route, fetch, format)
@@ -59,6 +63,9 @@ func (m *Metrics) Fetch(service, route, fetch, backend string) *FetchMetrics {
 func (f *FetchMetrics) Observe(outcome string, d time.Duration) {
 	f.durations.get(outcome).Observe(d.Seconds())
 }
+
+// Cached counts one value that was looked for in the cache, by how it was come by.
+func (f *FetchMetrics) Cached(how string) { f.cached.get(how).Inc() }
 
 // DecodeFailed counts one body that was not of the format.
 func (f *FetchMetrics) DecodeFailed(format string) { f.undecoded.get(format).Inc() }

@@ -64,6 +64,7 @@ func (m *Metrics) giveUp(l lease) {
 		m.fetches.DeletePartialMatch(labels)
 		delete(labels, "backend")
 		m.decodeFailures.DeletePartialMatch(labels)
+		m.cached.DeletePartialMatch(labels)
 	case ofBackend:
 		m.attempts.DeletePartialMatch(labels)
 		m.retries.DeletePartialMatch(labels)

@@ -24,6 +24,12 @@ type Budget interface {
 	Limit() int64
 }
 
+// Store is the cache, as metrics see it.
+type Store interface {
+	Bytes() int64
+	Entries() int
+}
+
 // Metrics are all metrics of the gateway. One value lives as long as the process and may be registered with one
 // registry after another. It is safe for concurrent use.
 type Metrics struct {
@@ -33,12 +39,16 @@ type Metrics struct {
 	retries        *prometheus.CounterVec
 	decodeFailures *prometheus.CounterVec
 	drift          *prometheus.CounterVec
+	cached         *prometheus.CounterVec
+	cacheBytes     prometheus.GaugeFunc
+	cacheEntries   prometheus.GaugeFunc
 	breakerState   *prometheus.GaugeVec
 	breakerChanges *prometheus.CounterVec
 	buffered       prometheus.GaugeFunc
 	bufferedLimit  prometheus.GaugeFunc
 
 	budget atomic.Pointer[Budget]
+	store  atomic.Pointer[Store]
 
 	mu     sync.Mutex
 	leases map[lease]int
@@ -73,6 +83,18 @@ func New() *Metrics {
 		Name: "fairway_drift_total",
 		Help: "Answers, and records of streamed ones, that were not of the shape that their route promises.",
 	}, []string{"service", "route"})
+	m.cached = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairway_cache_total",
+		Help: "Values looked for in the cache, by how they were come by: hit, stale, miss, coalesced.",
+	}, []string{"service", "route", "fetch", "result"})
+	m.cacheBytes = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fairway_cache_bytes",
+		Help: "Bytes that the values in the cache take, estimated.",
+	}, func() float64 { return m.ofStore(func(s Store) float64 { return float64(s.Bytes()) }) })
+	m.cacheEntries = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "fairway_cache_entries",
+		Help: "Values in the cache, estimated.",
+	}, func() float64 { return m.ofStore(func(s Store) float64 { return float64(s.Entries()) }) })
 	m.breakerState = prometheus.NewGaugeVec(prometheus.GaugeOpts{
 		Name: "fairway_breaker_state",
 		Help: "State of the breaker of a backend's address: 0 closed, 1 half-open, 2 open.",
@@ -96,7 +118,7 @@ func New() *Metrics {
 // Metrics, or somebody else's metric of the same name, is registered there: what this one measures would not be seen.
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
-		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift,
+		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.cached, m.cacheBytes, m.cacheEntries,
 		m.breakerState, m.breakerChanges, m.buffered, m.bufferedLimit,
 	} {
 		err := reg.Register(c)
@@ -116,6 +138,22 @@ func (m *Metrics) Watch(b Budget) {
 		return
 	}
 	m.budget.Store(&b)
+}
+
+// WatchStore shows s as the cache from now on.
+func (m *Metrics) WatchStore(s Store) {
+	if s == nil {
+		return
+	}
+	m.store.Store(&s)
+}
+
+func (m *Metrics) ofStore(f func(Store) float64) float64 {
+	s := m.store.Load()
+	if s == nil {
+		return 0
+	}
+	return f(*s)
 }
 
 func (m *Metrics) ofBudget(f func(Budget) int64) float64 {

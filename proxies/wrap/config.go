@@ -223,6 +223,13 @@ type Fetch struct {
 	// object {status, detail} a failure of the attempt. Default: none.
 	FailWhen string `json:"fail_when,omitempty"`
 
+	// Cache keeps the value. Default: every request asks the backend.
+	Cache *Cache `json:"cache,omitempty"`
+	// Refresh loads the value in the background. Default: it is fetched when it is asked for.
+	Refresh *Refresh `json:"refresh,omitempty"`
+	// Stale is how long an older value stands in for one that cannot be fetched; the answer then says so as it does of a failed
+	// part. Default: not at all.
+	Stale Duration `json:"stale,omitempty"`
 	// Pages asks for one page after the other; the value is the list of all their items. Default: one answer is the whole.
 	Pages *Pages `json:"pages,omitempty"`
 	// Each makes it a fan-out, which has a name, Each, and of the other fields Budget, Optional and Fallback; with Optional,
@@ -248,6 +255,32 @@ type FanOut struct {
 	// Fetches are made for each item, which is {item} and $item in them; one without a name gives the value, named ones an
 	// object. Equal requests are sent once.
 	Fetches []Fetch `json:"fetches,omitempty"`
+}
+
+// Cache is how long a value is kept, decoded. What is sent, how it is decoded, and where it matters whose it is, user and
+// password, name the value: nobody gets another's.
+type Cache struct {
+	// TTL is how long it is fresh.
+	TTL Duration `json:"ttl"`
+	// Honour lets the answer's own header say how long (RFC 9111), and TTL where it does not. Default false: it is not asked.
+	Honour bool `json:"honour,omitempty"`
+	// StaleWhileRevalidate is how long afterwards it is used while it is fetched again in the background. Default 0.
+	StaleWhileRevalidate Duration `json:"stale_while_revalidate,omitempty"`
+	// StaleIfError is how long afterwards it is used where it cannot be fetched. Default 0.
+	StaleIfError Duration `json:"stale_if_error,omitempty"`
+	// Negative is how long a 404 or 410 of the backend is remembered. Default: TTL, at most 10s.
+	Negative Duration `json:"negative,omitempty"`
+	// NegativeOff remembers none. Default false.
+	NegativeOff bool `json:"negative_off,omitempty"`
+}
+
+// Refresh is how a value is loaded in the background, whether anybody asks for it or not. Answers have the value of the last
+// time; one that grows older than its period, and as long again as Stale says (default 24h), is said to be as a failed part.
+type Refresh struct {
+	// Every is the period, from the end of one load to the next.
+	Every Duration `json:"every"`
+	// Ready keeps the gateway from being ready before the first value is there. Default false.
+	Ready bool `json:"ready,omitempty"`
 }
 
 // Pages is how the pages of a list follow each other.

@@ -25,6 +25,7 @@ type fetch struct {
 	target   *target  // nil: url gives it
 	url      *program // nil: target is it
 	pages    *pages   // nil: one answer is the whole
+	cache    *caching // nil: nothing is kept
 	backend  *backend
 	strategy session.Strategy
 	// header are those of the backend and then of the fetch. fixed is all of them where nothing of the request goes
@@ -37,6 +38,7 @@ type fetch struct {
 	bodyType string
 	failWhen *program
 	timeout  time.Duration
+	at       place              // in the configuration
 	charset  decode.TextOptions // what the configuration and the format say of the charset
 	binary   bool               // the decoder takes bytes, not text
 	// unlabelled says whether gzip is undone that no header names.
@@ -46,7 +48,7 @@ type fetch struct {
 }
 
 func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, error) {
-	out := &fetch{step: sc.step, path: sc.step.path(), Fetch: *f, timeout: time.Duration(f.Timeout)}
+	out := &fetch{step: sc.step, path: sc.step.path(), at: at, Fetch: *f, timeout: time.Duration(f.Timeout)}
 	if out.Method == "" {
 		out.Method = http.MethodGet
 	}
@@ -96,6 +98,9 @@ func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, 
 		return nil, err
 	}
 	if err := rt.compilePages(out, at); err != nil {
+		return nil, err
+	}
+	if err := rt.compileCache(out, deps, at); err != nil {
 		return nil, err
 	}
 	if deps.Metrics != nil {

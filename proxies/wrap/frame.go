@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -29,7 +30,8 @@ type result struct {
 	json   []byte
 	tree   any
 	answer *upstream.Answer
-	status int // that the backend answered with; 0: none did
+	status int          // that the backend answered with; 0: none did
+	found  *cache.Found // in the cache; nil: it was not asked
 	// frames are the items of a fan-out, pages the answers of several pages.
 	frames []frame
 	pages  []*upstream.Answer

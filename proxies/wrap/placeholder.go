@@ -151,6 +151,9 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 		if !slices.Contains(callerFields(), field) {
 			return nil, at.errf("{%s} is unknown: a caller has %s%s", name, strings.Join(callerFields(), ", "), Suggest(field, callerFields()))
 		}
+		if s.step != nil {
+			s.step.caller = true
+		}
 		return &source{kind: fromCaller, name: field}, nil
 	}
 	return nil, at.errf("{%s} is unknown%s", name, Suggest(kind, slices.Concat([]string{"query", "header", "caller", "env", "file"}, s.names, s.plan.names())))

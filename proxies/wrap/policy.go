@@ -48,7 +48,7 @@ func (p *policy) tolerates(failure *problem.Problem) bool {
 // settle runs the step, and where it fails lets its policy make the value.
 func (s *step) settle(ctx context.Context, fr *frame) *problem.Problem {
 	failure := s.work.run(ctx, fr)
-	if failure != nil && (failure.Code == problem.BadValue || failure.Code == problem.DependencyFailed) {
+	if failure != nil && failure.Fetch == "" && (failure.Code == problem.BadValue || failure.Code == problem.DependencyFailed) {
 		failure.Fetch = s.name
 	}
 	if failure == nil || ctx.Err() != nil || !s.policy.tolerates(failure) {

@@ -84,6 +84,9 @@ func (rt *route) compileProgram(kind, source string, of *step, sees []*step, at 
 	for _, name := range used {
 		b := all[name]
 		p.bind = append(p.bind, b)
+		if b.kind == bindCaller && of != nil {
+			of.caller = true
+		}
 		if b.kind == bindFetch {
 			of.need(sees[slices.IndexFunc(sees, func(s *step) bool { return s.name == name })])
 		}

@@ -35,6 +35,7 @@ type route struct {
 	columns  []string // that are declared; nil: none are
 	promise  *promise // nil: none
 	budget   time.Duration
+	caches   bool // a fetch keeps its values
 	creds    bool // a fetch needs the caller's Basic credentials
 	metrics  *observe.RouteMetrics
 }
@@ -259,6 +260,13 @@ func (rt *route) compilePrograms(r *Route, at place) error {
 		s.text = r.Reply == ""
 		if e, ok := s.work.(*fanOut); ok {
 			e.adopt()
+		}
+	}
+	for _, f := range rt.fetches {
+		f.settleCache()
+		rt.caches = rt.caches || f.cache != nil
+		if err := rt.settleRefresh(f, f.at); err != nil {
+			return err
 		}
 	}
 	return nil

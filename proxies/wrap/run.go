@@ -22,6 +22,14 @@ func (f *fetch) run(ctx context.Context, fr *frame) *problem.Problem {
 	if p != nil {
 		return p
 	}
+	if f.cache != nil && f.cache.store != nil && fr.trace == nil {
+		return f.cached(ctx, fr, to)
+	}
+	return f.load(ctx, fr, to)
+}
+
+// load fetches from a destination, page by page where there are pages.
+func (f *fetch) load(ctx context.Context, fr *frame, to destination) *problem.Problem {
 	if f.pages != nil {
 		return f.paginate(ctx, fr, to)
 	}

@@ -119,6 +119,7 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 		return x.fail(w, p)
 	}
 	x.readings.tell(w.Header())
+	x.tellCache(w.Header())
 	body = withParts(x.root.failures(), w.Header(), body)
 	return x.write(w, status, body)
 }

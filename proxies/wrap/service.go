@@ -7,8 +7,10 @@ import (
 	"path"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
@@ -24,6 +26,8 @@ type Deps struct {
 	Backend func(upstream.Config) (*upstream.Backend, func(), error)
 	// Secret resolves {env.X} and {file./path}.
 	Secret Secrets
+	// Cache keeps what fetches with the word cache or stale give. Nil: nothing is kept.
+	Cache *cache.Cache
 	// Metrics may be nil.
 	Metrics *observe.Metrics
 	// Logger gets a line for every request that failed. Default: none is written.
@@ -43,8 +47,11 @@ type Service struct {
 	debug    bool // callers may ask how bodies were read
 	suffixes bool // a route has outputs by suffix
 	release  []func()
-	log      *slog.Logger
-	config   *Config
+	// refreshers load in the background between Start and Close.
+	refreshers []*refresher
+	tasks      sync.WaitGroup
+	log        *slog.Logger
+	config     *Config
 }
 
 // Compile checks c and makes a service of it. An error is a *ConfigError. The service must be closed.

@@ -46,6 +46,8 @@ func (rt *route) compileEach(r *Route, at place) error {
 		return at.errf("reply each needs records, and decode %s gives one value; those that give records are %s", f.Format, streamFormats())
 	case r.FailWhen != "" || f.FailWhen != "":
 		return at.errf("fail_when judges a whole answer, and with reply each nobody ever has it: call error(\"...\") in the program of reply each")
+	case f.cache != nil:
+		return at.errf("reply each keeps nothing: leave cache and stale out")
 	case f.pages != nil:
 		return at.errf("reply each takes the records of one answer, and paginate asks for several")
 	case f.Optional || f.Fallback != "" || r.Status != "":
