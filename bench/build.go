@@ -14,7 +14,7 @@ import (
 // programs are the paths of what is measured; empty when it is absent.
 type programs struct {
 	backend, caddy, lura, csv, fairway string
-	nginx, njs                    string // njs is nginx's module
+	nginx, njs                         string // njs is nginx's module
 }
 
 // buildAll compiles backend, Go peers and fairway into directory, the last three alike.

@@ -55,6 +55,7 @@ const (
 	streamName       = "fairway, streamed"
 	bareCSVName      = "encoding/csv"
 	njsName          = "nginx+njs"
+	respondName      = "Caddy respond"
 )
 
 // cells returns what is to be measured, in order.
@@ -104,7 +105,7 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 		},
 	}
 	all = append(all, &cell{
-		workload: "W9", gateway: "Caddy respond", note: "a fixed 503, for information: the least a refusal can cost on Caddy", process: f.caddy,
+		workload: "W9", gateway: respondName, note: "a fixed 503, for information: the least a refusal can cost on Caddy", process: f.caddy,
 		address: f.staticAt, path: "/", status: http.StatusServiceUnavailable, contentType: "application/problem+json",
 		body: problem(http.StatusServiceUnavailable),
 	})
@@ -116,6 +117,7 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 	}
 
 	all = append(all, b.documents(f)...)
+	all = append(all, b.joins(f)...)
 
 	var wanted []*cell
 	for _, c := range all {

@@ -42,7 +42,9 @@ type settings struct {
 	repository string
 }
 
-func allWorkloads() []string { return []string{"W0", "W1", "W2", "W3", "W4", "W6", "W9", "W10"} }
+func allWorkloads() []string {
+	return []string{"W0", "W1", "W2", "W3", "W4", "W5", "W5b", "W5c", "W6", "W9", "W10"}
+}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

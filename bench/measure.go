@@ -201,6 +201,7 @@ func summarize(cells []*cell) ([]report.Row, []report.Target) {
 			within("W4 streamed / bare encoding/csv, CPU", "W4 "+streamName, "W4 "+bareCSVName, 2),
 			within("W6 / njs with regular expressions", "W6 "+fairwayName, "W6 "+njsName, 1),
 		}
+		targets = append(targets, joinTargets(cells, ratio)...)
 	}
 	return rows, targets
 }

@@ -5,6 +5,8 @@
 //	*/fail        500 with a short text
 //	*/xml         4 KiB of XML in ISO-8859-1
 //	*/html        64 KiB of HTML in ISO-8859-1, a table
+//	*/delay/N     the same as others, after N ms
+//	*/hang        nothing, until the peer hangs up
 //	*/csv         1 MiB of CSV, 10,000 rows of 10 columns
 //	/count        the number of requests answered on this port so far, this one not counted
 //	anything else 984 bytes of JSON
@@ -26,6 +28,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
 // maxHead is the longest request head in bytes that is understood.
@@ -72,7 +75,7 @@ func run(ctx context.Context, addresses []string) error {
 type server struct {
 	json, kv, fail, xml, html, csv []byte
 
-	answered       atomic.Int64
+	answered atomic.Int64
 }
 
 func newServer() *server {
@@ -107,12 +110,33 @@ func (s *server) converse(conn net.Conn) {
 		if err != nil {
 			return
 		}
+		if !s.wait(in, target) {
+			return
+		}
 		answer := s.answer(target)
 		s.answered.Add(1)
 		if _, err := conn.Write(answer); err != nil {
 			return
 		}
 	}
+}
+
+// wait takes as long as the target asks for: /delay/20 is 20 ms, /hang as long as the peer waits. It says whether to answer.
+func (s *server) wait(in *bufio.Reader, target []byte) bool {
+	if bytes.HasSuffix(target, []byte("/hang")) {
+		_, _ = in.ReadByte() // the peer hangs up
+		return false
+	}
+	_, after, ok := bytes.Cut(target, []byte("/delay/"))
+	if !ok {
+		return true
+	}
+	ms, err := strconv.Atoi(string(after))
+	if err != nil || ms < 0 || ms > 10_000 {
+		return false
+	}
+	time.Sleep(time.Duration(ms) * time.Millisecond)
+	return true
 }
 
 func (s *server) answer(target []byte) []byte {

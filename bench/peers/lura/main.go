@@ -53,6 +53,7 @@ func run(port int, backend string, keepalive int) error {
 			endpoint("/pass", "/json", backend, encoding.NOOP, encoding.NOOP),
 			endpoint("/text", "/kv", backend, encoding.STRING, encoding.JSON),
 			endpoint("/xml", "/xml", backend, "xml", encoding.JSON),
+			merged("/merge", backend, "/a/json", "/b/json", "/c/json"),
 		},
 	}
 	if err := registerXML(); err != nil {
@@ -104,6 +105,18 @@ func registerXML() error {
 		return fmt.Errorf("xml: %w", err)
 	}
 	return nil
+}
+
+// merged puts the objects of several targets under a, b and c.
+func merged(path, backend string, targets ...string) *config.EndpointConfig {
+	all := endpoint(path, targets[0], backend, encoding.JSON, encoding.JSON)
+	all.Backend = nil
+	for i, target := range targets {
+		one := endpoint(path, target, backend, encoding.JSON, encoding.JSON).Backend[0]
+		one.Group = string(rune('a' + i))
+		all.Backend = append(all.Backend, one)
+	}
+	return all
 }
 
 func endpoint(path, target, backend, in, out string) *config.EndpointConfig {
