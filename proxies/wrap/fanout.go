@@ -96,7 +96,11 @@ func (e *fanOut) run(ctx context.Context, fr *frame) *problem.Problem {
 	}
 	fr.results[e.step.index].frames = many.frames
 	var tasks sync.WaitGroup
-	for range min(e.Concurrency, len(items)) - 1 {
+	concurrency := e.Concurrency
+	if fr.trace != nil {
+		concurrency = 1 // so that what is told of one item stands together
+	}
+	for range min(concurrency, len(items)) - 1 {
 		tasks.Go(func() { many.work(ctx, cancel) })
 	}
 	many.work(ctx, cancel)
