@@ -7,14 +7,17 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/itchyny/gojq"
 )
 
-// Program is a compiled jq program. It is used concurrently.
+// Program is a compiled jq program. It is used concurrently. Its runs have the limits of Longest and Memory.
 type Program struct {
-	code   *gojq.Code
 	source string
+	vars   []string // with dollar sign
+	mu     sync.Mutex
+	idle   []*machine
 }
 
 // SyntaxError says why a program does not compile.
@@ -37,19 +40,16 @@ var (
 // Compile compiles source. Vars are the names, without dollar sign, of the variables that Run gives it, in Run's order.
 // The error is a *SyntaxError.
 func Compile(source string, vars []string) (*Program, error) {
-	query, err := gojq.Parse(source)
-	if err != nil {
-		return nil, syntaxError(source, err)
-	}
-	names := make([]string, len(vars))
+	p := &Program{source: source, vars: make([]string, len(vars))}
 	for i, v := range vars {
-		names[i] = "$" + v
+		p.vars[i] = "$" + v
 	}
-	code, err := gojq.Compile(query, gojq.WithVariables(names))
+	m, err := p.build()
 	if err != nil {
 		return nil, syntaxError(source, err)
 	}
-	return &Program{code: code, source: source}, nil
+	p.idle = []*machine{m}
+	return p, nil
 }
 
 // undefined is how gojq words a variable that nothing binds; it has no exported type for it. A test holds it to gojq's.
@@ -71,14 +71,19 @@ func syntaxError(source string, err error) *SyntaxError {
 
 // Run gives the one value of the program for input. Values are those of Compile's vars, in the same order; the
 // program does not change them nor input. An error is ErrNoValue, ErrManyValues
-// or a *RuntimeError, of ctx's end too.
+// or a *RuntimeError, of ctx's end and of a limit (see Limited) too.
 func (p *Program) Run(ctx context.Context, input any, values ...any) (any, error) {
-	iter := p.code.RunWithContext(ctx, input, values...)
+	m, err := p.take()
+	if err != nil {
+		return nil, &RuntimeError{Err: err}
+	}
+	defer p.keep(m)
+	iter := m.run(ctx, input, values)
 	v, ok := iter.Next()
 	if !ok {
 		return nil, ErrNoValue
 	}
-	if err, ok := v.(error); ok {
+	if err := m.failed(v); err != nil {
 		return nil, &RuntimeError{Err: err}
 	}
 	second, ok := iter.Next()
@@ -92,15 +97,21 @@ func (p *Program) Run(ctx context.Context, input any, values ...any) (any, error
 }
 
 // Each gives every value of the program for input to yield, in their order; there may be none. It stops at an error of
-// yield, which it gives back unchanged. Other errors, and values, are those of Run.
+// yield, which it gives back unchanged. Other errors, and values, are those of Run. The time limit is for each value.
 func (p *Program) Each(ctx context.Context, input any, yield func(any) error, values ...any) error {
-	iter := p.code.RunWithContext(ctx, input, values...)
+	m, err := p.take()
+	if err != nil {
+		return &RuntimeError{Err: err}
+	}
+	defer p.keep(m)
+	iter := m.run(ctx, input, values)
 	for {
+		m.meter.again()
 		v, ok := iter.Next()
 		if !ok {
 			return nil
 		}
-		if err, ok := v.(error); ok {
+		if err := m.failed(v); err != nil {
 			return &RuntimeError{Err: err}
 		}
 		if err := yield(v); err != nil {

@@ -114,7 +114,7 @@ func (p *program) run(ctx context.Context, fr *frame, input any) (any, error) {
 	for _, b := range p.bind {
 		values = append(values, fr.bound(b))
 	}
-	v, err := p.Run(ctx, input, values...)
+	v, err := p.Run(programTime{Context: ctx, end: fr.deadline}, input, values...) //nolint:contextcheck // it inherits
 	if fr.trace != nil && fr.trace.Program != nil {
 		said := err
 		if failed, ok := errors.AsType[*reply.RuntimeError](err); ok {
@@ -123,6 +123,24 @@ func (p *program) run(ctx context.Context, fr *frame, input any) (any, error) {
 		fr.trace.Program(p.fetch, p.kind, p.String(), v, said)
 	}
 	return v, err
+}
+
+// leastTime is what a program has in any case: that of a reply may begin when the fetches have spent the budget.
+const leastTime = time.Second
+
+// programTime is a context that has a deadline without a clock of its own: a running program looks at the time itself.
+type programTime struct {
+	context.Context //nolint:containedctx // it is one
+	end             time.Time
+}
+
+// Deadline implements context.Context.
+func (t programTime) Deadline() (time.Time, bool) {
+	end := t.end
+	if least := time.Now().Add(leastTime); end.Before(least) {
+		end = least
+	}
+	return end, true
 }
 
 func (fr *frame) bound(b binding) any {

@@ -13,6 +13,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/reply"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -262,6 +263,9 @@ func (f *fetch) undecodable(err error) error {
 // judge runs a fail_when program: false and null are a success; true, a text or an object {status, detail} a failure.
 func (p *program) judge(ctx context.Context, fr *frame, input any) error {
 	v, err := p.run(ctx, fr, input)
+	if reply.Limited(err) != nil { // the answer is not to blame, and another one would end the same way
+		return unusable(replyFailed("fail_when could not judge the backend's answer.", p.fetch, err))
+	}
 	if err != nil {
 		return &upstream.Failure{Kind: upstream.Judged, Detail: "fail_when could not judge the backend's answer.", Err: err}
 	}

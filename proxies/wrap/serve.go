@@ -257,6 +257,9 @@ func (rt *route) judged(err error) *problem.Problem {
 }
 
 func replyFailed(detail, fetch string, err error) *problem.Problem {
+	if limit := reply.Limited(err); limit != nil {
+		detail += " The jq program " + limit.Msg + "."
+	}
 	return &problem.Problem{Code: problem.ReplyFailed, Status: http.StatusBadGateway, Detail: detail, Fetch: fetch, Cause: err}
 }
 
