@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,6 +23,8 @@ type backend struct {
 	timeout time.Duration
 	// allowed are the backends that URLs in values may lead to, by origin.
 	allowed map[string]*backend
+	// settings are what an origin's backend was made of.
+	settings Backend
 }
 
 func (s *Service) compileBackends(c *Config, deps Deps, at place) error {
@@ -193,7 +196,7 @@ func (s *Service) backendOf(f *Fetch, t *target, deps Deps, at place) (*backend,
 		if f.Backend != "" {
 			return nil, at.field("backend").errf("the target has a host of its own; leave backend out, or write only the path")
 		}
-		return s.absolute(t.origin, false, deps, at)
+		return s.absolute(&Backend{Addresses: []string{t.origin}}, deps, at)
 	}
 	var names []string
 	for _, b := range s.backends {
@@ -220,21 +223,24 @@ const implicitPrefix = "origin "
 
 func (b *backend) implicit() bool { return strings.HasPrefix(b.Name, implicitPrefix) }
 
-// absolute gives the backend of an origin. One that is guarded refuses to connect to addresses inside.
-func (s *Service) absolute(origin string, guarded bool, deps Deps, at place) (*backend, error) {
-	name := implicitPrefix + origin
-	if guarded {
-		name += " of a value"
+// absolute gives the backend of an origin, which has an address and no name yet. One that is guarded refuses to connect to
+// addresses inside.
+func (s *Service) absolute(origin *Backend, deps Deps, at place) (*backend, error) {
+	origin.Name = implicitPrefix + origin.Addresses[0]
+	if origin.guarded {
+		origin.Name += " of a value"
 	}
 	for _, b := range s.origins {
-		if b.Name == name {
+		if reflect.DeepEqual(b.settings, *origin) {
 			return b, nil
 		}
 	}
-	b, err := s.compileBackend(&Backend{Name: name, Addresses: []string{origin}, guarded: guarded}, deps, at)
+	settings := *origin
+	b, err := s.compileBackend(origin, deps, at)
 	if err != nil {
 		return nil, err
 	}
+	b.settings = settings
 	s.origins = append(s.origins, b)
 	return b, nil
 }

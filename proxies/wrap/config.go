@@ -60,8 +60,9 @@ type Backend struct {
 	Breaker Breaker `json:"breaker,omitzero"`
 	// Limit is the longest body in bytes, after content decoding. Default 10MiB.
 	Limit Size `json:"limit,omitempty"`
-	// Origins are what URLs in values of this backend may lead to beside its own addresses: https://host[:port]. Nothing that
-	// belongs to the backend is sent there: no credentials, none of its headers. An origin named by an IP address, or localhost,
+	// Origins are what URLs in values of this backend may lead to beside its own addresses: https://host[:port]. Timeout,
+	// Retries, Breaker, Limit and Redirects hold there too. Nothing that belongs to the backend is sent there: no credentials,
+	// none of its headers. An origin named by an IP address, or localhost,
 	// may be inside; a name may not lead to loopback, link-local or metadata addresses. Default: none.
 	Origins []string `json:"origins,omitempty"`
 	// Redirects is how many redirects within the same origin are followed. Default 0: a redirect is a failure.

@@ -29,7 +29,8 @@ func originOf(u *url.URL) string {
 	return u.Scheme + "://" + host + ":" + port
 }
 
-// compileOrigins makes a backend of each origin that values of this backend may lead to, without its credentials and headers.
+// compileOrigins makes a backend of each origin that values of this backend may lead to: with its patience and limits, without
+// its credentials, headers, certificates and proxy.
 func (s *Service) compileOrigins(b *backend, deps Deps, sc scope, at place) error {
 	b.allowed = map[string]*backend{}
 	for _, address := range b.config.Addresses {
@@ -55,7 +56,10 @@ func (s *Service) compileOrigins(b *backend, deps Deps, sc scope, at place) erro
 		case b.allowed[originOf(u)] != nil:
 			return at.errf("the origin %s is there twice, or is the backend's own", b.Origins[i])
 		}
-		other, err := s.absolute(text, !isListedAddress(u.Hostname()), deps, at)
+		other, err := s.absolute(&Backend{
+			Addresses: []string{text}, guarded: !isListedAddress(u.Hostname()),
+			Timeout: b.Timeout, Retries: b.Retries, Breaker: b.Breaker, Limit: b.Limit, Redirects: b.Redirects,
+		}, deps, at)
 		if err != nil {
 			return err
 		}

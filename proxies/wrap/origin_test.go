@@ -92,6 +92,66 @@ func TestValuesLeadOnlyToOrigins(t *testing.T) {
 	}
 }
 
+// TestOriginsHaveTheirBackendsLimits has two backends lead to one origin: each is as patient with it as with itself.
+func TestOriginsHaveTheirBackendsLimits(t *testing.T) {
+	t.Parallel()
+	var tries atomic.Int32
+	origin := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		tries.Add(1)
+		switch r.URL.Path {
+		case "/moved":
+			http.Redirect(w, r, "/there", http.StatusFound)
+		case "/there":
+			_, _ = io.WriteString(w, `"there"`)
+		case "/long":
+			_, _ = io.WriteString(w, `"12345678"`)
+		default:
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	t.Cleanup(origin.Close)
+	none, once := 0, 1
+	const own = "http://127.0.0.1:1"
+	leads := func(backend, path string) Route {
+		return Route{Method: "GET", Pattern: "/" + backend + path, Fetches: []Fetch{
+			{URL: fmt.Sprintf("%q", origin.URL+path), Backend: backend, Decoder: new(decode.JSON), Format: "json"},
+		}}
+	}
+	s, err := Compile(&Config{
+		Prefixes: []string{"/s"}, Metadata: Metadata{Version: "1", Repository: "https://example.org", Description: "d"},
+		Backends: []Backend{
+			{Name: "a", Addresses: []string{own}, Origins: []string{origin.URL}, Retries: &none, Redirects: 1},
+			{Name: "b", Addresses: []string{own}, Origins: []string{origin.URL}, Retries: &once, Limit: 4},
+		},
+		Routes: []Route{leads("a", "/down"), leads("b", "/down"), leads("a", "/moved"), leads("b", "/moved"), leads("a", "/long"), leads("b", "/long")},
+	}, Deps{Backend: func(cfg upstream.Config) (*upstream.Backend, func(), error) {
+		b, err := upstream.New(cfg, upstream.Options{})
+		return b, b.Close, err
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	for _, tt := range []struct {
+		path  string
+		tries int32
+		want  string
+	}{
+		{"/s/a/down", 1, "problem:backend_status"},
+		{"/s/b/down", 2, "problem:backend_status"},
+		{"/s/a/moved", 2, `"there"`},
+		{"/s/b/moved", 1, "problem:backend_redirect"},
+		{"/s/a/long", 1, `"12345678"`},
+		{"/s/b/long", 1, "problem:backend_too_large"},
+	} {
+		before := tries.Load()
+		w := asked(s, "GET", tt.path)
+		if got := tries.Load() - before; got != tt.tries || !strings.Contains(w.Body.String(), tt.want) {
+			t.Errorf("%s: %d tries, %s, want %d and %s", tt.path, got, w.Body, tt.tries, tt.want)
+		}
+	}
+}
+
 // TestGuardedBackend refuses what leads inside, before a byte is sent.
 func TestGuardedBackend(t *testing.T) {
 	t.Parallel()
