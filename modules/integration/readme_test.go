@@ -23,14 +23,15 @@ import (
 var curlLine = regexp.MustCompile(`^\$ curl -k (?:-u (\S+) )?https://localhost:8443(/\S*)$`)
 
 // wantReadme runs every curl line of an example's README against g, whose backend is a fake of the one that the
-// README was written with, and compares what comes with what stands there.
-func wantReadme(t *testing.T, g *gateway, name string) {
+// README was written with, and compares what comes with what stands there. Addresses are pairs of a real one in the README
+// and its fake in the answer.
+func wantReadme(t *testing.T, g *gateway, name string, addresses ...string) {
 	t.Helper()
-	wantPage(t, g, filepath.Join("docs", "examples", name, "README.md"))
+	wantPage(t, g, filepath.Join("docs", "examples", name, "README.md"), addresses...)
 }
 
 // wantPage does the same for any page, by its path from the root.
-func wantPage(t *testing.T, g *gateway, page string) {
+func wantPage(t *testing.T, g *gateway, page string, addresses ...string) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(root, page))
 	if err != nil {
@@ -57,7 +58,7 @@ func wantPage(t *testing.T, g *gateway, page string) {
 		}
 		t.Run("README"+call[2], func(t *testing.T) {
 			t.Parallel()
-			wantShown(t, shown.String(), g.ask(t, request{path: call[2], user: call[1]}).body)
+			wantShown(t, strings.NewReplacer(addresses...).Replace(shown.String()), g.ask(t, request{path: call[2], user: call[1]}).body)
 		})
 	}
 	if found == 0 {
