@@ -15,7 +15,7 @@ import (
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 )
 
-// series lists the names and labels of all that m shows now, but for the budget's.
+// series lists the names and labels of all that m shows now, but for the budget's and the cache's.
 func series(t *testing.T, m *Metrics) []string {
 	t.Helper()
 	reg := prometheus.NewRegistry()
@@ -28,7 +28,8 @@ func series(t *testing.T, m *Metrics) []string {
 	}
 	var all []string
 	for _, f := range families {
-		if strings.HasPrefix(f.GetName(), "fairway_buffered") {
+		switch f.GetName() {
+		case "fairway_buffered_bytes", "fairway_buffered_bytes_limit", "fairway_cache_bytes", "fairway_cache_entries":
 			continue
 		}
 		for _, s := range f.GetMetric() {
@@ -52,6 +53,7 @@ func TestSeries(t *testing.T) {
 	route.Observe(200, time.Second)
 	fetch.Observe(OK, time.Second)
 	fetch.DecodeFailed("json")
+	fetch.Cached("hit")
 	backend.Attempt("timeout")
 	backend.Retry()
 	breaker.Change(BreakerOpen)
@@ -59,6 +61,7 @@ func TestSeries(t *testing.T) {
 		"fairway_attempts_total{backend=b,outcome=timeout,service=s}",
 		"fairway_breaker_changes_total{address=http://h,backend=b,service=s,to=open}",
 		"fairway_breaker_state{address=http://h,backend=b,service=s}",
+		"fairway_cache_total{fetch=f,result=hit,route=GET /a,service=s}",
 		"fairway_decode_failures_total{fetch=f,format=json,route=GET /a,service=s}",
 		"fairway_fetch_duration_seconds{backend=b,fetch=f,outcome=ok,route=GET /a,service=s}",
 		"fairway_request_duration_seconds{code=200,route=GET /a,service=s}",
@@ -80,7 +83,7 @@ func TestSeries(t *testing.T) {
 	}
 	again.Close()
 	probe.Close()
-	if diff := cmp.Diff([]string{want[3], want[4], want[5]}, series(t, m)); diff != "" {
+	if diff := cmp.Diff([]string{want[3], want[4], want[5], want[6]}, series(t, m)); diff != "" {
 		t.Errorf("a backend that is gone: %s", diff)
 	}
 	fetch.Close()
@@ -106,6 +109,12 @@ func TestRegister(t *testing.T) {
 	}
 }
 
+// store is a cache of so many bytes and values.
+type store struct{ bytes, entries int }
+
+func (s store) Bytes() int64 { return int64(s.bytes) }
+func (s store) Entries() int { return s.entries }
+
 type budget struct{ used, limit int64 }
 
 func (b budget) InUse() int64 { return b.used }
@@ -128,12 +137,14 @@ func TestBudget(t *testing.T) {
 		}
 		return got
 	}
-	if diff := cmp.Diff(map[string]float64{"fairway_buffered_bytes": 0, "fairway_buffered_bytes_limit": 0}, shown()); diff != "" {
+	if diff := cmp.Diff(map[string]float64{"fairway_buffered_bytes": 0, "fairway_buffered_bytes_limit": 0, "fairway_cache_bytes": 0, "fairway_cache_entries": 0}, shown()); diff != "" {
 		t.Error(diff)
 	}
 	m.Watch(budget{7, 9})
 	m.Watch(nil)
-	if diff := cmp.Diff(map[string]float64{"fairway_buffered_bytes": 7, "fairway_buffered_bytes_limit": 9}, shown()); diff != "" {
+	m.WatchStore(store{5, 3})
+	m.WatchStore(nil)
+	if diff := cmp.Diff(map[string]float64{"fairway_buffered_bytes": 7, "fairway_buffered_bytes_limit": 9, "fairway_cache_bytes": 5, "fairway_cache_entries": 3}, shown()); diff != "" {
 		t.Error(diff)
 	}
 }
