@@ -215,12 +215,13 @@ func (f *fetch) fill(ctx context.Context, fr *frame, to destination) (out cache.
 	for _, i := range f.waits {
 		own.results[i] = fr.results[i]
 	}
+	var panicked *problem.Problem
 	defer func() {
-		var p *problem.Problem
-		if recovered(&p, fetchWhere(f.path)); p != nil {
-			out = cache.Loaded{Err: p, Lasting: true}
+		if panicked != nil {
+			out = cache.Loaded{Err: panicked, Lasting: true}
 		}
 	}()
+	defer recovered(&panicked, fetchWhere(f.path)) // deferred itself, or it would not see the panic
 	res := &own.results[f.index]
 	defer func() {
 		res.answer.Release()
