@@ -160,16 +160,17 @@ func (c *Cache) Get(ctx context.Context, r *Request) (Found, error) {
 	}
 	old := kept && e.err == nil
 	if old && now.Before(e.fresh.Add(r.WhileRevalidate)) {
-		c.join(ctx, r).leave() // it stays in the air without anybody
+		f, _ := c.join(ctx, r)
+		f.leave() // it stays in the air without anybody
 		return e.found(now, Stale), nil
 	}
-	f := c.join(ctx, r)
+	f, others := c.join(ctx, r)
 	defer f.leave()
 	if err := f.wait(ctx, r.Until); err != nil {
 		return Found{How: Miss}, err
 	}
 	got := f.found
-	if f.first.Swap(true) && got.How == Miss {
+	if others && got.How == Miss {
 		got.How = Coalesced
 	}
 	if f.err != nil && !f.lasting && old && c.now().Before(e.fresh.Add(r.IfError)) {
@@ -184,7 +185,7 @@ func (c *Cache) Get(ctx context.Context, r *Request) (Found, error) {
 func (c *Cache) Refresh(ctx context.Context, r *Request) error {
 	anew := *r
 	anew.renew = true
-	f := c.join(ctx, &anew)
+	f, _ := c.join(ctx, &anew)
 	defer f.leave()
 	if err := f.wait(ctx, r.Until); err != nil {
 		return err

@@ -3,7 +3,6 @@ package cache
 import (
 	"context"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -15,36 +14,36 @@ type flight struct {
 	found   Found
 	err     error
 	lasting bool
-	first   atomic.Bool // somebody has taken the result
 
 	mu         sync.Mutex
 	waiting    int
 	background bool // it goes on without anybody
 }
 
-// join gives the flight of a request, which starts where there is none. Whoever joins leaves.
-func (c *Cache) join(ctx context.Context, r *Request) *flight {
+// join gives the flight of a request, which starts where there is none, and says whether others started it: then what came of
+// it is of their Load. Whoever joins leaves.
+func (c *Cache) join(ctx context.Context, r *Request) (f *flight, others bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	background := false
 	if c.closed {
-		return landed(Found{How: Miss}, context.Canceled)
+		return landed(Found{How: Miss}, context.Canceled), false
 	}
 	if e, ok := c.store.GetIfPresent(r.Key); ok && !r.renew {
 		now := c.now()
 		if now.Before(e.fresh) { // it came since the caller looked
-			return landed(e.found(now, Hit), e.err)
+			return landed(e.found(now, Hit), e.err), false
 		}
 		background = e.err == nil && now.Before(e.fresh.Add(r.WhileRevalidate))
 	}
 	if f, ok := c.flights[r.Key]; ok && f.board() {
-		return f
+		return f, true
 	}
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	f := &flight{done: make(chan struct{}), cancel: cancel, waiting: 1, background: background}
+	f = &flight{done: make(chan struct{}), cancel: cancel, waiting: 1, background: background}
 	c.flights[r.Key] = f
 	c.tasks.Go(func() { c.fly(ctx, f, r) })
-	return f
+	return f, false
 }
 
 // landed is a flight that is over.

@@ -157,6 +157,10 @@ func (f *fetch) cached(ctx context.Context, fr *frame, to destination) *problem.
 	if f.metrics != nil {
 		f.metrics.Cached(found.How)
 	}
+	own := f.failWhen != nil && len(f.failWhen.bind) > 0
+	if err != nil && own && found.How == cache.Coalesced && problem.Of(err).Code == problem.BackendFailed {
+		return f.load(ctx, fr, to) // it failed by what another one asks
+	}
 	if err != nil {
 		return f.uncached(err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
 	}
@@ -169,7 +173,7 @@ func (f *fetch) cached(ctx context.Context, fr *frame, to destination) *problem.
 	if found.Failed != nil {
 		res.parts = append(slices.Clip(res.parts), problem.Of(found.Failed))
 	}
-	if f.failWhen != nil && len(f.failWhen.bind) > 0 && found.How != cache.Miss { // what it was judged by may have been another's
+	if own && found.How != cache.Miss { // what it was judged by may have been another's
 		if err := f.failWhen.judge(ctx, fr, v.tree); err != nil {
 			return f.problem(to.backend, err) //nolint:contextcheck // as above
 		}

@@ -60,6 +60,9 @@ func (rt *route) compileFanOut(c *Config, f *Fetch, sc scope, deps Deps, at plac
 		return err
 	}
 	out.list.fetch = f.Name
+	for _, s := range out.plan.steps {
+		s.caller = sc.step.caller // an item may be the caller
+	}
 	sc.plan = out.plan
 	if len(f.Each.Fetches) == 0 {
 		return at.errf("each fetches nothing; it needs a line: fetch /path/{item}")

@@ -123,6 +123,9 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 		own = append(own, *compiled)
 	}
 	f.header, f.own = slices.Concat(f.backend.header, own), own
+	for _, h := range f.backend.header { // compiled for no step
+		f.step.caller = f.step.caller || slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil && p.from.kind == fromCaller })
+	}
 	dynamic := func(h header) bool { return slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil }) }
 	if !slices.ContainsFunc(f.header, dynamic) {
 		f.fixed, _ = f.headers(nil)

@@ -3,6 +3,7 @@ package wrap
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,7 @@ type result struct {
 	tree   any
 	answer *upstream.Answer
 	status int          // that the backend answered with; 0: none did
+	header http.Header  // of the answer, also where that is another item's
 	found  *cache.Found // in the cache; nil: it was not asked
 	// frames are the items of a fan-out, pages the answers of several pages.
 	frames []frame

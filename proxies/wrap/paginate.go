@@ -275,7 +275,7 @@ func (w *walk) next(ctx context.Context, fr *frame, res *result, items int) (boo
 		w.to.target = withQuery(w.to.target, pg.Param, itoa(pg.first()+w.page))
 		return items > 0, nil
 	case PagesLink:
-		return w.lead(nextLink(res.answer.Header["Link"]))
+		return w.lead(nextLink(res.header["Link"]))
 	}
 	v, err := pg.next.run(ctx, fr, res.tree)
 	if err != nil {

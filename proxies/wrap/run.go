@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,7 +44,7 @@ func (f *fetch) ask(ctx context.Context, fr *frame, to destination) *problem.Pro
 	if p := f.prepare(ctx, fr, to, &call); p != nil {
 		return p
 	}
-	if fr.shared == nil || f.Method != http.MethodGet && f.Method != http.MethodHead {
+	if fr.shared == nil || f.Method != http.MethodGet && f.Method != http.MethodHead || f.judgedByItem() {
 		return f.send(ctx, fr, to.backend, &call)
 	}
 	got, p := fr.shared.do(ctx, f.key(to.backend, &call), func() (*result, *problem.Problem) {
@@ -94,6 +95,13 @@ func (f *fetch) prepare(ctx context.Context, fr *frame, to destination, call *up
 	return nil
 }
 
+// judgedByItem says whether the verdict on an answer is another one for each item.
+func (f *fetch) judgedByItem() bool {
+	return f.failWhen != nil && slices.ContainsFunc(f.failWhen.bind, func(b binding) bool {
+		return b.kind == bindItem || b.kind == bindFetch && !b.outer
+	})
+}
+
 // key is everything that a request is made of, within one request of a caller.
 func (f *fetch) key(to *backend, call *upstream.Call) string {
 	var b strings.Builder
@@ -125,7 +133,7 @@ func (f *fetch) send(ctx context.Context, fr *frame, to *backend, call *upstream
 	if res.answer = answer; err != nil {
 		return f.problem(to, err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
 	}
-	res.status, res.parts = answer.Status, nested(f.Name, answer.Header, answer.Body)
+	res.status, res.header, res.parts = answer.Status, answer.Header, nested(f.Name, answer.Header, answer.Body)
 	return nil
 }
 
