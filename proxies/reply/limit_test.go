@@ -135,3 +135,33 @@ func TestDangersAreEnded(t *testing.T) { //nolint:paralleltest // see above
 		}
 	}
 }
+
+// TestEachRunHasItsOwnTime: a program that ran long ago has time again.
+func TestEachRunHasItsOwnTime(t *testing.T) {
+	t.Parallel()
+	p, err := Compile(`[range(5000)] | length`, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	spent, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Hour))
+	defer cancel()
+	for range 3 {
+		if _, err := p.Run(pastDeadline{Context: t.Context(), end: time.Now().Add(-time.Hour)}, nil); Limited(err) == nil {
+			t.Fatalf("a run whose time is over gave %v", err)
+		}
+		if _, err := p.Run(spent, nil); err == nil {
+			t.Fatal("a run whose context is over gave a value")
+		}
+		if _, err := p.Run(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// pastDeadline has a deadline and is not over.
+type pastDeadline struct {
+	context.Context //nolint:containedctx // it is one
+	end             time.Time
+}
+
+func (d pastDeadline) Deadline() (time.Time, bool) { return d.end, true }

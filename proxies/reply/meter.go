@@ -55,7 +55,7 @@ func (m *meter) begin(ctx context.Context, given []any) {
 // forget lets go of what belonged to a run.
 func (m *meter) forget() {
 	m.Context, m.given, m.base = nil, nil, -1
-	m.env = reflect.Value{}
+	m.env, m.end = reflect.Value{}, time.Time{}
 	m.steps, m.look, m.taken, m.weighed, m.nodes, m.made, m.err = 0, 1, 0, 0, 0, 0, nil
 }
 
