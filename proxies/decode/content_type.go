@@ -2,9 +2,6 @@ package decode
 
 import "strings"
 
-// asciiSpace is white space of RFC 8259, HTML and C, without that of Unicode.
-const asciiSpace = " \t\r\n\v\f"
-
 // ContentType splits a Content-Type header into the media type in lower case and the charset parameter as it was
 // written, without quotes. It makes the best of headers that break the rules; what it cannot read is empty.
 // The charset parameter that comes first counts.

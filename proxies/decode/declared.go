@@ -8,13 +8,6 @@ import (
 	"golang.org/x/net/html/atom"
 )
 
-// Settler is a Declarer that also knows when there is nothing to wait for, for documents that are read while they come.
-type Settler interface {
-	Declarer
-	// CharsetSettled says of a prefix in which DeclaredCharset finds nothing that more of the document changes nothing.
-	CharsetSettled(prefix []byte) bool
-}
-
 // XMLCharset finds the encoding that the prolog of an XML document names, "" if none (XML 1.0, 4.3.3).
 //
 //	<?xml version="1.0" encoding="ISO-8859-1"?>  ->  ISO-8859-1
@@ -140,8 +133,3 @@ func contentCharset(content string) string {
 		return value
 	}
 }
-
-// CharsetSettled implements Settler.
-func (*XML) CharsetSettled(prefix []byte) bool { return XMLCharsetSettled(prefix) }
-
-var _ Settler = (*XML)(nil)

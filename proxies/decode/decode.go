@@ -127,3 +127,10 @@ type LimitError struct {
 func (e *LimitError) Error() string {
 	return fmt.Sprintf("the document has more than %d %s", e.Limit, e.What)
 }
+
+// Settler is a Declarer that also knows when there is nothing to wait for, for documents that are read while they come.
+type Settler interface {
+	Declarer
+	// CharsetSettled says of a prefix in which DeclaredCharset finds nothing that more of the document changes nothing.
+	CharsetSettled(prefix []byte) bool
+}

@@ -169,3 +169,20 @@ func (d *Auto) named(name string) *autoFormat {
 }
 
 var _ Binary = (*Auto)(nil)
+
+// Unpacks implements Unpacker: what is declared to be text, and is gzip, was compressed on its way.
+func (*Auto) Unpacks(contentType string) bool {
+	media, _ := ContentType(contentType)
+	kind, sub, _ := strings.Cut(media, "/")
+	if kind == "text" {
+		return true
+	}
+	for _, word := range []string{"json", "xml", "csv", "yaml", "javascript", "ndjson", "x-www-form-urlencoded"} {
+		if kind == "application" && strings.Contains(sub, word) {
+			return true
+		}
+	}
+	return false
+}
+
+var _ Unpacker = (*Auto)(nil)

@@ -50,8 +50,7 @@ func (b *autoBody) isXLSX() bool {
 	if !bytes.HasPrefix(b.in.Body, []byte("PK\x03\x04")) {
 		return false
 	}
-	f, err := openXLSX(b.ctx, b.in.Body)
-	return err == nil && slices.ContainsFunc([]string{"xl/workbook.xml", "xl/workbook2.xml"}, func(name string) bool { return f.files[name] != nil })
+	return IsWorkbook(b.ctx, b.in.Body)
 }
 
 // isBinary says whether the bytes are no text: by their first ones, or because there are control characters in what they
@@ -138,7 +137,7 @@ func firstElement(head string) string {
 func (b *autoBody) try(d Decoder, text []byte) bool {
 	in := *b.in
 	in.Body, in.Found = text, nil
-	return d.Decode(b.ctx, &in, new(trial)) == nil
+	return d.Decode(b.ctx, &in, new(Trial)) == nil
 }
 
 // begins gives the first byte of the text that is no white space, and the next; 0 where there is none.

@@ -39,11 +39,11 @@ func (b *autoBody) isCSV() bool {
 // least. If the others do not fit to it, that is an error rather than text.
 func (b *autoBody) isList(delimiters string, columns int) bool {
 	text := b.text[:min(len(b.text), autoSample)]
-	if r := (csvReader{buf: text, end: true}); len(text) > 0 {
+	if len(text) > 0 {
 		if _, ok := separatorLine(text); ok {
 			return true
 		}
-		line, _ := r.firstLine()
+		line := FirstLine(text)
 		rest := bytes.TrimSpace(bytes.TrimPrefix(bytes.TrimLeft(text, "\r\n"), line))
 		for _, delimiter := range []byte(delimiters) {
 			n := 1
@@ -71,7 +71,7 @@ func (b *autoBody) isTable(delimiters string, quote byte) bool {
 		if columns < 2 || rows < 2 || rows == 2 && columns == 2 || !b.isHeading(delimiter) {
 			continue
 		}
-		line, _ := (&csvReader{buf: text, end: true}).firstLine()
+		line := FirstLine(text)
 		if delimiter == '\t' || !bytes.Contains(line, []byte{delimiter, ' '}) || hasNumbers(text, delimiter, columns) {
 			return true
 		}
@@ -81,7 +81,7 @@ func (b *autoBody) isTable(delimiters string, quote byte) bool {
 
 // isHeading says whether the first line can be names of columns: short, different, and no numbers but for years behind others.
 func (b *autoBody) isHeading(delimiter byte) bool {
-	line, _ := (&csvReader{buf: b.text, end: true}).firstLine()
+	line := FirstLine(b.text)
 	seen := map[string]bool{}
 	n := bytes.Count(line, []byte{delimiter}) + 1
 	for i, field := range bytes.Split(line, []byte{delimiter}) {

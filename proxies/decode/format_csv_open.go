@@ -114,6 +114,12 @@ func (r *csvReader) usual() error {
 	return nil
 }
 
+// FirstLine gives the first line of a text that is not empty.
+func FirstLine(text []byte) []byte {
+	line, _ := (&csvReader{buf: text, end: true}).firstLine()
+	return line
+}
+
 // firstLine gives the first line that is neither empty nor a comment, without going there. It waits for no more than that:
 // some send slowly.
 func (r *csvReader) firstLine() ([]byte, error) {

@@ -125,7 +125,7 @@ func (s *jsonItems) Key(name string) error {
 		return nil
 	}
 	if s.seen[s.trail-1] {
-		return duplicate(name)
+		return &DuplicateError{Name: excerpt(name)}
 	}
 	s.seen[s.trail-1] = true
 	s.next = true

@@ -1,11 +1,18 @@
 package decode
 
+const (
+	// mergeChunk is how many events lie together.
+	mergeChunk = 512
+	// fewNames is up to how many names a scan is cheaper than a map.
+	fewNames = 16
+)
+
 // jsonMerge is a Sink that settles names that occur more than once in an object. It collects one item of the array that the
 // value is, or the whole value if it is none.
 type jsonMerge struct {
 	out    Sink
 	policy string        // RepeatedFirst, RepeatedLast or RepeatedList
-	chunks [][]jsonEvent // each of memberChunk, so that none is copied
+	chunks [][]jsonEvent // each of mergeChunk, so that none is copied
 	n      int32         // events in chunks
 	open   []int32       // objects and arrays of what is collected
 	array  bool          // the value is an array and open
@@ -23,20 +30,20 @@ func (s *jsonMerge) add(kind byte, text string) error {
 	if s.n >= DefaultNodes {
 		return &LimitError{What: "nodes", Limit: DefaultNodes}
 	}
-	if s.n%memberChunk == 0 && int(s.n)/memberChunk == len(s.chunks) {
+	if s.n%mergeChunk == 0 && int(s.n)/mergeChunk == len(s.chunks) {
 		size := 16
 		if s.n > 0 {
-			size = memberChunk
+			size = mergeChunk
 		}
 		s.chunks = append(s.chunks, make([]jsonEvent, 0, size))
 	}
-	last := &s.chunks[s.n/memberChunk]
+	last := &s.chunks[s.n/mergeChunk]
 	s.n++
 	*last = append(*last, jsonEvent{text: text, kind: kind, end: s.n})
 	return nil
 }
 
-func (s *jsonMerge) at(i int32) *jsonEvent { return &s.chunks[i/memberChunk][i%memberChunk] }
+func (s *jsonMerge) at(i int32) *jsonEvent { return &s.chunks[i/mergeChunk][i%mergeChunk] }
 
 // forget makes room for the next item, of which most are small.
 func (s *jsonMerge) forget() {
@@ -167,13 +174,13 @@ func (s *jsonMerge) tellValues(values []int32) error {
 	return s.out.EndArray()
 }
 
-// tellFew tells the members of an object that has no more than linearNames, without memory, and ends it.
+// tellFew tells the members of an object that has no more than fewNames, without memory, and ends it.
 func (s *jsonMerge) tellFew(at int32) (few bool, err error) {
 	end := s.at(at).end
-	var names, values [linearNames]int32
+	var names, values [fewNames]int32
 	n := 0
 	for i := at + 1; i < end; i = s.at(i + 1).end {
-		if n == linearNames {
+		if n == fewNames {
 			return false, nil
 		}
 		names[n] = i
@@ -211,7 +218,7 @@ func (s *jsonMerge) tellFew(at int32) (few bool, err error) {
 
 // repeats gives the values of the names of an object that occur more than once, nil if there are none.
 func (s *jsonMerge) repeats(at int32) map[string][]int32 {
-	first := make(map[string]int32, linearNames)
+	first := make(map[string]int32, fewNames)
 	var again map[string][]int32
 	for i := at + 1; i < s.at(at).end; i = s.at(i + 1).end {
 		name := s.at(i).text

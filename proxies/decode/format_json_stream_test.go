@@ -1,33 +1,10 @@
 package decode
 
 import (
-	"bytes"
 	"errors"
-	"fmt"
-	"io"
 	"strings"
 	"testing"
-	"testing/iotest"
 )
-
-// streamAgrees holds a stream in pieces to what the whole text gives.
-func streamAgrees(t *testing.T, d Streamer, body []byte) {
-	t.Helper()
-	w := NewWriter(nil, Limits{})
-	err := d.Decode(t.Context(), &Input{Body: body}, w)
-	for _, n := range []int{1, 7, 1 << 20} {
-		again := NewWriter(nil, Limits{})
-		streamErr := d.Stream(t.Context(), &pieces{bytes.NewReader(body), n}, &Input{}, again)
-		if string(w.Bytes()) != string(again.Bytes()) || (err == nil) != (streamErr == nil) {
-			t.Fatalf("%#v in pieces of %d: %s (%v)\nas a whole: %s (%v)\nof %q", d, n, again.Bytes(), streamErr, w.Bytes(), err, body)
-		}
-		if syntax, ok := errors.AsType[*SyntaxError](err); ok {
-			if other, ok := errors.AsType[*SyntaxError](streamErr); !ok || *other != *syntax {
-				t.Fatalf("%#v in pieces of %d: %v\nas a whole: %v\nof %q", d, n, streamErr, err, body)
-			}
-		}
-	}
-}
 
 func jsonBodies() []string {
 	return []string{
@@ -46,10 +23,10 @@ func TestJSONStream(t *testing.T) {
 	}
 }
 
-func TestLinesStream(t *testing.T) {
+func TestNDJSONStream(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{"", "\n", "a", "a\r", "a\r\n\n b \r\r\n#c\n", strings.Repeat("long ", lineWindow) + "\n\nx", "1\n\n{\"a\":\n", "{}\n[1, 2]\r\n 3\n", "1 2\n3", "{\"a\":1,\"a\":2}\n[]"} {
-		for _, d := range []Streamer{new(Lines), &Lines{SkipEmpty: true, Trim: true, Comment: "#"}, new(NDJSON), &NDJSON{BadLines: "skip"}} {
+		for _, d := range []Streamer{new(NDJSON), &NDJSON{BadLines: "skip"}} {
 			streamAgrees(t, d, []byte(body))
 		}
 	}
@@ -96,7 +73,6 @@ func TestStreamsOfLargeRecords(t *testing.T) {
 		dec  Streamer
 		body string
 	}{
-		{new(Lines), "a\n" + long + "xxx\n"},
 		{new(NDJSON), "\"" + long + "\"\n"},
 		{new(JSON), "[1,\"" + long + long + "\"]"},
 		{new(JSON), "[" + strings.Repeat("[0],", MaxRecord/4) + "[" + strings.Repeat("0,", MaxRecord) + "0]]"},
@@ -105,7 +81,7 @@ func TestStreamsOfLargeRecords(t *testing.T) {
 	} {
 		r := NewRecords(RecordsOptions{Each: func([]byte, any) error { return nil }, Limits: Limits{Nodes: 1 << 30}})
 		var out Sink = r
-		if i == 4 {
+		if i == 3 {
 			out = NewTree(Limits{Nodes: 1 << 30})
 		}
 		err := test.dec.Stream(t.Context(), strings.NewReader(test.body), &Input{}, out)
@@ -126,51 +102,28 @@ func TestStreamsTellAtOnce(t *testing.T) {
 		"json":   {new(JSON), "[{\"a\":0}", ",{\"a\":1}", "]"},
 		"items":  {&JSON{Items: "d.r"}, "{\"n\":{},\"d\":{\"r\":[1", ",{\"a\":1}", "],\"x\":1}}"},
 		"ndjson": {new(NDJSON), "0\n", "{\"a\":1}\n", ""},
-		"lines":  {new(Lines), "0\n", "{\"a\":1}\n", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			n := 0
-			records := NewRecords(RecordsOptions{Text: true, Each: func([]byte, any) error { n++; return nil }})
-			pr, pw := io.Pipe()
-			done := make(chan error, 1)
-			go func() { done <- test.dec.Stream(t.Context(), pr, &Input{}, records) }()
-			write := func(s string) {
-				if _, err := io.WriteString(pw, s); err != nil {
-					t.Error(err)
-				}
-			}
-			write(test.head)
-			for i := range 3 {
-				write(test.piece)
-				write(" ") // is read when the piece has been told
-				if n < i+1 {
-					t.Errorf("%d records are told of %d", n, i+2)
-				}
-			}
-			write(test.tail)
-			if err := pw.Close(); err != nil {
-				t.Error(err)
-			}
-			if err := <-done; err != nil || n != 4+min(1, strings.Count(name, "lines")) {
-				t.Errorf("%d records, %v", n, err)
-			}
+			tellsAtOnce(t, test.dec, test.head, test.piece, test.tail, 4)
 		})
 	}
 }
 
 func TestStreamsGiveErrorsUnchanged(t *testing.T) {
 	t.Parallel()
-	for _, d := range []Streamer{new(JSON), new(NDJSON), new(Lines), &JSON{Items: "a"}} {
-		for _, head := range []string{"", "{\"a\":[1", "{\"a\":[\"x"} {
-			broken := io.MultiReader(strings.NewReader(head), iotest.ErrReader(io.ErrUnexpectedEOF))
-			if err := d.Stream(t.Context(), broken, &Input{}, NewWriter(nil, Limits{})); err != io.ErrUnexpectedEOF { //nolint:errorlint // unchanged
-				t.Errorf("%T %s: %v", d, head, err)
-			}
-		}
-		err := d.Stream(&endless{Context: t.Context(), n: 3}, strings.NewReader("["+strings.Repeat("0,\n", 50_000)), &Input{}, NewWriter(nil, Limits{}))
-		if fmt.Sprint(err) != "context canceled" && !badLine(err) {
-			t.Errorf("%T: %v", d, err)
-		}
+	for _, d := range []Streamer{new(JSON), new(NDJSON), &JSON{Items: "a"}} {
+		givesErrorsUnchanged(t, d)
 	}
+}
+
+func TestContextEnds(t *testing.T) {
+	t.Parallel()
+	many := func(s string) string { return strings.Repeat(s, 50_000) }
+	runEndTests(t, map[string]endTest{
+		"json":         {new(JSON), "[" + many("0,") + "0]"},
+		"ndjson":       {new(NDJSON), many("0\n")},
+		"ndjson blank": {new(NDJSON), many(" \n")},
+		"form":         {new(Form), many("a&")},
+	})
 }

@@ -5,9 +5,12 @@ import (
 	"math"
 )
 
+// pairChunk is how many pairs lie together.
+const pairChunk = 512
+
 // kvPairs are the pairs of a document with their sections.
 type kvPairs struct {
-	chunks   [][]kvPair // each of memberChunk pairs, so that none is copied
+	chunks   [][]kvPair // each of pairChunk pairs, so that none is copied
 	n        int32      // pairs in chunks
 	sections []string   // names in the order of their first occurrence; the first is none
 	counts   []int32    // pairs of each section
@@ -108,10 +111,10 @@ func (k *kvPairs) add(p kvPair) error {
 	if k.n == math.MaxInt32 {
 		return &LimitError{What: "members", Limit: math.MaxInt32}
 	}
-	if k.n%memberChunk == 0 {
+	if k.n%pairChunk == 0 {
 		size := 16
 		if k.n > 0 {
-			size = memberChunk
+			size = pairChunk
 		}
 		k.chunks = append(k.chunks, make([]kvPair, 0, size))
 	}
@@ -122,7 +125,7 @@ func (k *kvPairs) add(p kvPair) error {
 	return nil
 }
 
-func (k *kvPairs) at(i int32) *kvPair { return &k.chunks[i/memberChunk][i%memberChunk] }
+func (k *kvPairs) at(i int32) *kvPair { return &k.chunks[i/pairChunk][i%pairChunk] }
 
 // grouped gives the places of the pairs, those of a section together and in their order.
 func (k *kvPairs) grouped() []int32 {

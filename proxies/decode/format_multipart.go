@@ -344,3 +344,8 @@ func (r *multipartReader) charset(p *part) TextOptions {
 }
 
 var _ Binary = (*Multipart)(nil)
+
+// Unpacks implements Unpacker: a body in parts does not begin like gzip.
+func (*Multipart) Unpacks(string) bool { return true }
+
+var _ Unpacker = (*Multipart)(nil)

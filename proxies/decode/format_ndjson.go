@@ -75,7 +75,7 @@ func (d *NDJSON) tell(ctx context.Context, l *lineReader, out Sink) error {
 		if d.BadLines == NDJSONSkip {
 			try.Reset(tried[:0], Limits{})
 			err := r.line(line, &try)
-			tried = try.buf
+			tried = try.Buffer()
 			if badLine(err) {
 				continue
 			}

@@ -266,3 +266,8 @@ func (d *XLSX) tell(b *xlsxBook, sheet string, out Sink) error {
 }
 
 var _ Binary = (*XLSX)(nil)
+
+// Unpacks implements Unpacker: a workbook does not begin like gzip.
+func (*XLSX) Unpacks(string) bool { return true }
+
+var _ Unpacker = (*XLSX)(nil)

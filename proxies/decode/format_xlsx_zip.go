@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/text/encoding/unicode"
@@ -34,6 +35,12 @@ type xlsxFile struct {
 	unpacked int // bytes that may still be unpacked
 	memory   int // bytes that may still be kept or told
 	buf      []byte
+}
+
+// IsWorkbook says whether a body is an archive with a workbook in it.
+func IsWorkbook(ctx context.Context, body []byte) bool {
+	f, err := openXLSX(ctx, body)
+	return err == nil && slices.ContainsFunc([]string{"xl/workbook.xml", "xl/workbook2.xml"}, func(name string) bool { return f.files[name] != nil })
 }
 
 // openXLSX reads the directory of the archive.

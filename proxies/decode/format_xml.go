@@ -124,3 +124,8 @@ var (
 	_ Declarer = (*XML)(nil)
 	_ Streamer = (*XML)(nil)
 )
+
+// CharsetSettled implements Settler.
+func (*XML) CharsetSettled(prefix []byte) bool { return XMLCharsetSettled(prefix) }
+
+var _ Settler = (*XML)(nil)

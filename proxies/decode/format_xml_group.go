@@ -71,7 +71,8 @@ func (t *xmlTeller) group(from, to int) error {
 
 func (t *xmlTeller) makeIndex(start int) {
 	// Emptying a map takes time by the size it once had.
-	if t.index == nil || len(t.index) > keptNames {
+	const keptIndex = 1024
+	if t.index == nil || len(t.index) > keptIndex {
 		t.index = make(map[string]int32, 4*manyGroups)
 	}
 	clear(t.index)

@@ -19,14 +19,6 @@ func xmlStreamed(t *testing.T, d *XML, body []byte, n int) (string, error) {
 	return string(w.Bytes()), err
 }
 
-// pieces reads at most n bytes at once.
-type pieces struct {
-	r io.Reader
-	n int
-}
-
-func (p *pieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n)]) }
-
 // xmlAgrees holds a stream to what the whole document gives. Of several errors it may find another one first.
 func xmlAgrees(t *testing.T, d *XML, body []byte) {
 	t.Helper()

@@ -149,7 +149,7 @@ func (d *YAML) json(ctx context.Context, in *Input, out Sink) (done bool, err er
 		return false, nil
 	}
 	// A name twice, or a merge key, is for YAML.
-	if bytes.Contains(text, []byte(`"<<"`)) || new(JSON).Decode(ctx, &Input{Body: text}, new(trial)) != nil {
+	if bytes.Contains(text, []byte(`"<<"`)) || new(JSON).Decode(ctx, &Input{Body: text}, new(Trial)) != nil {
 		return false, ctx.Err()
 	}
 	if !d.Documents {

@@ -132,7 +132,7 @@ func TestYAMLIsLeft(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	body := []byte(strings.Repeat("a: [b, c]\n---\n", 10))
-	if err := (&YAML{Documents: true}).Decode(ctx, &Input{Body: body}, new(trial)); !errors.Is(err, context.Canceled) {
+	if err := (&YAML{Documents: true}).Decode(ctx, &Input{Body: body}, new(Trial)); !errors.Is(err, context.Canceled) {
 		t.Error(err)
 	}
 	if _, err := newYAMLReader(ctx, body).document(); !errors.Is(err, context.Canceled) {

@@ -3,7 +3,6 @@ package decode
 import (
 	"errors"
 	"fmt"
-	"unicode/utf8"
 )
 
 // MaxNumber is how many bytes the literal of one number may have. Longer ones are refused, because everything
@@ -27,20 +26,6 @@ func (e *DuplicateError) Error() string {
 
 func duplicate(name string) error {
 	return &DuplicateError{Name: excerpt(name)}
-}
-
-// excerpt is as much of a body as an error may show.
-func excerpt(s string) string { return cut(s, 40) }
-
-// cut shortens s to at most n bytes, between two characters.
-func cut(s string, n int) string {
-	if len(s) <= n {
-		return s
-	}
-	for n > 0 && !utf8.RuneStart(s[n]) {
-		n--
-	}
-	return s[:n]
 }
 
 // guard holds what both sinks enforce: the order of events and the limits. A sink that has refused one event

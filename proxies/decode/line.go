@@ -1,6 +1,9 @@
 package decode
 
-import "strings"
+import (
+	"fmt"
+	"strings"
+)
 
 // lines goes through a text line by line. A line ends with LF or CRLF; an end of line at the very end of the text
 // starts no further line.
@@ -22,4 +25,11 @@ func (l *lines) cut() (line string, offset int, ok bool) {
 	}
 	l.next = offset + n + 1
 	return strings.TrimSuffix(l.text[offset:offset+n], "\r"), offset, true
+}
+
+func checkComment(s string) error {
+	if strings.ContainsAny(s, "\r\n") {
+		return fmt.Errorf("comment %q contains an end of line", s)
+	}
+	return nil
 }

@@ -2,7 +2,6 @@ package decode
 
 import (
 	"fmt"
-	"strings"
 )
 
 // Values of the option Repeated: what becomes of a name that occurs more than once.
@@ -19,13 +18,6 @@ func checkRepeated(s string) error {
 		return nil
 	}
 	return fmt.Errorf("repeated %q: want error, first, last or list", s)
-}
-
-func checkComment(s string) error {
-	if strings.ContainsAny(s, "\r\n") {
-		return fmt.Errorf("comment %q contains an end of line", s)
-	}
-	return nil
 }
 
 // tell tells what was collected as one object; scalar tells one value.
@@ -76,19 +68,4 @@ func (m *members) tellValue(i int, p *poll, out Sink, scalar func(Sink, string) 
 			return out.EndArray()
 		}
 	}
-}
-
-func tellString(out Sink, s string) error { return out.String(s) }
-
-// tellTyped tells the literals of JSON as what they are and everything else as a string.
-func tellTyped(out Sink, s string) error {
-	switch {
-	case s == "null":
-		return out.Null()
-	case s == "true", s == "false":
-		return out.Bool(s == "true")
-	case len(s) <= MaxNumber && isNumber(s):
-		return out.Number(s)
-	}
-	return out.String(s)
 }

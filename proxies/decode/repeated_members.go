@@ -58,7 +58,8 @@ func (m *members) add(name, value string) error {
 
 // reset makes m empty. It keeps memory for a few members only: emptying takes time by the size that the table once had.
 func (m *members) reset() {
-	if m.n > linearNames {
+	const fewMembers = 16
+	if m.n > fewMembers {
 		*m = members{policy: m.policy}
 		return
 	}

@@ -60,6 +60,9 @@ func (w *Writer) Bytes() []byte {
 	return w.buf
 }
 
+// Buffer is the memory that w has appended to, whether or not it holds a whole value: to be used again with Reset.
+func (w *Writer) Buffer() []byte { return w.buf }
+
 // Complete says whether exactly one whole value was told without an error.
 func (w *Writer) Complete() bool { return w.guard.complete() }
 

@@ -96,3 +96,18 @@ func regularNumber(s string) (string, bool) {
 	s = sign + s
 	return s, len(s) <= MaxNumber && isNumber(s)
 }
+
+func tellString(out Sink, s string) error { return out.String(s) }
+
+// tellTyped tells the literals of JSON as what they are and everything else as a string.
+func tellTyped(out Sink, s string) error {
+	switch {
+	case s == "null":
+		return out.Null()
+	case s == "true", s == "false":
+		return out.Bool(s == "true")
+	case len(s) <= MaxNumber && isNumber(s):
+		return out.Number(s)
+	}
+	return out.String(s)
+}

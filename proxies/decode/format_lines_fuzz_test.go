@@ -1,101 +1,12 @@
 package decode
 
 import (
-	"bytes"
-	"encoding/json"
 	"regexp"
-	"strings"
 	"testing"
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 )
-
-// fuzzDecoder checks for any bytes what both checks: the sinks agree, the text is compact JSON, the input is unchanged.
-func fuzzDecoder(f *testing.F, seeds []string, variants ...checked) {
-	f.Helper()
-	for _, d := range variants {
-		if err := d.Check(); err != nil {
-			f.Fatal(err)
-		}
-	}
-	for _, s := range seeds {
-		for i := range variants {
-			f.Add([]byte(s), uint8(i))
-		}
-	}
-	f.Fuzz(func(t *testing.T, body []byte, which uint8) {
-		text, err := both(t, variants[int(which)%len(variants)], body)
-		if err == nil && !utf8.Valid(text) {
-			t.Fatalf("%q is not UTF-8", text)
-		}
-	})
-}
-
-func FuzzJSON(f *testing.F) {
-	j := new(JSON)
-	for _, s := range []string{
-		`{"a":[1,-0.5e+10,"\u00e9\ud83d\ude00"],"b":{"":null}}`, ` true `, `"x"`, `[[[[]]]]`, `{"a":1,"a":2}`, `[1,]`, `{"a":`, "\xff", `"\ud800"`, `{"a":{"a":"a"},"b":["a",{}]}`,
-	} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		text, err := both(t, j, body)
-		if err != nil {
-			return
-		}
-		// The standard library takes more than we do, so what we take it must take, and alike.
-		if diff := cmp.Diff(parse(t, body), parse(t, text)); diff != "" {
-			t.Fatal(diff)
-		}
-		again, err := both(t, j, text)
-		if err != nil || !bytes.Equal(again, text) {
-			t.Fatalf("%s decodes to %s (%v)", text, again, err)
-		}
-	})
-}
-
-func FuzzNDJSON(f *testing.F) {
-	d := new(NDJSON)
-	for _, s := range []string{"1\n{\"a\":[]}\r\n\n\"x\"", "[1\n]", "1 2", "{}\n{", "\n \n"} {
-		f.Add([]byte(s))
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		text, err := both(t, d, body)
-		// The array of what JSON makes of each line, and an error if one of them is.
-		var want []json.RawMessage
-		var bad error
-		for line := range strings.SplitSeq(string(body), "\n") {
-			if strings.Trim(line, asciiSpace) == "" {
-				continue
-			}
-			w := NewWriter(nil, Limits{Depth: DefaultDepth - 1})
-			if e := new(JSON).Decode(t.Context(), &Input{Body: []byte(line)}, w); e != nil {
-				bad = e
-				break
-			}
-			want = append(want, w.Bytes())
-		}
-		if (err == nil) != (bad == nil) {
-			t.Fatalf("%q: %v, its lines: %v", body, err, bad)
-		}
-		if err != nil {
-			return
-		}
-		joined := append(append([]byte("["), bytes.Join(rawBytes(want), []byte(","))...), ']')
-		if !bytes.Equal(joined, text) {
-			t.Fatalf("got %s, want %s", text, joined)
-		}
-	})
-}
-
-func rawBytes(raw []json.RawMessage) [][]byte {
-	b := make([][]byte, len(raw))
-	for i := range raw {
-		b[i] = raw[i]
-	}
-	return b
-}
 
 func FuzzPlainText(f *testing.F) {
 	fuzzDecoder(f, []string{"", " a \r\n", "\x00\xff", "\x1b[31mx\x1b]0;t\x07\b\u009b1m\u0085"}, new(PlainText), &PlainText{Keep: true}, &PlainText{StripControl: true, LineEnds: "lf"})
@@ -109,11 +20,6 @@ func FuzzLines(f *testing.F) {
 func FuzzKV(f *testing.F) {
 	fuzzDecoder(f, []string{"", "a: 1\r\nb=2\n", "# x\n\na:true\na:\n", "a b\n", ":\n", "a\t1\n\xff:1"},
 		new(KV), &KV{Repeated: "list", Numbers: true}, &KV{Repeated: "last"}, &KV{Repeated: "first", NoComment: true}, &KV{Delimiter: "\t"}, &KV{Delimiter: " ", Comment: "//", Numbers: true})
-}
-
-func FuzzForm(f *testing.F) {
-	fuzzDecoder(f, []string{"", "a=1&b=x+%C3%A9&a=2\n", "%", "a=%4", "%ff", "&&=&"},
-		new(Form), &Form{Repeated: "error"}, &Form{Repeated: "first"}, &Form{Repeated: "last"})
 }
 
 func FuzzRegexp(f *testing.F) {

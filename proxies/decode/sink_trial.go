@@ -2,14 +2,14 @@ package decode
 
 import "unicode/utf8"
 
-// trial is a Sink that keeps nothing, for a look at whether a decoder takes a text. It has the limits of the others. Names
+// Trial is a Sink that keeps nothing, for a look at whether a decoder takes a text. It has the limits of the others. Names
 // that occur twice pass: whoever decodes the text then will say so.
-type trial struct {
+type Trial struct {
 	guard guard
 	begun bool
 }
 
-func (t *trial) ready() *guard {
+func (t *Trial) ready() *guard {
 	if !t.begun {
 		t.begun = true
 		t.guard.reset(Limits{})
@@ -17,7 +17,7 @@ func (t *trial) ready() *guard {
 	return &t.guard
 }
 
-func (t *trial) text(s string) error {
+func (t *Trial) text(s string) error {
 	if !utf8.ValidString(s) {
 		return t.guard.fail(ErrUTF8)
 	}
@@ -25,13 +25,13 @@ func (t *trial) text(s string) error {
 }
 
 // BeginObject implements Sink.
-func (t *trial) BeginObject() error {
+func (t *Trial) BeginObject() error {
 	_, err := t.ready().begin(true)
 	return err
 }
 
 // Key implements Sink.
-func (t *trial) Key(name string) error {
+func (t *Trial) Key(name string) error {
 	if _, err := t.ready().key(); err != nil {
 		return err
 	}
@@ -39,19 +39,19 @@ func (t *trial) Key(name string) error {
 }
 
 // EndObject implements Sink.
-func (t *trial) EndObject() error { return t.ready().end(true) }
+func (t *Trial) EndObject() error { return t.ready().end(true) }
 
 // BeginArray implements Sink.
-func (t *trial) BeginArray() error {
+func (t *Trial) BeginArray() error {
 	_, err := t.ready().begin(false)
 	return err
 }
 
 // EndArray implements Sink.
-func (t *trial) EndArray() error { return t.ready().end(false) }
+func (t *Trial) EndArray() error { return t.ready().end(false) }
 
 // String implements Sink.
-func (t *trial) String(s string) error {
+func (t *Trial) String(s string) error {
 	if _, err := t.ready().value(); err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func (t *trial) String(s string) error {
 }
 
 // Number implements Sink.
-func (t *trial) Number(literal string) error {
+func (t *Trial) Number(literal string) error {
 	if _, err := t.ready().value(); err != nil {
 		return err
 	}
@@ -67,15 +67,15 @@ func (t *trial) Number(literal string) error {
 }
 
 // Bool implements Sink.
-func (t *trial) Bool(bool) error {
+func (t *Trial) Bool(bool) error {
 	_, err := t.ready().value()
 	return err
 }
 
 // Null implements Sink.
-func (t *trial) Null() error {
+func (t *Trial) Null() error {
 	_, err := t.ready().value()
 	return err
 }
 
-var _ Sink = (*trial)(nil)
+var _ Sink = (*Trial)(nil)

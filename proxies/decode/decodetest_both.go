@@ -1,0 +1,54 @@
+package decode
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// both decodes body through both sinks, checks that they agree, and gives the JSON text.
+func both(t *testing.T, d Decoder, body []byte) ([]byte, error) {
+	t.Helper()
+	before := bytes.Clone(body)
+	w, tree := NewWriter(nil, Limits{}), NewTree(Limits{})
+	err := d.Decode(t.Context(), &Input{Body: body}, w)
+	treeErr := d.Decode(t.Context(), &Input{Body: body}, tree)
+	if !bytes.Equal(before, body) {
+		t.Fatal("the decoder changed its input")
+	}
+	if (err == nil) != (treeErr == nil) {
+		t.Fatalf("writer: %v, tree: %v", err, treeErr)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if !w.Complete() || !tree.Complete() {
+		t.Fatal("no error and no whole value")
+	}
+	text := w.Bytes()
+	if diff := cmp.Diff(parse(t, text), tree.Value()); diff != "" {
+		t.Fatalf("the sinks disagree about %q (-writer +tree):\n%s", body, diff)
+	}
+	var compact bytes.Buffer
+	if err := json.Compact(&compact, text); err != nil || !bytes.Equal(compact.Bytes(), text) {
+		t.Fatalf("not compact: %s", text)
+	}
+	return text, nil
+}
+
+func parse(t *testing.T, text []byte) any {
+	t.Helper()
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	var v any
+	if err := dec.Decode(&v); err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		t.Fatalf("more than one value: %s", text)
+	}
+	return v
+}

@@ -1,0 +1,14 @@
+package decode
+
+import (
+	"encoding/binary"
+	"unicode/utf16"
+)
+
+func utf16Bytes(order binary.AppendByteOrder, s string) string {
+	var b []byte
+	for _, u := range utf16.Encode([]rune(s)) {
+		b = order.AppendUint16(b, u)
+	}
+	return string(b)
+}
