@@ -39,6 +39,7 @@ func both(t *testing.T, d Decoder, body []byte) ([]byte, error) {
 	return text, nil
 }
 
+// parse reads the one JSON value of a text, with numbers as they are written.
 func parse(t *testing.T, text []byte) any {
 	t.Helper()
 	dec := json.NewDecoder(bytes.NewReader(text))

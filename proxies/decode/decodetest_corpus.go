@@ -74,6 +74,7 @@ func document(t *testing.T, path string, dec checked) {
 	}
 }
 
+// specimenOf reads the options of a document of the corpus into dec, and makes what goes with its body.
 func specimenOf(t *testing.T, path string, dec checked) *Input {
 	t.Helper()
 	var sp specimen
@@ -167,6 +168,7 @@ func streamed(t *testing.T, dec Decoder, in *Input, w *Writer, whole error) {
 	}
 }
 
+// value reads a JSON text, with numbers as they are written.
 func value(t *testing.T, text []byte) any {
 	t.Helper()
 	d := json.NewDecoder(bytes.NewReader(text))

@@ -9,9 +9,11 @@ import (
 // endless is a context that ends when it is asked for the nth time.
 type endless struct {
 	context.Context
-	asked, n int
+	n     int // at which question it has ended
+	asked int
 }
 
+// Err implements context.Context.
 func (c *endless) Err() error {
 	c.asked++
 	if c.asked < c.n {

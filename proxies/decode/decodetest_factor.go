@@ -27,6 +27,7 @@ func checkFactor(t *testing.T, name string, dec checked, bodies []string) {
 	}
 }
 
+// treeFactor measures how many bytes of memory a byte of body takes as a tree.
 func treeFactor(t *testing.T, d Decoder, body string) float64 {
 	t.Helper()
 	in := &Input{Body: []byte(body)}

@@ -2,6 +2,7 @@ package decode
 
 import "math/rand/v2"
 
+// randomString makes a text of up to seven characters of all kinds.
 func randomString(rnd *rand.Rand) string {
 	r := make([]rune, rnd.IntN(8))
 	for i := range r {

@@ -16,6 +16,7 @@ type pieces struct {
 	n int
 }
 
+// Read implements io.Reader.
 func (p *pieces) Read(b []byte) (int, error) { return p.r.Read(b[:min(len(b), p.n)]) }
 
 // streamAgrees holds a stream in pieces to what the whole text gives.

@@ -22,6 +22,7 @@ type decodeTest struct {
 	at   int64  // offset of the *SyntaxError; -1: another error
 }
 
+// runDecodeTests runs tests of a table.
 func runDecodeTests(t *testing.T, tests []decodeTest) {
 	t.Helper()
 	for _, test := range tests {

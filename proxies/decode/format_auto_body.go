@@ -85,13 +85,13 @@ func (b *autoBody) read() error {
 		return HTMLCharset(prefix)
 	}
 	o.Replace = false
-	text, charset, err := Text(b.in.Body, o)
+	text, cs, err := Text(b.in.Body, o)
 	// What nothing declares to be text is rather no text than text with replacements.
-	if err != nil && b.in.Charset.Replace && (charset.Source != byDetection || strings.HasPrefix(b.in.MediaType, "text/")) {
+	if err != nil && b.in.Charset.Replace && (cs.Source != byDetection || strings.HasPrefix(b.in.MediaType, "text/")) {
 		o.Replace = true
-		text, charset, err = Text(b.in.Body, o)
+		text, cs, err = Text(b.in.Body, o)
 	}
-	b.charset = charset
+	b.charset = cs
 	if err != nil {
 		return err
 	}

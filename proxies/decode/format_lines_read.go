@@ -26,10 +26,12 @@ type oneLine struct {
 	offset int64  // in the text
 }
 
+// wholeLines reads a text that is there.
 func wholeLines(body []byte) *lineReader {
 	return &lineReader{whole: lines{text: string(body)}, body: body}
 }
 
+// streamedLines reads a text that comes.
 func streamedLines(text io.Reader) *lineReader {
 	return &lineReader{src: bufio.NewReaderSize(text, lineWindow)}
 }

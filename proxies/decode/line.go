@@ -8,7 +8,7 @@ import (
 // lines goes through a text line by line. A line ends with LF or CRLF; an end of line at the very end of the text
 // starts no further line.
 type lines struct {
-	text string
+	text string // all of it
 	next int
 }
 
@@ -27,6 +27,7 @@ func (l *lines) cut() (line string, offset int, ok bool) {
 	return strings.TrimSuffix(l.text[offset:offset+n], "\r"), offset, true
 }
 
+// checkComment is the check of an option that says what lines of comment begin with.
 func checkComment(s string) error {
 	if strings.ContainsAny(s, "\r\n") {
 		return fmt.Errorf("comment %q contains an end of line", s)

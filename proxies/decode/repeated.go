@@ -12,6 +12,7 @@ const (
 	RepeatedList  = "list"  // every name has an array of its values, also one that occurs once
 )
 
+// checkRepeated is the check of the option.
 func checkRepeated(s string) error {
 	switch s {
 	case "", RepeatedError, RepeatedFirst, RepeatedLast, RepeatedList:

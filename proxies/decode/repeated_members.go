@@ -29,6 +29,7 @@ type member struct {
 
 func (m *members) at(i int) *member { return &m.chunks[i/memberChunk][i%memberChunk] }
 
+// add adds a member behind those that are there, or settles it as the policy says.
 func (m *members) add(name, value string) error {
 	if m.n == math.MaxInt32-1 {
 		return &LimitError{What: "members", Limit: math.MaxInt32 - 1}

@@ -15,6 +15,7 @@ type header struct {
 	before, between []string
 }
 
+// newHeader looks at names of columns; with array, rows are arrays and have none.
 func newHeader(names []string, array bool) (*header, error) {
 	h := &header{names: names, array: array, before: make([]string, len(names)), between: make([]string, len(names))}
 	var seen map[string]struct{}
@@ -89,8 +90,8 @@ func (h *header) nodes() int {
 
 // cell is the value of one column in one row.
 type cell struct {
-	kind byte
-	text string
+	kind byte   // CellString and so on
+	text string // without quotes; as in JSON for numbers, true and false
 }
 
 // Kinds of cells.
@@ -111,7 +112,7 @@ type rowSink interface {
 
 // field is where a string is in the text of a record.
 type field struct {
-	from, to int
+	from, to int  // in bytes
 	quoted   bool // there are quotes around it
 	odd      bool // and it holds more of them, each twice, or white space behind
 }
@@ -175,6 +176,7 @@ func tellTexts(out Sink, h *header, record []byte, fields []field) error {
 	return tellRow(out, h, cells)
 }
 
+// tell tells the value to any sink.
 func (c cell) tell(out Sink) error {
 	switch c.kind {
 	case cellNumber:

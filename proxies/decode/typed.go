@@ -27,6 +27,7 @@ type ValueType struct {
 	Layout string `json:"layout,omitempty"`
 }
 
+// check implements the check at load.
 func (t *ValueType) check() error {
 	switch t.Type {
 	case "", TypeString, TypeInteger, TypeNumber, TypeBool:
@@ -97,6 +98,7 @@ func regularNumber(s string) (string, bool) {
 	return s, len(s) <= MaxNumber && isNumber(s)
 }
 
+// tellString tells any text as a string.
 func tellString(out Sink, s string) error { return out.String(s) }
 
 // tellTyped tells the literals of JSON as what they are and everything else as a string.

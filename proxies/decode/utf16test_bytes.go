@@ -5,6 +5,7 @@ import (
 	"unicode/utf16"
 )
 
+// utf16Bytes gives a text in UTF-16 of a byte order, without byte order mark.
 func utf16Bytes(order binary.AppendByteOrder, s string) string {
 	var b []byte
 	for _, u := range utf16.Encode([]rune(s)) {
