@@ -15,7 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
@@ -189,7 +189,7 @@ func TestCallers(t *testing.T) {
 		Prefixes: []string{"/s"},
 		Metadata: wrap.Metadata{Version: "1.0.0", Repository: "https://example.org/source", Description: "A service"},
 		Backends: []wrap.Backend{{Addresses: []string{backend.URL}, Auth: new(Basic)}},
-		Routes:   []wrap.Route{{Method: "GET", Pattern: "/x", Fetches: []wrap.Fetch{{Target: "/x", Decoder: new(decode.PlainText), Format: "text"}}}},
+		Routes:   []wrap.Route{{Method: "GET", Pattern: "/x", Fetches: []wrap.Fetch{{Target: "/x", Decoder: new(lines.PlainText), Format: "text"}}}},
 	}
 	pools := func(c upstream.Config) (*upstream.Backend, func(), error) {
 		b, err := upstream.New(c, upstream.Options{})

@@ -6,13 +6,14 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/parts"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
 func init() { caddy.RegisterModule(new(Auto)) }
 
 // Auto is decode.Auto.
-type Auto struct{ decode.Auto }
+type Auto struct{ parts.Auto }
 
 // CaddyModule returns the Caddy module information.
 func (*Auto) CaddyModule() caddy.ModuleInfo {
@@ -35,10 +36,10 @@ func (m *Auto) formats(n caddyfiles.Node) error {
 	if len(n.Args) == 0 || n.HasBlock {
 		return n.Errorf("formats takes the formats that the body may be in: formats json xml")
 	}
-	known := decode.AutoFormats()
+	known := parts.AutoFormats()
 	for _, t := range n.Args {
 		m.Formats = append(m.Formats, t.Text)
-		if err := (&decode.Auto{Formats: m.Formats}).Check(); err != nil {
+		if err := (&parts.Auto{Formats: m.Formats}).Check(); err != nil {
 			return caddyfiles.Errorf(t, "%w%s", err, wrap.Suggest(t.Text, known))
 		}
 	}

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/parts"
 )
 
 func init() { caddy.RegisterModule(new(Binary)) }
 
 // Binary is decode.Bytes.
-type Binary struct{ decode.Bytes }
+type Binary struct{ parts.Bytes }
 
 // CaddyModule returns the Caddy module information.
 func (*Binary) CaddyModule() caddy.ModuleInfo {

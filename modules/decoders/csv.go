@@ -8,12 +8,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/table"
 )
 
 func init() { caddy.RegisterModule(new(CSV)) }
 
 // CSV is decode.CSV.
-type CSV struct{ decode.CSV }
+type CSV struct{ table.CSV }
 
 // CaddyModule returns the Caddy module information.
 func (*CSV) CaddyModule() caddy.ModuleInfo {
@@ -52,7 +53,7 @@ func (m *CSV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // csvWords are the words of CSV and TSV.
-func csvWords(o *decode.CSV) map[string]caddyfiles.Word {
+func csvWords(o *table.CSV) map[string]caddyfiles.Word {
 	return map[string]caddyfiles.Word{
 		"quote":       word("quote none", same, &o.Quote),
 		"lazy_quotes": flag(&o.LazyQuotes),
@@ -79,11 +80,11 @@ func csvWords(o *decode.CSV) map[string]caddyfiles.Word {
 }
 
 // column reads a declared column of a table of text.
-func column(n caddyfiles.Node) (decode.Column, error) {
+func column(n caddyfiles.Node) (table.Column, error) {
 	if n.HasBlock || len(n.Args) == 0 {
-		return decode.Column{}, n.Errorf("column takes a name and a type; write: column price number decimal comma")
+		return table.Column{}, n.Errorf("column takes a name and a type; write: column price number decimal comma")
 	}
-	c := decode.Column{Name: n.Args[0].Text}
+	c := table.Column{Name: n.Args[0].Text}
 	w := typedWords{node: n, rest: n.Args[1:]}
 	for w.next() {
 		ok, err := w.typed(&c.ValueType)

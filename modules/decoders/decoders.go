@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 )
 
 const namespace = "fairway.decoders."
@@ -17,7 +18,7 @@ func init() {
 }
 
 // Text is decode.PlainText.
-type Text struct{ decode.PlainText }
+type Text struct{ lines.PlainText }
 
 // CaddyModule returns the Caddy module information.
 func (*Text) CaddyModule() caddy.ModuleInfo {

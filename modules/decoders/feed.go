@@ -5,6 +5,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 )
 
 func init() {
@@ -13,19 +14,19 @@ func init() {
 }
 
 // RSS is decode.Feed.
-type RSS struct{ decode.Feed }
+type RSS struct{ markup.Feed }
 
 // Atom is decode.Feed under another name; both read every kind of feed.
-type Atom struct{ decode.Feed }
+type Atom struct{ markup.Feed }
 
 // CaddyModule returns the Caddy module information.
 func (*RSS) CaddyModule() caddy.ModuleInfo {
-	return info("rss", func() caddy.Module { return &RSS{decode.Feed{Format: "rss"}} })
+	return info("rss", func() caddy.Module { return &RSS{markup.Feed{Format: "rss"}} })
 }
 
 // CaddyModule returns the Caddy module information.
 func (*Atom) CaddyModule() caddy.ModuleInfo {
-	return info("atom", func() caddy.Module { return &Atom{decode.Feed{Format: "atom"}} })
+	return info("atom", func() caddy.Module { return &Atom{markup.Feed{Format: "atom"}} })
 }
 
 // UnmarshalCaddyfile reads: decode rss.

@@ -9,12 +9,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/table"
 )
 
 func init() { caddy.RegisterModule(new(Fixed)) }
 
 // Fixed is decode.Fixed.
-type Fixed struct{ decode.Fixed }
+type Fixed struct{ table.Fixed }
 
 // CaddyModule returns the Caddy module information.
 func (*Fixed) CaddyModule() caddy.ModuleInfo {
@@ -86,7 +87,7 @@ func (m *Fixed) widths(n caddyfiles.Node) error {
 }
 
 func (m *Fixed) column(n caddyfiles.Node) error {
-	var c decode.FixedColumn
+	var c table.FixedColumn
 	if len(n.Args) > 1 {
 		if from, to, ok := place(n.Args[1].Text); ok {
 			c.From, c.To = from, to

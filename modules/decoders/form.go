@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 func init() { caddy.RegisterModule(new(Form)) }
 
 // Form is decode.Form.
-type Form struct{ decode.Form }
+type Form struct{ document.Form }
 
 // CaddyModule returns the Caddy module information.
 func (*Form) CaddyModule() caddy.ModuleInfo {

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 )
 
 func init() { caddy.RegisterModule(new(HTML)) }
 
 // HTML is decode.HTML.
-type HTML struct{ decode.HTML }
+type HTML struct{ markup.HTML }
 
 // CaddyModule returns the Caddy module information.
 func (*HTML) CaddyModule() caddy.ModuleInfo {
@@ -101,7 +102,7 @@ func (m *HTML) column(n caddyfiles.Node) error {
 	if n.HasBlock || len(n.Args) == 0 {
 		return n.Errorf("column takes a name and a type; write: column load number")
 	}
-	c := decode.HTMLColumn{Name: n.Args[0].Text}
+	c := markup.HTMLColumn{Name: n.Args[0].Text}
 	w := typedWords{node: n, rest: n.Args[1:]}
 	for w.next() {
 		if ok, err := w.typed(&c.ValueType); err != nil {
@@ -118,7 +119,7 @@ func (m *HTML) field(n caddyfiles.Node) error {
 	if n.HasBlock || len(n.Args) < 2 {
 		return n.Errorf("field takes a name and a selector; write: field price `td.price` number")
 	}
-	f := decode.HTMLField{Name: n.Args[0].Text, Selector: n.Args[1].Text}
+	f := markup.HTMLField{Name: n.Args[0].Text, Selector: n.Args[1].Text}
 	w := typedWords{node: n, rest: n.Args[2:]}
 	for w.next() {
 		ok, err := w.typed(&f.ValueType)
@@ -136,7 +137,7 @@ func (m *HTML) field(n caddyfiles.Node) error {
 	return nil
 }
 
-func (w *typedWords) taken(f *decode.HTMLField) (bool, error) {
+func (w *typedWords) taken(f *markup.HTMLField) (bool, error) {
 	switch w.at.Text {
 	case "text", "html", "table":
 		f.Take = w.at.Text

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 func init() { caddy.RegisterModule(new(JSON)) }
 
 // JSON is decode.JSON.
-type JSON struct{ decode.JSON }
+type JSON struct{ document.JSON }
 
 // CaddyModule returns the Caddy module information.
 func (*JSON) CaddyModule() caddy.ModuleInfo {

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 )
 
 func init() { caddy.RegisterModule(new(KV)) }
 
 // KV is decode.KV.
-type KV struct{ decode.KV }
+type KV struct{ lines.KV }
 
 // CaddyModule returns the Caddy module information.
 func (*KV) CaddyModule() caddy.ModuleInfo { return info("kv", func() caddy.Module { return new(KV) }) }

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 )
 
 func init() { caddy.RegisterModule(new(Lines)) }
 
 // Lines is decode.Lines.
-type Lines struct{ decode.Lines }
+type Lines struct{ lines.Lines }
 
 // CaddyModule returns the Caddy module information.
 func (*Lines) CaddyModule() caddy.ModuleInfo {

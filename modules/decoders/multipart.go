@@ -12,6 +12,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/parts"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
@@ -19,7 +20,7 @@ func init() { caddy.RegisterModule(new(Multipart)) }
 
 // Multipart is decode.Multipart.
 type Multipart struct {
-	decode.Multipart
+	parts.Multipart
 	// DecodeRaw is the format of the one part that is taken. Default: none, the part's kind says what its value is.
 	DecodeRaw json.RawMessage `json:"decode,omitempty" caddy:"namespace=fairway.decoders inline_key=format"`
 }

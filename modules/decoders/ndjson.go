@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 func init() { caddy.RegisterModule(new(NDJSON)) }
 
 // NDJSON is decode.NDJSON.
-type NDJSON struct{ decode.NDJSON }
+type NDJSON struct{ document.NDJSON }
 
 // CaddyModule returns the Caddy module information.
 func (*NDJSON) CaddyModule() caddy.ModuleInfo {

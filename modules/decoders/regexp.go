@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 )
 
 func init() { caddy.RegisterModule(new(Regexp)) }
 
 // Regexp is decode.Regexp.
-type Regexp struct{ decode.Regexp }
+type Regexp struct{ lines.Regexp }
 
 // CaddyModule returns the Caddy module information.
 func (*Regexp) CaddyModule() caddy.ModuleInfo {
@@ -58,7 +59,7 @@ func (m *Regexp) pattern(n caddyfiles.Node) error {
 	if len(n.Args) != 2 || n.HasBlock {
 		return n.Errorf("pattern takes a name and a regular expression: pattern JOB `[A-Z]{3}[0-9]+`")
 	}
-	m.Patterns = append(m.Patterns, decode.GrokPattern{Name: n.Args[0].Text, Pattern: n.Args[1].Text})
+	m.Patterns = append(m.Patterns, lines.GrokPattern{Name: n.Args[0].Text, Pattern: n.Args[1].Text})
 	return nil
 }
 

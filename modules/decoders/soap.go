@@ -5,12 +5,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 )
 
 func init() { caddy.RegisterModule(new(SOAP)) }
 
 // SOAP is decode.SOAP.
-type SOAP struct{ decode.SOAP }
+type SOAP struct{ markup.SOAP }
 
 // CaddyModule returns the Caddy module information.
 func (*SOAP) CaddyModule() caddy.ModuleInfo {

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
@@ -83,7 +84,7 @@ func TestReplyEachByOptions(t *testing.T) {
 		t.Error(err)
 	}
 	r := new(Regexp)
-	r.Pattern, r.Mode = `(?<a>.)`, decode.RegexpLines
+	r.Pattern, r.Mode = `(?<a>.)`, lines.RegexpLines
 	if err := r.Check(); err != nil {
 		t.Fatal(err)
 	}

@@ -5,12 +5,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/table"
 )
 
 func init() { caddy.RegisterModule(new(TSV)) }
 
 // TSV is decode.TSV.
-type TSV struct{ decode.TSV }
+type TSV struct{ table.TSV }
 
 // CaddyModule returns the Caddy module information.
 func (*TSV) CaddyModule() caddy.ModuleInfo {

@@ -6,13 +6,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/typed"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
 // typeNames are the types of values that are declared.
 func typeNames() []string {
-	return []string{decode.TypeString, decode.TypeInteger, decode.TypeNumber, decode.TypeBool, decode.TypeDate}
+	return []string{typed.String, typed.Integer, typed.Number, typed.Bool, typed.Date}
 }
 
 // typedWords goes through the words behind a name, some of which have an argument.
@@ -55,12 +55,12 @@ func (w *typedWords) argument(what string, to *string) error {
 	return nil
 }
 
-func (w *typedWords) typed(to *decode.ValueType) (bool, error) {
+func (w *typedWords) typed(to *typed.ValueType) (bool, error) {
 	switch w.at.Text {
-	case decode.TypeString, decode.TypeInteger, decode.TypeNumber, decode.TypeBool:
+	case typed.String, typed.Integer, typed.Number, typed.Bool:
 		to.Type = w.at.Text
 		return true, w.once("a type")
-	case decode.TypeDate:
+	case typed.Date:
 		to.Type = w.at.Text
 		if err := w.once("a type"); err != nil {
 			return true, err

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/table"
 )
 
 func init() { caddy.RegisterModule(new(XLSX)) }
 
 // XLSX is decode.XLSX.
-type XLSX struct{ decode.XLSX }
+type XLSX struct{ table.XLSX }
 
 // CaddyModule returns the Caddy module information.
 func (*XLSX) CaddyModule() caddy.ModuleInfo {

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 )
 
 func init() { caddy.RegisterModule(new(XML)) }
 
 // XML is decode.XML.
-type XML struct{ decode.XML }
+type XML struct{ markup.XML }
 
 // CaddyModule returns the Caddy module information.
 func (*XML) CaddyModule() caddy.ModuleInfo {
@@ -45,7 +46,7 @@ func (m *XML) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 }
 
 // xmlWords are the words of XML and SOAP.
-func xmlWords(o *decode.XMLOptions) map[string]caddyfiles.Word {
+func xmlWords(o *markup.XMLOptions) map[string]caddyfiles.Word {
 	return map[string]caddyfiles.Word{
 		"list":       paths("list orders/order", &o.List),
 		"arrays":     flag(&o.Arrays),

@@ -6,12 +6,13 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 func init() { caddy.RegisterModule(new(YAML)) }
 
 // YAML is decode.YAML.
-type YAML struct{ decode.YAML }
+type YAML struct{ document.YAML }
 
 // CaddyModule returns the Caddy module information.
 func (*YAML) CaddyModule() caddy.ModuleInfo {

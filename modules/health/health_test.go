@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/modules/fairway"
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/requestid"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
@@ -42,7 +42,7 @@ func site(t *testing.T, services ...string) *Handler {
 		}
 		for i := range cfg.Routes {
 			for j := range cfg.Routes[i].Fetches {
-				cfg.Routes[i].Fetches[j].Decoder = new(decode.PlainText)
+				cfg.Routes[i].Fetches[j].Decoder = new(lines.PlainText)
 			}
 		}
 		s, err := wrap.Compile(cfg, app.Deps(ctx))

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/reply"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
@@ -70,10 +71,10 @@ func (t *transcript) trace() *wrap.Trace {
 			return nil
 		},
 		Fetch: t.attempts,
-		Charset: func(name string, c decode.Charset) {
+		Charset: func(name string, c charset.Choice) {
 			t.on(name, func(f *fetch) {
 				fmt.Fprintf(&f.text, "  charset   %s (%s)\n", c.Name, why(c.Source))
-				f.showBody(decode.TextOptions{Option: c.Name})
+				f.showBody(charset.Options{Option: c.Name})
 			})
 		},
 		Found: func(name, format string) {
@@ -148,15 +149,15 @@ func (t *transcript) program(name, kind, source string, value any, err error) {
 // verdict ends an attempt.
 func (f *fetch) verdict(n int, err error) {
 	if err == nil {
-		f.showBody(decode.TextOptions{Header: f.label})
+		f.showBody(charset.Options{Header: f.label})
 		fmt.Fprintf(&f.text, "  verdict   success\n")
 		return
 	}
-	if bad, ok := errors.AsType[*decode.CharsetError](err); ok && f.body != nil {
+	if bad, ok := errors.AsType[*charset.Error](err); ok && f.body != nil {
 		block(&f.text, "bytes", hexdump(mask(f.body, f.of.secrets), int(bad.Offset)))
 		f.body = nil
 	}
-	f.showBody(decode.TextOptions{Header: f.label})
+	f.showBody(charset.Options{Header: f.label})
 	failure, ok := errors.AsType[*upstream.Failure](err)
 	if !ok {
 		block(&f.text, "verdict", err.Error())
@@ -207,13 +208,13 @@ func (f *fetch) showRequest(req *http.Request) {
 }
 
 // showBody prints the first bytes of the body, once.
-func (f *fetch) showBody(o decode.TextOptions) {
+func (f *fetch) showBody(o charset.Options) {
 	if f.body == nil {
 		return
 	}
-	text, _, err := decode.Text(f.body, o)
+	text, _, err := charset.Text(f.body, o)
 	if err != nil {
-		bad, ok := errors.AsType[*decode.CharsetError](err)
+		bad, ok := errors.AsType[*charset.Error](err)
 		if !ok {
 			return
 		}

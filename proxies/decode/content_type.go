@@ -1,6 +1,10 @@
 package decode
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/fairway-gateway/fairway/proxies/decode/internal/ascii"
+)
 
 // ContentType splits a Content-Type header into the media type in lower case and the charset parameter as it was
 // written, without quotes. It makes the best of headers that break the rules; what it cannot read is empty.
@@ -34,10 +38,10 @@ func nextParam(s string) (param, rest string) {
 		case c == '\\' && quoted:
 			i++
 		case (c == ';' || c == ',') && !quoted:
-			return strings.Trim(s[:i], asciiSpace), s[i+1:]
+			return strings.Trim(s[:i], ascii.Space), s[i+1:]
 		}
 	}
-	return strings.Trim(s, asciiSpace), ""
+	return strings.Trim(s, ascii.Space), ""
 }
 
 func charsetParam(param string) (value string, ok bool) {
@@ -45,10 +49,10 @@ func charsetParam(param string) (value string, ok bool) {
 	if len(param) <= len(name) || !strings.EqualFold(param[:len(name)], name) {
 		return "", false
 	}
-	value = strings.Trim(param[len(name):], asciiSpace)
+	value = strings.Trim(param[len(name):], ascii.Space)
 	if value == "" || value[0] != '=' {
 		return "", false
 	}
-	value = strings.Trim(value[1:], asciiSpace+`"'`)
+	value = strings.Trim(value[1:], ascii.Space+`"'`)
 	return value, value != ""
 }

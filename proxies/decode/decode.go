@@ -11,6 +11,8 @@ import (
 	"fmt"
 	"io"
 	"net/url"
+
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 )
 
 // Decoder makes a value of one kind of text. Decoders are compiled once and used concurrently.
@@ -37,7 +39,7 @@ type Input struct {
 	// URL is where the body came from, absolute, for links that are relative to it; may be nil.
 	URL *url.URL
 	// Charset is what is known of the charset; only decoders of bytes need it, for the text inside.
-	Charset TextOptions
+	Charset charset.Options
 	// Found, where not nil, is where a decoder that chooses by itself says what it found.
 	Found *Found
 }
@@ -47,7 +49,7 @@ type Found struct {
 	// Format is the format that auto chose; empty for decoders that do not choose.
 	Format string
 	// Charset is how the bytes were read as text; zero where they were not.
-	Charset Charset
+	Charset charset.Choice
 }
 
 // Binary is a Decoder of bytes that are not one text: Input.Body is then the body as it was received, after content

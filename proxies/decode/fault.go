@@ -1,5 +1,7 @@
 package decode
 
+import "github.com/fairway-gateway/fairway/proxies/decode/internal/excerpt"
+
 // FaultError says that a SOAP message is a Fault: that the backend says itself that it failed.
 type FaultError struct {
 	Code   string // as the message has it, with its prefix: "soap:Server"; may be empty
@@ -11,5 +13,5 @@ func (e *FaultError) Error() string {
 	if e.Code == "" {
 		return "the message is a SOAP Fault"
 	}
-	return "the message is a SOAP Fault, " + excerpt(e.Code)
+	return "the message is a SOAP Fault, " + excerpt.Of(e.Code)
 }

@@ -3,6 +3,8 @@ package decode
 import (
 	"errors"
 	"fmt"
+
+	"github.com/fairway-gateway/fairway/proxies/decode/internal/excerpt"
 )
 
 // MaxNumber is how many bytes the literal of one number may have. Longer ones are refused, because everything
@@ -25,7 +27,7 @@ func (e *DuplicateError) Error() string {
 }
 
 func duplicate(name string) error {
-	return &DuplicateError{Name: excerpt(name)}
+	return &DuplicateError{Name: excerpt.Of(name)}
 }
 
 // guard holds what both sinks enforce: the order of events and the limits. A sink that has refused one event
@@ -147,8 +149,8 @@ func (g *guard) number(literal string) error {
 	if len(literal) > MaxNumber {
 		return g.fail(&LimitError{What: "bytes in a number", Limit: MaxNumber})
 	}
-	if !isNumber(literal) {
-		return g.fail(fmt.Errorf("%q is not a JSON number", excerpt(literal)))
+	if !IsNumber(literal) {
+		return g.fail(fmt.Errorf("%q is not a JSON number", excerpt.Of(literal)))
 	}
 	return nil
 }
@@ -158,8 +160,8 @@ func (g *guard) complete() bool {
 	return g.done && len(g.levels) == 0 && g.err == nil
 }
 
-// isNumber says whether s is a number of RFC 8259.
-func isNumber(s string) bool {
+// IsNumber says whether s is a number of RFC 8259.
+func IsNumber(s string) bool {
 	i := 0
 	if i < len(s) && s[i] == '-' {
 		i++

@@ -1,4 +1,4 @@
-package decode
+package decode_test
 
 import (
 	"fmt"
@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/internal/decodetest"
 )
 
 // TestSinksAgree tells random values to both sinks: what encoding/json reads of Writer's text is Tree's value.
@@ -14,17 +17,17 @@ func TestSinksAgree(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(500) {
 		rnd := rand.New(rand.NewPCG(seed, 7))
-		w, tree := NewWriter(nil, Limits{}), NewTree(Limits{})
+		w, tree := decode.NewWriter(nil, decode.Limits{}), decode.NewTree(decode.Limits{})
 		if err := tellRandom(rnd, twoSinks{w, tree}, 0); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(parse(t, w.Bytes()), tree.Value()); diff != "" {
+		if diff := cmp.Diff(decodetest.Parse(t, w.Bytes()), tree.Value()); diff != "" {
 			t.Fatalf("seed %d (-writer +tree):\n%s", seed, diff)
 		}
 	}
 }
 
-func tellRandom(rnd *rand.Rand, s Sink, depth int) error {
+func tellRandom(rnd *rand.Rand, s decode.Sink, depth int) error {
 	kind := rnd.IntN(8)
 	if depth > 5 {
 		kind = rnd.IntN(5)
@@ -39,7 +42,7 @@ func tellRandom(rnd *rand.Rand, s Sink, depth int) error {
 	case 3:
 		return s.Number(strconv.FormatFloat(rnd.NormFloat64(), 'e', -1, 64))
 	case 4:
-		return s.String(randomString(rnd))
+		return s.String(decodetest.RandomString(rnd))
 	case 5:
 		if err := s.BeginArray(); err != nil {
 			return err
@@ -55,7 +58,7 @@ func tellRandom(rnd *rand.Rand, s Sink, depth int) error {
 		return err
 	}
 	for i := range rnd.IntN(40) {
-		if err := s.Key(fmt.Sprint(randomString(rnd), i)); err != nil {
+		if err := s.Key(fmt.Sprint(decodetest.RandomString(rnd), i)); err != nil {
 			return err
 		}
 		if err := tellRandom(rnd, s, depth+2); err != nil {
@@ -66,28 +69,30 @@ func tellRandom(rnd *rand.Rand, s Sink, depth int) error {
 }
 
 // twoSinks tells both.
-type twoSinks struct{ a, b Sink }
+type twoSinks struct{ a, b decode.Sink }
 
-func (s twoSinks) each(tell func(Sink) error) error {
+func (s twoSinks) each(tell func(decode.Sink) error) error {
 	if err := tell(s.a); err != nil {
 		return err
 	}
 	return tell(s.b)
 }
 
-func (s twoSinks) BeginObject() error { return s.each(Sink.BeginObject) }
-func (s twoSinks) EndObject() error   { return s.each(Sink.EndObject) }
-func (s twoSinks) BeginArray() error  { return s.each(Sink.BeginArray) }
-func (s twoSinks) EndArray() error    { return s.each(Sink.EndArray) }
-func (s twoSinks) Null() error        { return s.each(Sink.Null) }
-func (s twoSinks) Key(n string) error { return s.each(func(k Sink) error { return k.Key(n) }) }
+func (s twoSinks) BeginObject() error { return s.each(decode.Sink.BeginObject) }
+func (s twoSinks) EndObject() error   { return s.each(decode.Sink.EndObject) }
+func (s twoSinks) BeginArray() error  { return s.each(decode.Sink.BeginArray) }
+func (s twoSinks) EndArray() error    { return s.each(decode.Sink.EndArray) }
+func (s twoSinks) Null() error        { return s.each(decode.Sink.Null) }
+func (s twoSinks) Key(n string) error { return s.each(func(k decode.Sink) error { return k.Key(n) }) }
+
 func (s twoSinks) String(v string) error {
-	return s.each(func(k Sink) error { return k.String(v) })
+	return s.each(func(k decode.Sink) error { return k.String(v) })
 }
 
 func (s twoSinks) Number(l string) error {
-	return s.each(func(k Sink) error { return k.Number(l) })
+	return s.each(func(k decode.Sink) error { return k.Number(l) })
 }
-func (s twoSinks) Bool(v bool) error { return s.each(func(k Sink) error { return k.Bool(v) }) }
 
-var _ Sink = twoSinks{}
+func (s twoSinks) Bool(v bool) error { return s.each(func(k decode.Sink) error { return k.Bool(v) }) }
+
+var _ decode.Sink = twoSinks{}

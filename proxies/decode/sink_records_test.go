@@ -1,4 +1,4 @@
-package decode
+package decode_test
 
 import (
 	"errors"
@@ -6,18 +6,21 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 // recordsOf tells a JSON text to a Records and gives what it handed over.
-func recordsOf(t *testing.T, text string, o RecordsOptions) (texts []string, trees []any, err error) {
+func recordsOf(t *testing.T, text string, o decode.RecordsOptions) (texts []string, trees []any, err error) {
 	t.Helper()
 	o.Text, o.Tree = true, true
 	o.Each = func(text []byte, tree any) error {
 		texts, trees = append(texts, string(text)), append(trees, tree)
 		return nil
 	}
-	r := NewRecords(o)
-	err = new(JSON).Decode(t.Context(), &Input{Body: []byte(text)}, r)
+	r := decode.NewRecords(o)
+	err = new(document.JSON).Decode(t.Context(), &decode.Input{Body: []byte(text)}, r)
 	if !r.Complete() && err == nil { // the other way round there is text behind the array
 		t.Errorf("%.40s: not complete, and no error", text)
 	}
@@ -35,7 +38,7 @@ func TestRecords(t *testing.T) {
 		{` [ 1.50 , "a" , null , true ] `, []string{`1.50`, `"a"`, `null`, `true`}},
 		{`[{"b":1,"a":[{"c":[]}]},{},[],[[1],[2]]]`, []string{`{"b":1,"a":[{"c":[]}]}`, `{}`, `[]`, `[[1],[2]]`}},
 	} {
-		texts, trees, err := recordsOf(t, c.text, RecordsOptions{})
+		texts, trees, err := recordsOf(t, c.text, decode.RecordsOptions{})
 		if err != nil {
 			t.Errorf("%s: %v", c.text, err)
 		}
@@ -43,8 +46,8 @@ func TestRecords(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", c.text, diff)
 		}
 		// The trees are those of the whole array's.
-		whole := NewTree(Limits{})
-		if err := new(JSON).Decode(t.Context(), &Input{Body: []byte(c.text)}, whole); err != nil {
+		whole := decode.NewTree(decode.Limits{})
+		if err := new(document.JSON).Decode(t.Context(), &decode.Input{Body: []byte(c.text)}, whole); err != nil {
 			t.Fatal(err)
 		}
 		if want, _ := whole.Value().([]any); len(want) > 0 {
@@ -59,25 +62,25 @@ func TestRecordsRefuse(t *testing.T) {
 	t.Parallel()
 	limit := func(what string) func(error) bool {
 		return func(err error) bool {
-			e, ok := errors.AsType[*LimitError](err)
+			e, ok := errors.AsType[*decode.LimitError](err)
 			return ok && e.What == what
 		}
 	}
 	spent := errors.New("spent")
 	for name, c := range map[string]struct {
 		text    string
-		o       RecordsOptions
+		o       decode.RecordsOptions
 		refused func(error) bool
 		records int
 	}{
-		"an object":      {text: `{"a":1}`, refused: func(err error) bool { return errors.Is(err, ErrNoArray) }},
-		"a scalar":       {text: `1`, refused: func(err error) bool { return errors.Is(err, ErrNoArray) }},
-		"nodes":          {text: `[[1],[1,2,3]]`, o: RecordsOptions{Limits: Limits{Nodes: 3}}, refused: limit("nodes"), records: 1},
-		"depth":          {text: `[[[1]],[[[1]]]]`, o: RecordsOptions{Limits: Limits{Depth: 2}}, refused: limit("depth"), records: 1},
-		"twice one name": {text: `[{"a":1},{"a":1,"a":2}]`, refused: func(err error) bool { _, ok := errors.AsType[*DuplicateError](err); return ok }, records: 1},
+		"an object":      {text: `{"a":1}`, refused: func(err error) bool { return errors.Is(err, decode.ErrNoArray) }},
+		"a scalar":       {text: `1`, refused: func(err error) bool { return errors.Is(err, decode.ErrNoArray) }},
+		"nodes":          {text: `[[1],[1,2,3]]`, o: decode.RecordsOptions{Limits: decode.Limits{Nodes: 3}}, refused: limit("nodes"), records: 1},
+		"depth":          {text: `[[[1]],[[[1]]]]`, o: decode.RecordsOptions{Limits: decode.Limits{Depth: 2}}, refused: limit("depth"), records: 1},
+		"twice one name": {text: `[{"a":1},{"a":1,"a":2}]`, refused: func(err error) bool { _, ok := errors.AsType[*decode.DuplicateError](err); return ok }, records: 1},
 		"too large": {
 			text: `["a","` + strings.Repeat("x", 5000) + `"]`, records: 1,
-			o:       RecordsOptions{Grow: func(int) error { return spent }},
+			o:       decode.RecordsOptions{Grow: func(int) error { return spent }},
 			refused: func(err error) bool { return errors.Is(err, spent) },
 		},
 	} {
@@ -93,7 +96,7 @@ func TestRecordsGrow(t *testing.T) {
 	t.Parallel()
 	var asked []int
 	text := "[" + strings.Repeat(`"small",`, 5000) + `["` + strings.Repeat("x", 9000) + `"],` + strings.Repeat(`["`+strings.Repeat("x", 8000)+`"],`, 5) + "1]"
-	if _, _, err := recordsOf(t, text, RecordsOptions{Grow: func(n int) error { asked = append(asked, n); return nil }}); err != nil {
+	if _, _, err := recordsOf(t, text, decode.RecordsOptions{Grow: func(n int) error { asked = append(asked, n); return nil }}); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff([]int{16384}, asked); diff != "" {
@@ -104,15 +107,15 @@ func TestRecordsGrow(t *testing.T) {
 // TestRecordsOrder tells what no decoder should: nothing panics, and nothing is complete.
 func TestRecordsOrder(t *testing.T) {
 	t.Parallel()
-	for name, tell := range map[string]func(*Records) error{
-		"a key between records": func(r *Records) error { return errors.Join(r.BeginArray(), r.Key("a")) },
-		"an end too many":       func(r *Records) error { return errors.Join(r.BeginArray(), r.EndArray(), r.EndArray()) },
-		"two arrays":            func(r *Records) error { return errors.Join(r.BeginArray(), r.EndArray(), r.BeginArray()) },
-		"the wrong end":         func(r *Records) error { return errors.Join(r.BeginArray(), r.BeginObject(), r.EndArray()) },
-		"an end of nothing":     func(r *Records) error { return r.EndObject() },
-		"an end of no object":   func(r *Records) error { return errors.Join(r.BeginArray(), r.EndObject()) },
+	for name, tell := range map[string]func(*decode.Records) error{
+		"a key between records": func(r *decode.Records) error { return errors.Join(r.BeginArray(), r.Key("a")) },
+		"an end too many":       func(r *decode.Records) error { return errors.Join(r.BeginArray(), r.EndArray(), r.EndArray()) },
+		"two arrays":            func(r *decode.Records) error { return errors.Join(r.BeginArray(), r.EndArray(), r.BeginArray()) },
+		"the wrong end":         func(r *decode.Records) error { return errors.Join(r.BeginArray(), r.BeginObject(), r.EndArray()) },
+		"an end of nothing":     func(r *decode.Records) error { return r.EndObject() },
+		"an end of no object":   func(r *decode.Records) error { return errors.Join(r.BeginArray(), r.EndObject()) },
 	} {
-		r := NewRecords(RecordsOptions{Text: true, Tree: true, Each: func([]byte, any) error { return nil }})
+		r := decode.NewRecords(decode.RecordsOptions{Text: true, Tree: true, Each: func([]byte, any) error { return nil }})
 		if err := tell(r); err == nil || r.Complete() {
 			t.Errorf("%s: error %v, complete %v", name, err, r.Complete())
 		}
@@ -128,9 +131,9 @@ func FuzzRecords(f *testing.F) {
 	f.Add(`[[[[`)
 	f.Add(`[]00`)
 	f.Fuzz(func(t *testing.T, text string) {
-		texts, _, err := recordsOf(t, text, RecordsOptions{})
-		whole := NewWriter(nil, Limits{})
-		if new(JSON).Decode(t.Context(), &Input{Body: []byte(text)}, whole) != nil || err != nil {
+		texts, _, err := recordsOf(t, text, decode.RecordsOptions{})
+		whole := decode.NewWriter(nil, decode.Limits{})
+		if new(document.JSON).Decode(t.Context(), &decode.Input{Body: []byte(text)}, whole) != nil || err != nil {
 			return
 		}
 		if got := "[" + strings.Join(texts, ",") + "]"; got != string(whole.Bytes()) {

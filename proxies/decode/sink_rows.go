@@ -7,17 +7,17 @@ import (
 	"unicode/utf8"
 )
 
-// header is the columns of a table, looked at once for all of its rows: their names are UTF-8 and differ.
-type header struct {
+// Header is the columns of a table, looked at once for all of its rows: their names are UTF-8 and differ.
+type Header struct {
 	names []string
 	array bool // rows are arrays, and have no names
 	// What stands before a value: `{"name":` or `,"name":`, in an array `[` or `,`. Between two strings quotes are part of it.
 	before, between []string
 }
 
-// newHeader looks at names of columns; with array, rows are arrays and have none.
-func newHeader(names []string, array bool) (*header, error) {
-	h := &header{names: names, array: array, before: make([]string, len(names)), between: make([]string, len(names))}
+// NewHeader looks at names of columns; with array, rows are arrays and have none.
+func NewHeader(names []string, array bool) (*Header, error) {
+	h := &Header{names: names, array: array, before: make([]string, len(names)), between: make([]string, len(names))}
 	var seen map[string]struct{}
 	if !array {
 		seen = make(map[string]struct{}, len(names))
@@ -43,8 +43,8 @@ func newHeader(names []string, array bool) (*header, error) {
 	return h, nil
 }
 
-// textSize is how many bytes of text a row has without its values.
-func (h *header) textSize() int {
+// TextSize is how many bytes of text a row has without its values.
+func (h *Header) TextSize() int {
 	n := 2
 	for _, s := range h.between {
 		n += len(s)
@@ -52,8 +52,8 @@ func (h *header) textSize() int {
 	return n
 }
 
-// treeSize is about how many bytes a row has as a tree, without its texts.
-func (h *header) treeSize() int {
+// TreeSize is about how many bytes a row has as a tree, without its texts.
+func (h *Header) TreeSize() int {
 	const item, small, slot = 20, 345, 80
 	n := len(h.names) * item
 	switch {
@@ -66,14 +66,14 @@ func (h *header) treeSize() int {
 	return n
 }
 
-func (h *header) open() string {
+func (h *Header) open() string {
 	if h.array {
 		return "["
 	}
 	return "{"
 }
 
-func (h *header) end() byte {
+func (h *Header) end() byte {
 	if h.array {
 		return ']'
 	}
@@ -81,56 +81,56 @@ func (h *header) end() byte {
 }
 
 // nodes is how many values and names a row has, itself left out.
-func (h *header) nodes() int {
+func (h *Header) nodes() int {
 	if h.array {
 		return len(h.names)
 	}
 	return 2 * len(h.names)
 }
 
-// cell is the value of one column in one row.
-type cell struct {
-	kind byte   // CellString and so on
-	text string // without quotes; as in JSON for numbers, true and false
+// Cell is the value of one column in one row.
+type Cell struct {
+	Kind byte   // CellString and so on
+	Text string // without quotes; as in JSON for numbers, true and false
 }
 
 // Kinds of cells.
 const (
-	cellString = 's'
-	cellNumber = 'n'
-	cellBool   = 'b'
-	cellNull   = '0'
+	CellString = 's'
+	CellNumber = 'n'
+	CellBool   = 'b'
+	CellNull   = '0'
 )
 
 // rowSink is a Sink that takes a row of a table at once. It saves a look at every name of every row.
 type rowSink interface {
 	// row takes a cell for each column.
-	row(h *header, cells []cell) error
+	row(h *Header, cells []Cell) error
 	// texts takes a row whose values are all strings, by their places in the text of the record, which it does not keep.
-	texts(h *header, record []byte, fields []field) error
+	texts(h *Header, record []byte, fields []Field) error
 }
 
-// field is where a string is in the text of a record.
-type field struct {
-	from, to int  // in bytes
-	quoted   bool // there are quotes around it
-	odd      bool // and it holds more of them, each twice, or white space behind
+// Field is where a string is in the text of a record.
+type Field struct {
+	From, To int  // in bytes
+	Quoted   bool // there are quotes around it
+	Odd      bool // and it holds more of them, each twice, or white space behind
 }
 
-// empty says whether there is nothing, not even quotes.
-func (f *field) empty() bool { return f.from == f.to }
+// Empty says whether there is nothing, not even quotes.
+func (f *Field) Empty() bool { return f.From == f.To }
 
-// value gives the string.
-func (f *field) value(record string) string {
-	s := record[f.from:f.to]
-	if !f.quoted {
+// Value gives the string.
+func (f *Field) Value(record string) string {
+	s := record[f.From:f.To]
+	if !f.Quoted {
 		return s
 	}
 	q := s[:1]
 	if s = s[1:]; s == "" {
 		return ""
 	}
-	if !f.odd {
+	if !f.Odd {
 		return strings.TrimSuffix(s, q)
 	}
 	if s[len(s)-1] == ' ' || s[len(s)-1] == '\t' {
@@ -139,8 +139,8 @@ func (f *field) value(record string) string {
 	return strings.ReplaceAll(strings.TrimSuffix(s, q), q+q, q)
 }
 
-// tellRow tells a row to any sink.
-func tellRow(out Sink, h *header, cells []cell) error {
+// TellRow tells a row to any sink.
+func TellRow(out Sink, h *Header, cells []Cell) error {
 	if s, ok := out.(rowSink); ok {
 		return s.row(h, cells)
 	}
@@ -157,40 +157,40 @@ func tellRow(out Sink, h *header, cells []cell) error {
 				return err
 			}
 		}
-		if err := c.tell(out); err != nil {
+		if err := c.Tell(out); err != nil {
 			return err
 		}
 	}
 	return end()
 }
 
-// tellTexts tells a row of strings to any sink.
-func tellTexts(out Sink, h *header, record []byte, fields []field) error {
+// TellTexts tells a row of strings to any sink.
+func TellTexts(out Sink, h *Header, record []byte, fields []Field) error {
 	if s, ok := out.(rowSink); ok {
 		return s.texts(h, record, fields)
 	}
-	cells, text := make([]cell, len(fields)), string(record)
+	cells, text := make([]Cell, len(fields)), string(record)
 	for i := range fields {
-		cells[i] = cell{cellString, fields[i].value(text)}
+		cells[i] = Cell{CellString, fields[i].Value(text)}
 	}
-	return tellRow(out, h, cells)
+	return TellRow(out, h, cells)
 }
 
-// tell tells the value to any sink.
-func (c cell) tell(out Sink) error {
-	switch c.kind {
-	case cellNumber:
-		return out.Number(c.text)
-	case cellBool:
-		return out.Bool(c.text == "true")
-	case cellNull:
+// Tell tells the value to any sink.
+func (c Cell) Tell(out Sink) error {
+	switch c.Kind {
+	case CellNumber:
+		return out.Number(c.Text)
+	case CellBool:
+		return out.Bool(c.Text == "true")
+	case CellNull:
 		return out.Null()
 	}
-	return out.String(c.text)
+	return out.String(c.Text)
 }
 
 // rowOf admits a row with all that is in it, and says whether a comma stands before it.
-func (g *guard) rowOf(h *header) (comma bool, err error) {
+func (g *guard) rowOf(h *Header) (comma bool, err error) {
 	comma, err = g.begin(!h.array)
 	if err != nil {
 		return false, err
@@ -202,7 +202,7 @@ func (g *guard) rowOf(h *header) (comma bool, err error) {
 	return comma, nil
 }
 
-func (w *Writer) row(h *header, cells []cell) error {
+func (w *Writer) row(h *Header, cells []Cell) error {
 	comma, err := w.guard.rowOf(h)
 	if err != nil {
 		return err
@@ -213,18 +213,18 @@ func (w *Writer) row(h *header, cells []cell) error {
 	for i := range cells {
 		c := &cells[i]
 		w.buf = append(w.buf, h.before[i]...)
-		switch c.kind {
-		case cellNull:
+		switch c.Kind {
+		case CellNull:
 			w.buf = append(w.buf, "null"...)
-		case cellNumber:
-			if err := w.guard.number(c.text); err != nil {
+		case CellNumber:
+			if err := w.guard.number(c.Text); err != nil {
 				return err
 			}
-			w.buf = append(w.buf, c.text...)
-		case cellBool:
-			w.buf = append(w.buf, c.text...)
+			w.buf = append(w.buf, c.Text...)
+		case CellBool:
+			w.buf = append(w.buf, c.Text...)
 		default:
-			if err := w.quote(c.text); err != nil {
+			if err := w.quote(c.Text); err != nil {
 				return err
 			}
 		}
@@ -236,7 +236,7 @@ func (w *Writer) row(h *header, cells []cell) error {
 	return nil
 }
 
-func (w *Writer) texts(h *header, record []byte, fields []field) error {
+func (w *Writer) texts(h *Header, record []byte, fields []Field) error {
 	comma, err := w.guard.rowOf(h)
 	if err != nil {
 		return err
@@ -250,15 +250,15 @@ func (w *Writer) texts(h *header, record []byte, fields []field) error {
 		f := &fields[i]
 		b = append(b, between[i]...)
 		var ok bool
-		switch s := record[f.from:f.to]; {
-		case !f.quoted:
+		switch s := record[f.From:f.To]; {
+		case !f.Quoted:
 			b, ok = appendEscaped(b, s)
-		case !f.odd && len(s) > 1 && s[len(s)-1] == s[0]:
+		case !f.Odd && len(s) > 1 && s[len(s)-1] == s[0]:
 			b, ok = appendEscaped(b, s[1:len(s)-1])
-		case f.odd && len(s) > 1 && s[len(s)-1] == s[0]:
+		case f.Odd && len(s) > 1 && s[len(s)-1] == s[0]:
 			b, ok = appendSingle(b, s[:len(s)-1])
 		default:
-			b, ok = appendEscaped(b, f.value(string(record)))
+			b, ok = appendEscaped(b, f.Value(string(record)))
 		}
 		if !ok {
 			return w.guard.fail(ErrUTF8)
@@ -291,24 +291,24 @@ func appendSingle(b, text []byte) ([]byte, bool) {
 	}
 }
 
-func (t *Tree) row(h *header, cells []cell) error {
+func (t *Tree) row(h *Header, cells []Cell) error {
 	return t.made(h, func(i int) (any, error) {
-		switch c := &cells[i]; c.kind {
-		case cellNull:
+		switch c := &cells[i]; c.Kind {
+		case CellNull:
 			return nil, nil
-		case cellNumber:
-			return json.Number(c.text), t.guard.number(c.text)
-		case cellBool:
-			return c.text == "true", nil
+		case CellNumber:
+			return json.Number(c.Text), t.guard.number(c.Text)
+		case CellBool:
+			return c.Text == "true", nil
 		default:
-			return t.text(c.text)
+			return t.text(c.Text)
 		}
 	})
 }
 
-func (t *Tree) texts(h *header, record []byte, fields []field) error {
+func (t *Tree) texts(h *Header, record []byte, fields []Field) error {
 	text := string(record)
-	return t.made(h, func(i int) (any, error) { return t.text(fields[i].value(text)) })
+	return t.made(h, func(i int) (any, error) { return t.text(fields[i].Value(text)) })
 }
 
 func (t *Tree) text(s string) (any, error) {
@@ -319,7 +319,7 @@ func (t *Tree) text(s string) (any, error) {
 }
 
 // made puts a row of values.
-func (t *Tree) made(h *header, value func(int) (any, error)) error {
+func (t *Tree) made(h *Header, value func(int) (any, error)) error {
 	if _, err := t.guard.rowOf(h); err != nil {
 		return err
 	}
@@ -345,16 +345,16 @@ func (t *Tree) made(h *header, value func(int) (any, error)) error {
 }
 
 // row implements rowSink: the row is the record.
-func (r *Records) row(h *header, cells []cell) error {
+func (r *Records) row(h *Header, cells []Cell) error {
 	n := h.nodes() * tokenSize
 	for i := range cells {
-		n += len(cells[i].text)
+		n += len(cells[i].Text)
 	}
-	return r.value(n, func(s Sink) error { return tellRow(s, h, cells) })
+	return r.value(n, func(s Sink) error { return TellRow(s, h, cells) })
 }
 
-func (r *Records) texts(h *header, record []byte, fields []field) error {
-	return r.value(len(record)+h.nodes()*tokenSize, func(s Sink) error { return tellTexts(s, h, record, fields) })
+func (r *Records) texts(h *Header, record []byte, fields []Field) error {
+	return r.value(len(record)+h.nodes()*tokenSize, func(s Sink) error { return TellTexts(s, h, record, fields) })
 }
 
 // Interface guards.

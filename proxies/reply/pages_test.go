@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 // TestPage runs every program of docs/jq.md: a fence "jq", then "input", then "output" or "error".
@@ -55,7 +56,7 @@ func wantExample(t *testing.T, line int, kind, program, input, want string) {
 		return
 	}
 	tree := decode.NewTree(decode.Limits{})
-	if err := new(decode.JSON).Decode(t.Context(), &decode.Input{Body: []byte(input)}, tree); err != nil {
+	if err := new(document.JSON).Decode(t.Context(), &decode.Input{Body: []byte(input)}, tree); err != nil {
 		t.Errorf("line %d: %v", line, err)
 		return
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -60,7 +60,7 @@ func (s *Service) compileBackend(b *Backend, deps Deps, at place) (*backend, err
 	}
 	sc := scope{secret: deps.Secret, plan: new(plan)}
 	if b.Charset != "" {
-		name, err := decode.CheckCharset(b.Charset)
+		name, err := charset.Check(b.Charset)
 		if err != nil {
 			return nil, at.field("charset").errf("%v", err)
 		}

@@ -1,6 +1,9 @@
 package wrap
 
-import "github.com/fairway-gateway/fairway/proxies/decode"
+import (
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
+)
 
 // What becomes of bytes that are not of a body's charset.
 const (
@@ -24,7 +27,7 @@ func checkCharsetErrors(word string, at place) *ConfigError {
 func (f *fetch) compileCharset(at place) error {
 	f.charset.Option = f.backend.Charset
 	if f.Charset != "" {
-		name, err := decode.CheckCharset(f.Charset)
+		name, err := charset.Check(f.Charset)
 		if err != nil {
 			return at.field("charset").errf("%v", err)
 		}

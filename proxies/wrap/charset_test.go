@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 )
 
 // TestCharsetErrors asks for bodies with bytes that are not of their charset, whole and as streams.
@@ -20,7 +20,7 @@ func TestCharsetErrors(t *testing.T) {
 	}, nil, func(string) []Route {
 		whole := func(path, errors string) Route {
 			return Route{Method: "GET", Pattern: path, Fetches: []Fetch{
-				{Target: path, Backend: "main", Decoder: new(decode.Lines), Format: "lines", CharsetErrors: errors},
+				{Target: path, Backend: "main", Decoder: new(lines.Lines), Format: "lines", CharsetErrors: errors},
 			}}
 		}
 		stream := streams("/stream", "")

@@ -13,6 +13,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -30,7 +31,7 @@ const (
 type reading struct {
 	format   string         // as in the configuration
 	found    string         // what auto has found; empty for the others
-	charset  decode.Charset // zero where bytes were no text
+	charset  charset.Choice // zero where bytes were no text
 	encoding string         // content encodings that were undone
 	bytes    int            // of the body; negative where it is not known yet
 }

@@ -11,7 +11,7 @@ import (
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/parts"
 )
 
 // TestReadingInSpan looks for what was decided in the span of the attempt.
@@ -25,7 +25,7 @@ func TestReadingInSpan(t *testing.T) {
 		w.Header().Set("Content-Encoding", "gzip")
 		_, _ = w.Write(packed.Bytes())
 	}, nil, func(string) []Route {
-		auto := Fetch{Target: "/auto", Backend: "main", Decoder: new(decode.Auto), Format: "auto"}
+		auto := Fetch{Target: "/auto", Backend: "main", Decoder: new(parts.Auto), Format: "auto"}
 		return []Route{{Method: "GET", Pattern: "/auto", Fetches: []Fetch{auto}}, streams("/rows", "")}
 	})
 	for path, want := range map[string]map[string]string{

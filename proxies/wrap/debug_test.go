@@ -9,6 +9,9 @@ import (
 	"testing"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
+	"github.com/fairway-gateway/fairway/proxies/decode/parts"
 )
 
 // TestDebug asks how bodies were read.
@@ -41,10 +44,10 @@ func TestDebug(t *testing.T) {
 	}
 	routes := func(string) []Route {
 		return []Route{
-			fetches(one("", "/latin", "lines", new(decode.Lines))), fetches(one("", "/packed", "json", new(decode.JSON))),
-			fetches(one("", "/silent", "json", new(decode.JSON))), fetches(one("", "/packed/auto", "auto", new(decode.Auto))),
-			fetches(one("", "/silent/bytes", "binary", new(decode.Bytes))), fetches(one("", "/bad", "text", new(decode.PlainText))),
-			fetches(one("_b", "/latin/both", "lines", new(decode.Lines)), one("a", "/packed", "json", new(decode.JSON))),
+			fetches(one("", "/latin", "lines", new(lines.Lines))), fetches(one("", "/packed", "json", new(document.JSON))),
+			fetches(one("", "/silent", "json", new(document.JSON))), fetches(one("", "/packed/auto", "auto", new(parts.Auto))),
+			fetches(one("", "/silent/bytes", "binary", new(parts.Bytes))), fetches(one("", "/bad", "text", new(lines.PlainText))),
+			fetches(one("_b", "/latin/both", "lines", new(lines.Lines)), one("a", "/packed", "json", new(document.JSON))),
 			streams("/latin/each", ""),
 		}
 	}

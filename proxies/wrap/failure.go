@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
+	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -96,7 +98,7 @@ func why(err error) string {
 	if e, ok := errors.AsType[*decode.SyntaxError](err); ok {
 		return fmt.Sprintf(" (%s at byte %d)", e.Msg, e.Offset)
 	}
-	if e, ok := errors.AsType[*decode.CharsetError](err); ok {
+	if e, ok := errors.AsType[*charset.Error](err); ok {
 		return " (" + e.Error() + ")"
 	}
 	if e, ok := errors.AsType[*decode.LimitError](err); ok {
@@ -121,7 +123,7 @@ func said(fault *decode.FaultError) string {
 func (f *fetch) reflect(p *problem.Problem, failure *upstream.Failure, who string) {
 	p.Code = problem.BackendStatus
 	p.Detail = fmt.Sprintf("%s answered %d %s.", who, failure.Status, printable(failure.Reason))
-	if fault := decode.FaultOf(failure.Excerpt); fault != nil && fault.Reason != "" {
+	if fault := markup.FaultOf(failure.Excerpt); fault != nil && fault.Reason != "" {
 		p.Detail += " " + said(fault)
 	}
 	switch s := failure.Status; {

@@ -13,7 +13,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 // farm is a backend of nodes, of which some are ill. It counts what it is asked.
@@ -90,7 +90,7 @@ func TestFanOut(t *testing.T) {
 		},
 		{
 			name: "jq of a body and a fail_when see item and outer fetch", status: 200,
-			route: replied(each(`[1,2]`, FanOut{Fetches: []Fetch{{Method: "POST", Target: "/echo", Backend: "main", Decoder: new(decode.JSON), Body: &Body{Kind: "json", JQ: `[$item, $all.zone]`}, FailWhen: `$item == 3 and $all == null`}}}), `[$nodes[].item]`),
+			route: replied(each(`[1,2]`, FanOut{Fetches: []Fetch{{Method: "POST", Target: "/echo", Backend: "main", Decoder: new(document.JSON), Body: &Body{Kind: "json", JQ: `[$item, $all.zone]`}, FailWhen: `$item == 3 and $all == null`}}}), `[$nodes[].item]`),
 			want:  `[1,2]`,
 		},
 		{

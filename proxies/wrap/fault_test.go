@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 )
 
 // TestSOAPFault holds a Fault to be what a fail_when would find, and shows its reason under any status.
@@ -36,7 +36,7 @@ func TestSOAPFault(t *testing.T) {
 				_, _ = w.Write([]byte(tt.body))
 			}, nil, func(string) []Route {
 				f := gets("", "/")
-				f.Decoder, f.Format = new(decode.SOAP), "soap"
+				f.Decoder, f.Format = new(markup.SOAP), "soap"
 				return []Route{{Method: "GET", Pattern: "/x", Fetches: []Fetch{f}}}
 			})
 			rec := asked(h, "GET", "/s/x")

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
@@ -38,9 +39,9 @@ type fetch struct {
 	bodyType string
 	failWhen *program
 	timeout  time.Duration
-	at       place              // in the configuration
-	charset  decode.TextOptions // what the configuration and the format say of the charset
-	binary   bool               // the decoder takes bytes, not text
+	at       place           // in the configuration
+	charset  charset.Options // what the configuration and the format say of the charset
+	binary   bool            // the decoder takes bytes, not text
 	// unlabelled says whether gzip is undone that no header names.
 	unlabelled func(contentType string) bool
 	metrics    *observe.FetchMetrics

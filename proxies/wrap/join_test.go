@@ -11,7 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 	"github.com/fairway-gateway/fairway/proxies/session"
 )
 
@@ -74,7 +74,7 @@ func TestFetchUsesTheValueOfAnother(t *testing.T) {
 				if c.header != "" {
 					b.Header = []Header{{Name: "X-Of", Value: c.header}}
 				}
-				word := Fetch{Name: "word", Target: "/word", Backend: "main", Decoder: new(decode.PlainText), Format: "text"}
+				word := Fetch{Name: "word", Target: "/word", Backend: "main", Decoder: new(lines.PlainText), Format: "text"}
 				return []Route{{Method: "GET", Pattern: "/x", Fetches: []Fetch{b, gets("a", "/builds"), word}, Reply: `[$b.asked + $b.header, $a.id, $word]`}}
 			})
 			w := asked(h, "GET", "/s/x")

@@ -11,7 +11,7 @@ import (
 	"sync/atomic"
 	"testing"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -45,7 +45,7 @@ func TestValuesLeadOnlyToOrigins(t *testing.T) {
 	t.Cleanup(first.Close)
 	route := Route{Method: "GET", Pattern: "/x", Fetches: []Fetch{
 		gets("a", "/first?next={query.next}"),
-		{Name: "b", URL: "$a.next", Backend: "main", Decoder: new(decode.JSON), Format: "json", Header: []Header{{Name: "X-Own", Value: "o"}}},
+		{Name: "b", URL: "$a.next", Backend: "main", Decoder: new(document.JSON), Format: "json", Header: []Header{{Name: "X-Own", Value: "o"}}},
 	}, Reply: "$b | [.at, .asked, .key, .own, .auth != \"\"]"}
 	s, err := Compile(&Config{
 		Prefixes: []string{"/s"}, Metadata: Metadata{Version: "1", Repository: "https://example.org", Description: "d"},
@@ -114,7 +114,7 @@ func TestOriginsHaveTheirBackendsLimits(t *testing.T) {
 	const own = "http://127.0.0.1:1"
 	leads := func(backend, path string) Route {
 		return Route{Method: "GET", Pattern: "/" + backend + path, Fetches: []Fetch{
-			{URL: fmt.Sprintf("%q", origin.URL+path), Backend: backend, Decoder: new(decode.JSON), Format: "json"},
+			{URL: fmt.Sprintf("%q", origin.URL+path), Backend: backend, Decoder: new(document.JSON), Format: "json"},
 		}}
 	}
 	s, err := Compile(&Config{

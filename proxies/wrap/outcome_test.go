@@ -18,8 +18,8 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
-// parts are what a test shares with the service that it serves.
-type parts struct {
+// watch is what a test shares with the service that it serves.
+type watch struct {
 	memory *upstream.Memory
 	pool   *upstream.Backend
 	log    *lockedBuffer
@@ -44,11 +44,11 @@ func (l *lockedBuffer) String() string {
 }
 
 // watched is served with a memory budget, a log and a pool that the test can look at.
-func watched(t *testing.T, h http.HandlerFunc, auth session.Strategy, routes ...Route) (http.Handler, *parts) {
+func watched(t *testing.T, h http.HandlerFunc, auth session.Strategy, routes ...Route) (http.Handler, *watch) {
 	t.Helper()
 	backend := httptest.NewServer(h)
 	t.Cleanup(backend.Close)
-	p := &parts{memory: upstream.NewMemory(64 << 20), log: new(lockedBuffer)}
+	p := &watch{memory: upstream.NewMemory(64 << 20), log: new(lockedBuffer)}
 	logger := slog.New(slog.NewTextHandler(p.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	none := 0
 	s, err := Compile(&Config{

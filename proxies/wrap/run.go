@@ -12,6 +12,7 @@ import (
 	"go.opentelemetry.io/otel/attribute"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
@@ -184,7 +185,7 @@ func (f *fetch) input(ctx context.Context, fr *frame, a *upstream.Answer) (*deco
 		in.Found = new(decode.Found)
 		return in, nil
 	}
-	text, charset, err := decode.Text(a.Body, in.Charset)
+	text, charset, err := charset.Text(a.Body, in.Charset)
 	f.noteReading(ctx, fr, a, decode.Found{Charset: charset}, len(a.Body))
 	in.Body = text
 	return in, err

@@ -17,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 )
 
@@ -180,7 +181,7 @@ func fileURL(path string) string {
 // large to be looked at.
 func (p *promise) check(ctx context.Context, text []byte) (*drift, error) {
 	tree := decode.NewTree(decode.Limits{})
-	if err := new(decode.JSON).Decode(ctx, &decode.Input{Body: text}, tree); err != nil {
+	if err := new(document.JSON).Decode(ctx, &decode.Input{Body: text}, tree); err != nil {
 		return nil, err
 	}
 	if pointer, ok := hugeNumber(tree.Value(), ""); ok {

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -56,7 +57,7 @@ func served(t *testing.T, h http.HandlerFunc, auth session.Strategy, routes func
 
 // gets is a fetch of JSON from the backend main.
 func gets(name, target string) Fetch {
-	return Fetch{Name: name, Target: target, Backend: "main", Decoder: new(decode.JSON), Format: "json"}
+	return Fetch{Name: name, Target: target, Backend: "main", Decoder: new(document.JSON), Format: "json"}
 }
 
 // asked sends one request to h and gives the answer.

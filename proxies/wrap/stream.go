@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
@@ -110,7 +111,7 @@ func (f *fetch) stream(ctx context.Context, x *frame, body *upstream.Stream) err
 		return f.empty(x)
 	}
 	in := f.described(a)
-	text := decode.NewTextReader(body, in.Charset)
+	text := charset.NewReader(body, in.Charset)
 	s.reading = func() { // what is known when the header is written
 		x.readings.note(f, reading{format: f.Format, charset: text.Charset(), encoding: a.Encoding, bytes: -1})
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 // lineRecords is a decoder of lines that tells them as they come: JSON texts, or strings.
@@ -33,7 +34,7 @@ func (lineRecords) Stream(ctx context.Context, text io.Reader, _ *decode.Input, 
 		}
 		if n == 1 {
 			if line[0] == '{' || line[0] == '[' {
-				if err := new(decode.JSON).Decode(ctx, &decode.Input{Body: line}, out); err != nil {
+				if err := new(document.JSON).Decode(ctx, &decode.Input{Body: line}, out); err != nil {
 					return err
 				}
 			} else if err := out.String(string(line)); err != nil {

@@ -4,7 +4,7 @@ import (
 	"net/http"
 	"slices"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -19,7 +19,7 @@ type Trace struct {
 	// Fetch gives what is told of one fetch's attempts. Name is empty for the unnamed one.
 	Fetch func(name string) *upstream.Trace
 	// Charset is told how a body's bytes became text.
-	Charset func(fetch string, c decode.Charset)
+	Charset func(fetch string, c charset.Choice)
 	// Found is told the format that decode auto has found.
 	Found func(fetch, format string)
 	// Decoded is told a fetch's value: JSON text, or a tree.

@@ -13,13 +13,14 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
 // trap is a decoder with a defect: it panics over a body with a certain word, or, once armed, when it is asked what a body takes
 // in memory, which is before and after the attempt that has a net of its own.
 type trap struct {
-	decode.JSON
+	document.JSON
 	armed *atomic.Bool
 }
 

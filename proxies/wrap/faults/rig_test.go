@@ -19,7 +19,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/fairway-gateway/fairway/proxies/cache"
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
@@ -123,7 +123,7 @@ func backend(name, url string, more ...func(*wrap.Backend)) wrap.Backend {
 
 // gets is a fetch of JSON.
 func gets(name, backend, target string, more ...func(*wrap.Fetch)) wrap.Fetch {
-	f := wrap.Fetch{Name: name, Target: target, Backend: backend, Decoder: new(decode.JSON), Format: "json"}
+	f := wrap.Fetch{Name: name, Target: target, Backend: backend, Decoder: new(document.JSON), Format: "json"}
 	for _, m := range more {
 		m(&f)
 	}

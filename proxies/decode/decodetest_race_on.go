@@ -1,6 +1,0 @@
-//go:build race
-
-package decode
-
-// raceDetector says that the race detector is on, with which the standard library throws away what it pools.
-const raceDetector = true

@@ -1,0 +1,4 @@
+package ascii
+
+// Space is white space of RFC 8259, HTML and C, without that of Unicode.
+const Space = " \t\r\n\v\f"

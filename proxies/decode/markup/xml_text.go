@@ -1,0 +1,124 @@
+package markup
+
+import (
+	"html"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
+)
+
+// appendText appends what a piece of text stands for. At is its place in the document, for errors.
+func (plan *xmlPlan) appendText(to []byte, text string, kind xmlKind, at int64) ([]byte, error) {
+	for i := 0; i < len(text); {
+		c := text[i]
+		class := xmlClass[c]
+		switch {
+		case class == xmlAnd && kind != xmlCData:
+			var err error
+			if to, i, err = plan.reference(to, text, i, at); err != nil {
+				return nil, err
+			}
+			continue
+		case class == xmlCR:
+			if i+1 < len(text) && text[i+1] == '\n' {
+				i++
+			}
+			if kind == xmlAttr {
+				to = append(to, ' ')
+			} else {
+				to = append(to, '\n')
+			}
+		case class == xmlWhite && kind == xmlAttr:
+			to = append(to, ' ')
+		case class == xmlControl: // only a lenient parser lets it in
+		default:
+			from := i
+			for i < len(text) && xmlClass[text[i]]&(xmlAnd|xmlCR|xmlControl) == 0 && (kind != xmlAttr || xmlClass[text[i]] != xmlWhite) {
+				i++
+			}
+			if i == from { // an & in CDATA
+				i++
+			}
+			to = append(to, text[from:i]...)
+			continue
+		}
+		i++
+	}
+	return to, nil
+}
+
+// longestEntity is longer than any name of HTML.
+const longestEntity = 40
+
+// reference appends what the reference at text[i] stands for.
+func (plan *xmlPlan) reference(to []byte, text string, i int, at int64) (out []byte, next int, err error) {
+	fail := func(msg string) ([]byte, int, error) {
+		if plan.lenient {
+			return append(to, '&'), i + 1, nil
+		}
+		return nil, 0, &decode.SyntaxError{Format: plan.format, Offset: at + int64(i), Msg: msg}
+	}
+	rest := text[i+1 : min(len(text), i+1+longestEntity)]
+	name, _, ok := strings.Cut(rest, ";")
+	if !ok || name == "" {
+		return fail("a & that begins no reference")
+	}
+	next = i + 1 + len(name) + 1
+	if name[0] == '#' {
+		r, ok := numericReference(name[1:])
+		if !ok {
+			return fail("a numeric reference to no character")
+		}
+		return utf8.AppendRune(to, r), next, nil
+	}
+	switch name {
+	case "amp":
+		return append(to, '&'), next, nil
+	case "lt":
+		return append(to, '<'), next, nil
+	case "gt":
+		return append(to, '>'), next, nil
+	case "quot":
+		return append(to, '"'), next, nil
+	case "apos":
+		return append(to, '\''), next, nil
+	}
+	if !xmlName(name) {
+		return fail("a & that begins no reference")
+	}
+	if plan.html {
+		coded := text[i:next]
+		if plain := html.UnescapeString(coded); plain != coded && !strings.HasSuffix(plain, ";") {
+			return append(to, plain...), next, nil
+		}
+	}
+	return fail("an entity that is not known (HTML's are with entities html)")
+}
+
+// numericReference reads what is between &# and the semicolon.
+func numericReference(s string) (rune, bool) {
+	base := rune(10)
+	if s != "" && s[0] == 'x' {
+		base, s = 16, s[1:]
+	}
+	r := rune(0)
+	for i := range len(s) {
+		digit := rune(s[i]) - '0'
+		switch c := s[i] | 0x20; {
+		case s[i] >= '0' && s[i] <= '9':
+		case base == 16 && c >= 'a' && c <= 'f':
+			digit = rune(c) - 'a' + 10
+		default:
+			return 0, false
+		}
+		if r = r*base + digit; r > utf8.MaxRune {
+			return 0, false
+		}
+	}
+	switch {
+	case s == "", !utf8.ValidRune(r), r < ' ' && r != '\t' && r != '\n' && r != '\r', r == 0xfffe, r == 0xffff:
+		return 0, false
+	}
+	return r, true
+}
