@@ -12,7 +12,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Auto)) }
 
-// Auto is decode.Auto.
+// Auto is parts.Auto.
 type Auto struct{ parts.Auto }
 
 // CaddyModule returns the Caddy module information.
@@ -29,7 +29,7 @@ func (m *Auto) Provision(caddy.Context) error { return m.Check() }
 //		formats <format>...
 //	}
 func (m *Auto) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "auto", nil, map[string]caddyfiles.Word{"formats": {Parse: m.formats}})
+	return options(d, "auto", map[string]caddyfiles.Word{"formats": {Parse: m.formats}})
 }
 
 func (m *Auto) formats(n caddyfiles.Node) error {

@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Binary)) }
 
-// Binary is decode.Bytes.
+// Binary is parts.Bytes.
 type Binary struct{ parts.Bytes }
 
 // CaddyModule returns the Caddy module information.
@@ -28,7 +28,7 @@ func (m *Binary) Validate() error { return m.Check() }
 //		sha256
 //	}
 func (m *Binary) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "binary", nil, map[string]caddyfiles.Word{"sha256": flag(&m.SHA256)})
+	return options(d, "binary", map[string]caddyfiles.Word{"sha256": flag(&m.SHA256)})
 }
 
 // Interface guards.

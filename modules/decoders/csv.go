@@ -13,7 +13,7 @@ import (
 
 func init() { caddy.RegisterModule(new(CSV)) }
 
-// CSV is decode.CSV.
+// CSV is table.CSV.
 type CSV struct{ table.CSV }
 
 // CaddyModule returns the Caddy module information.
@@ -49,7 +49,7 @@ func (m *CSV) Validate() error { return m.Check() }
 func (m *CSV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	words := csvWords(&m.CSV)
 	words["delimiter"] = word("delimiter semicolon", delimiter, &m.Delimiter)
-	return options(d, "csv", nil, words)
+	return options(d, "csv", words)
 }
 
 // csvWords are the words of CSV and TSV.

@@ -1,5 +1,5 @@
 // Package decoders holds the guest modules of the namespace fairway.decoders: what the word decode in a fetch can name.
-// Each is a decoder of package decode with its name and its words in a Caddyfile.
+// Each is a decoder of proxies/decode with its name and its words in a Caddyfile.
 package decoders
 
 import (
@@ -17,7 +17,7 @@ func init() {
 	caddy.RegisterModule(new(Text))
 }
 
-// Text is decode.PlainText.
+// Text is lines.PlainText.
 type Text struct{ lines.PlainText }
 
 // CaddyModule returns the Caddy module information.
@@ -37,7 +37,7 @@ func info(name string, fresh func() caddy.Module) caddy.ModuleInfo {
 //		line_ends lf
 //	}
 func (m *Text) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "text", nil, map[string]caddyfiles.Word{
+	return options(d, "text", map[string]caddyfiles.Word{
 		"keep":          flag(&m.Keep),
 		"strip_control": flag(&m.StripControl),
 		"line_ends":     word("line_ends lf", same, &m.LineEnds),
@@ -47,19 +47,14 @@ func (m *Text) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 // Validate checks the options.
 func (m *Text) Validate() error { return m.Check() }
 
-// options reads the line of a decoder, whose argument, if it takes one, goes to argument, and the words of its block.
-func options(d *caddyfile.Dispenser, name string, argument *string, words map[string]caddyfiles.Word) error {
+// options reads the words of a decoder's block; its line has none.
+func options(d *caddyfile.Dispenser, name string, words map[string]caddyfiles.Word) error {
 	n, err := caddyfiles.Read(d)
 	if err != nil {
 		return err
 	}
-	switch {
-	case argument == nil && len(n.Args) > 0:
+	if len(n.Args) > 0 {
 		return caddyfiles.Errorf(n.Args[0], "decode %s takes nothing more on its line, options stand in its block", name)
-	case argument != nil && len(n.Args) != 1:
-		return n.Errorf("decode %s takes one argument in backquotes: decode %s `...`", name, name)
-	case argument != nil:
-		*argument = n.Args[0].Text
 	}
 	return caddyfiles.Words{Owner: "decode " + name, Known: words}.Parse(n)
 }

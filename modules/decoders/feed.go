@@ -13,10 +13,10 @@ func init() {
 	caddy.RegisterModule(new(Atom))
 }
 
-// RSS is decode.Feed.
+// RSS is markup.Feed.
 type RSS struct{ markup.Feed }
 
-// Atom is decode.Feed under another name; both read every kind of feed.
+// Atom is markup.Feed under another name; both read every kind of feed.
 type Atom struct{ markup.Feed }
 
 // CaddyModule returns the Caddy module information.
@@ -30,10 +30,10 @@ func (*Atom) CaddyModule() caddy.ModuleInfo {
 }
 
 // UnmarshalCaddyfile reads: decode rss.
-func (*RSS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return options(d, "rss", nil, nil) }
+func (*RSS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return options(d, "rss", nil) }
 
 // UnmarshalCaddyfile reads: decode atom.
-func (*Atom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return options(d, "atom", nil, nil) }
+func (*Atom) UnmarshalCaddyfile(d *caddyfile.Dispenser) error { return options(d, "atom", nil) }
 
 // Interface guards.
 var (

@@ -14,7 +14,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Fixed)) }
 
-// Fixed is decode.Fixed.
+// Fixed is table.Fixed.
 type Fixed struct{ table.Fixed }
 
 // CaddyModule returns the Caddy module information.
@@ -49,7 +49,7 @@ func (m *Fixed) Validate() error { return m.Check() }
 //		rows      objects|arrays
 //	}
 func (m *Fixed) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "fixed", nil, map[string]caddyfiles.Word{
+	return options(d, "fixed", map[string]caddyfiles.Word{
 		"layout":    word("layout header", same, &m.Layout),
 		"widths":    {Parse: m.widths},
 		"columns":   texts("columns name state", &m.Columns),

@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Form)) }
 
-// Form is decode.Form.
+// Form is document.Form.
 type Form struct{ document.Form }
 
 // CaddyModule returns the Caddy module information.
@@ -28,7 +28,7 @@ func (m *Form) Validate() error { return m.Check() }
 //		repeated error|first|last|list
 //	}
 func (m *Form) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "form", nil, map[string]caddyfiles.Word{
+	return options(d, "form", map[string]caddyfiles.Word{
 		"repeated": word("repeated list", same, &m.Repeated),
 	})
 }

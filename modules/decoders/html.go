@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(HTML)) }
 
-// HTML is decode.HTML.
+// HTML is markup.HTML.
 type HTML struct{ markup.HTML }
 
 // CaddyModule returns the Caddy module information.
@@ -42,7 +42,7 @@ func (m *HTML) Provision(caddy.Context) error { return m.Check() }
 //		null    <text>...
 //	}
 func (m *HTML) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "html", nil, map[string]caddyfiles.Word{
+	return options(d, "html", map[string]caddyfiles.Word{
 		"select": word("select `table.data tr`", same, &m.Select),
 		"field":  {Many: true, Parse: m.field},
 		"table":  optionalCSS(&m.Table),

@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(JSON)) }
 
-// JSON is decode.JSON.
+// JSON is document.JSON.
 type JSON struct{ document.JSON }
 
 // CaddyModule returns the Caddy module information.
@@ -38,7 +38,7 @@ func (m *JSON) Validate() error { return m.Check() }
 //		control
 //	}
 func (m *JSON) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "json", nil, map[string]caddyfiles.Word{
+	return options(d, "json", map[string]caddyfiles.Word{
 		"items":           word("items data.rows", same, &m.Items),
 		"jsonp":           flag(&m.JSONP),
 		"nan":             word("nan null", same, &m.NaN),

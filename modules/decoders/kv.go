@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(KV)) }
 
-// KV is decode.KV.
+// KV is lines.KV.
 type KV struct{ lines.KV }
 
 // CaddyModule returns the Caddy module information.
@@ -35,7 +35,7 @@ func (m *KV) Validate() error { return m.Check() }
 //		undelimited error|skip|null
 //	}
 func (m *KV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "kv", nil, map[string]caddyfiles.Word{
+	return options(d, "kv", map[string]caddyfiles.Word{
 		"delimiter": oneOrMore("delimiter equals", &m.Delimiter, &m.Delimiters),
 		"comment": {Parse: func(n caddyfiles.Node) error {
 			if len(n.Args) == 1 && !n.HasBlock && n.Args[0].Text == "none" {

@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Lines)) }
 
-// Lines is decode.Lines.
+// Lines is lines.Lines.
 type Lines struct{ lines.Lines }
 
 // CaddyModule returns the Caddy module information.
@@ -30,7 +30,7 @@ func (m *Lines) Validate() error { return m.Check() }
 //		trim
 //	}
 func (m *Lines) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "lines", nil, map[string]caddyfiles.Word{
+	return options(d, "lines", map[string]caddyfiles.Word{
 		"skip_empty": flag(&m.SkipEmpty),
 		"comment":    word("comment hash", delimiter, &m.Comment),
 		"trim":       flag(&m.Trim),

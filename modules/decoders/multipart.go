@@ -18,7 +18,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Multipart)) }
 
-// Multipart is decode.Multipart.
+// Multipart is parts.Multipart.
 type Multipart struct {
 	parts.Multipart
 	// DecodeRaw is the format of the one part that is taken. Default: none, the part's kind says what its value is.
@@ -55,7 +55,7 @@ func (m *Multipart) Provision(ctx caddy.Context) error {
 //		max_parts <number>
 //	}
 func (m *Multipart) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "multipart", nil, map[string]caddyfiles.Word{
+	return options(d, "multipart", map[string]caddyfiles.Word{
 		"part":      {Parse: m.part},
 		"headers":   flag(&m.Headers),
 		"json_text": flag(&m.JSONText),

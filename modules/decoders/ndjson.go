@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(NDJSON)) }
 
-// NDJSON is decode.NDJSON.
+// NDJSON is document.NDJSON.
 type NDJSON struct{ document.NDJSON }
 
 // CaddyModule returns the Caddy module information.
@@ -28,7 +28,7 @@ func (m *NDJSON) Validate() error { return m.Check() }
 //		bad_lines fail|skip
 //	}
 func (m *NDJSON) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "ndjson", nil, map[string]caddyfiles.Word{
+	return options(d, "ndjson", map[string]caddyfiles.Word{
 		"bad_lines": word("bad_lines skip", same, &m.BadLines),
 	})
 }

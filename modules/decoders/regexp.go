@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(Regexp)) }
 
-// Regexp is decode.Regexp.
+// Regexp is lines.Regexp.
 type Regexp struct{ lines.Regexp }
 
 // CaddyModule returns the Caddy module information.

@@ -10,7 +10,7 @@ import (
 
 func init() { caddy.RegisterModule(new(SOAP)) }
 
-// SOAP is decode.SOAP.
+// SOAP is markup.SOAP.
 type SOAP struct{ markup.SOAP }
 
 // CaddyModule returns the Caddy module information.
@@ -23,7 +23,7 @@ func (m *SOAP) Provision(caddy.Context) error { return m.Check() }
 
 // UnmarshalCaddyfile reads decode soap with the options of decode xml.
 func (m *SOAP) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "soap", nil, xmlWords(&m.XMLOptions))
+	return options(d, "soap", xmlWords(&m.XMLOptions))
 }
 
 // Interface guards.

@@ -10,7 +10,7 @@ import (
 
 func init() { caddy.RegisterModule(new(TSV)) }
 
-// TSV is decode.TSV.
+// TSV is table.TSV.
 type TSV struct{ table.TSV }
 
 // CaddyModule returns the Caddy module information.
@@ -29,7 +29,7 @@ func (m *TSV) Validate() error { return m.Check() }
 //		...
 //	}
 func (m *TSV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "tsv", nil, csvWords(&m.CSV))
+	return options(d, "tsv", csvWords(&m.CSV))
 }
 
 // Interface guards.

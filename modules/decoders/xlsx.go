@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(XLSX)) }
 
-// XLSX is decode.XLSX.
+// XLSX is table.XLSX.
 type XLSX struct{ table.XLSX }
 
 // CaddyModule returns the Caddy module information.
@@ -33,7 +33,7 @@ func (m *XLSX) Provision(caddy.Context) error { return m.Check() }
 //		errors text|null|fail
 //	}
 func (m *XLSX) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "xlsx", nil, map[string]caddyfiles.Word{
+	return options(d, "xlsx", map[string]caddyfiles.Word{
 		"sheet":  word(`sheet "Sheet 1"`, same, &m.Sheet),
 		"header": word("header none", same, &m.Header),
 		"skip":   count("skip 3", &m.Skip),

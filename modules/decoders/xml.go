@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(XML)) }
 
-// XML is decode.XML.
+// XML is markup.XML.
 type XML struct{ markup.XML }
 
 // CaddyModule returns the Caddy module information.
@@ -42,7 +42,7 @@ func (m *XML) Provision(caddy.Context) error { return m.Check() }
 //		lenient
 //	}
 func (m *XML) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "xml", nil, xmlWords(&m.XMLOptions))
+	return options(d, "xml", xmlWords(&m.XMLOptions))
 }
 
 // xmlWords are the words of XML and SOAP.

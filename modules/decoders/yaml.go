@@ -11,7 +11,7 @@ import (
 
 func init() { caddy.RegisterModule(new(YAML)) }
 
-// YAML is decode.YAML.
+// YAML is document.YAML.
 type YAML struct{ document.YAML }
 
 // CaddyModule returns the Caddy module information.
@@ -32,7 +32,7 @@ func (m *YAML) Validate() error { return m.Check() }
 //		tags       drop|error|object
 //	}
 func (m *YAML) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	return options(d, "yaml", nil, map[string]caddyfiles.Word{
+	return options(d, "yaml", map[string]caddyfiles.Word{
 		"documents":  flag(&m.Documents),
 		"yaml11":     flag(&m.YAML11),
 		"nan":        word("nan null", same, &m.NaN),
