@@ -1,3 +1,5 @@
+// Package charset makes UTF-8 of the bytes of a body, whole or while it comes, and finds out which charset they are in: by
+// byte order mark, configuration, header, what the document says, or the bytes themselves.
 package charset
 
 import (
@@ -19,7 +21,7 @@ type Choice struct {
 
 // Options say what is known of a body's charset before it is read.
 type Options struct {
-	// Option is a label that the configuration gives, checked by CheckCharset when it was loaded. Empty: none.
+	// Option is a label that the configuration gives, checked by Check when it was loaded. Empty: none.
 	Option string
 	// Header is the charset parameter of Content-Type. Empty or unknown: the next rule decides.
 	Header string
@@ -88,7 +90,7 @@ func Check(label string) (canonical string, err error) {
 	return canonical, nil
 }
 
-// lookup is CheckCharset without its errors and, for the usual labels, without memory.
+// lookup is Check without its errors and, for the usual labels, without memory.
 func lookup(label string) (canonical string, ok bool) {
 	switch {
 	case strings.EqualFold(label, "utf-8"):

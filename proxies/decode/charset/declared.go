@@ -35,7 +35,7 @@ func OfXML(prefix []byte) string {
 	}
 }
 
-// XMLSettled says whether more of a document can change that XMLCharset finds nothing in its first bytes: not where they
+// XMLSettled says whether more of a document can change that OfXML finds nothing in its first bytes: not where they
 // begin no declaration, or it is whole.
 func XMLSettled(prefix []byte) bool {
 	prefix = bytes.TrimLeft(prefix, ascii.Space)

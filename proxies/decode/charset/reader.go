@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// textPiece is how many bytes of a body a TextReader reads at once.
+	// textPiece is how many bytes of a body a Reader reads at once.
 	textPiece = 16 << 10
 	// emptyReads is how often in a row a body may give nothing.
 	emptyReads = 100
@@ -18,7 +18,7 @@ const (
 // body is cut into pieces. It gives on what has come as soon as the charset is known, for which it waits for four bytes
 // where nothing declares the charset, and for more only where these look like UTF-16 or the document may declare it.
 //
-// Errors of the body come behind the text of what came before. A TextReader is for one goroutine.
+// Errors of the body come behind the text of what came before. A Reader is for one goroutine.
 type Reader struct {
 	body    io.Reader
 	options Options
@@ -52,7 +52,7 @@ func (t *Reader) Charset() Choice {
 	return cs
 }
 
-// Read implements io.Reader. Bytes that are not of the charset are a *CharsetError.
+// Read implements io.Reader. Bytes that are not of the charset are an *Error.
 func (t *Reader) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil

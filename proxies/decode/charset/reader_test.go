@@ -40,7 +40,7 @@ func (p *randomPieces) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-// sameAsWhole holds a TextReader to Text for one body.
+// sameAsWhole holds a Reader to Text for one body.
 func sameAsWhole(t *testing.T, body []byte, o Options, seed uint64) {
 	t.Helper()
 	want, wantCharset, wantErr := Text(body, o)

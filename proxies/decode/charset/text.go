@@ -10,11 +10,11 @@ import (
 // as in UTF-16, else UTF-8 if the first character beyond ASCII is one of UTF-8, else windows-1252, but then without the five
 // bytes that Windows leaves undefined: a body that has them is in some other encoding, or no text.
 //
-// A byte that the charset does not know is a *CharsetError with its place, or U+FFFD where o.Replace says so. A U+FFFD that
+// A byte that the charset does not know is an *Error with its place, or U+FFFD where o.Replace says so. A U+FFFD that
 // the body really has is none. Control characters, NUL among them, stay. The text shares the memory of body if it is
 // the same bytes.
 //
-//	Text([]byte("Gr\xfc\xdfe"), TextOptions{Header: "iso-8859-1"})  ->  "Grüße", {windows-1252 header}
+//	Text([]byte("Gr\xfc\xdfe"), Options{Header: "iso-8859-1"})  ->  "Grüße", {windows-1252 header}
 func Text(body []byte, o Options) (text []byte, cs Choice, err error) {
 	cs, mark, _, err := choose(body, o, true)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/transform"
 )
 
-// Replaced stands for bytes that are no character: what decoders of x/text put there, and what TextOptions.Replace does.
+// Replaced stands for bytes that are no character: what decoders of x/text put there, and what Options.Replace does.
 const Replaced = "\uFFFD"
 
 // convertBlock is how many bytes are tried at once. One bad byte costs no more than going through a block one by one.

@@ -15,7 +15,7 @@ import (
 
 // Form decodes application/x-www-form-urlencoded to an object, in the order of first occurrence. White space around the
 // body is cut off, empty pairs are left out, a pair without "=" has an empty value. A percent sign that is not followed
-// by two hexadecimal digits, and escapes that are not UTF-8, are a *SyntaxError. An empty body is an empty object.
+// by two hexadecimal digits, and escapes that are not UTF-8, are a *decode.SyntaxError. An empty body is an empty object.
 //
 //	a=1&b=x+y&a=2  ->  {"a":["1","2"],"b":["x y"]}
 type Form struct {
@@ -33,7 +33,7 @@ const (
 // Check implements the check at load.
 func (d *Form) Check() error { return repeated.Check(d.Repeated) }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *Form) Factor() float64 {
 	if d.Repeated == repeated.Error {
 		return formFactor
@@ -41,7 +41,7 @@ func (d *Form) Factor() float64 {
 	return formCollectedFactor
 }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *Form) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

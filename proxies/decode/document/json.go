@@ -1,3 +1,4 @@
+// Package document decodes formats that have values of their own, objects, lists and scalars: JSON, NDJSON, YAML and forms.
 package document
 
 import (
@@ -83,7 +84,7 @@ func (d *JSON) Check() error {
 	return fmt.Errorf("duplicates %q: want error, first, last or list", d.Duplicates)
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *JSON) Factor() float64 {
 	if d.merges() {
 		return jsonCollectedFactor
@@ -98,7 +99,7 @@ func (d *JSON) dirty() bool {
 	return d.JSONP || d.NaN != "" || d.SingleQuotes || d.Comments || d.TrailingCommas || d.UnquotedKeys || d.Python || d.Surrogates != "" || d.Control
 }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *JSON) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -119,7 +120,7 @@ func (d *JSON) Decode(ctx context.Context, in *decode.Input, out decode.Sink) er
 	return r.document(out)
 }
 
-// Stream implements Streamer. A document that is no array is one record.
+// Stream implements decode.Streamer. A document that is no array is one record.
 func (d *JSON) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -7,7 +7,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/decode/internal/excerpt"
 )
 
-// jsonItems is a Sink that hands on the array that a path names, and nothing of what stands around it.
+// jsonItems is a decode.Sink that hands on the array that a path names, and nothing of what stands around it.
 type jsonItems struct {
 	out   decode.Sink
 	path  []string
@@ -107,19 +107,19 @@ func (s *jsonItems) scalar(null bool, tell func(decode.Sink) error) error {
 	return s.out.EndArray()
 }
 
-// BeginObject implements Sink.
+// BeginObject implements decode.Sink.
 func (s *jsonItems) BeginObject() error { return s.begin(true) }
 
-// BeginArray implements Sink.
+// BeginArray implements decode.Sink.
 func (s *jsonItems) BeginArray() error { return s.begin(false) }
 
-// EndObject implements Sink.
+// EndObject implements decode.Sink.
 func (s *jsonItems) EndObject() error { return s.close(decode.Sink.EndObject) }
 
-// EndArray implements Sink.
+// EndArray implements decode.Sink.
 func (s *jsonItems) EndArray() error { return s.close(decode.Sink.EndArray) }
 
-// Key implements Sink.
+// Key implements decode.Sink.
 func (s *jsonItems) Key(name string) error {
 	if s.depth > 0 {
 		return s.out.Key(name)
@@ -135,22 +135,22 @@ func (s *jsonItems) Key(name string) error {
 	return nil
 }
 
-// String implements Sink.
+// String implements decode.Sink.
 func (s *jsonItems) String(v string) error {
 	return s.scalar(false, func(out decode.Sink) error { return out.String(v) })
 }
 
-// Number implements Sink.
+// Number implements decode.Sink.
 func (s *jsonItems) Number(literal string) error {
 	return s.scalar(false, func(out decode.Sink) error { return out.Number(literal) })
 }
 
-// Bool implements Sink.
+// Bool implements decode.Sink.
 func (s *jsonItems) Bool(b bool) error {
 	return s.scalar(false, func(out decode.Sink) error { return out.Bool(b) })
 }
 
-// Null implements Sink.
+// Null implements decode.Sink.
 func (s *jsonItems) Null() error { return s.scalar(true, decode.Sink.Null) }
 
 var _ decode.Sink = (*jsonItems)(nil)

@@ -13,11 +13,11 @@ const (
 	fewNames = 16
 )
 
-// jsonMerge is a Sink that settles names that occur more than once in an object. It collects one item of the array that the
+// jsonMerge is a decode.Sink that settles names that occur more than once in an object. It collects one item of the array that the
 // value is, or the whole value if it is none.
 type jsonMerge struct {
 	out    decode.Sink
-	policy string        // RepeatedFirst, RepeatedLast or RepeatedList
+	policy string        // repeated.First, repeated.Last or repeated.List
 	chunks [][]jsonEvent // each of mergeChunk, so that none is copied
 	n      int32         // events in chunks
 	open   []int32       // objects and arrays of what is collected
@@ -244,19 +244,19 @@ func (s *jsonMerge) repeats(at int32) map[string][]int32 {
 	return again
 }
 
-// BeginObject implements Sink.
+// BeginObject implements decode.Sink.
 func (s *jsonMerge) BeginObject() error { return s.begin('{') }
 
-// EndObject implements Sink.
+// EndObject implements decode.Sink.
 func (s *jsonMerge) EndObject() error { return s.close() }
 
-// BeginArray implements Sink.
+// BeginArray implements decode.Sink.
 func (s *jsonMerge) BeginArray() error { return s.begin('[') }
 
-// EndArray implements Sink.
+// EndArray implements decode.Sink.
 func (s *jsonMerge) EndArray() error { return s.close() }
 
-// Key implements Sink.
+// Key implements decode.Sink.
 func (s *jsonMerge) Key(name string) error {
 	if err := s.add(':', name); err != nil {
 		return err
@@ -265,13 +265,13 @@ func (s *jsonMerge) Key(name string) error {
 	return nil
 }
 
-// String implements Sink.
+// String implements decode.Sink.
 func (s *jsonMerge) String(v string) error { return s.scalar('"', v) }
 
-// Number implements Sink.
+// Number implements decode.Sink.
 func (s *jsonMerge) Number(literal string) error { return s.scalar('0', literal) }
 
-// Bool implements Sink.
+// Bool implements decode.Sink.
 func (s *jsonMerge) Bool(b bool) error {
 	if b {
 		return s.scalar('t', "")
@@ -279,7 +279,7 @@ func (s *jsonMerge) Bool(b bool) error {
 	return s.scalar('f', "")
 }
 
-// Null implements Sink.
+// Null implements decode.Sink.
 func (s *jsonMerge) Null() error { return s.scalar('n', "") }
 
 var _ decode.Sink = (*jsonMerge)(nil)

@@ -18,7 +18,7 @@ const (
 )
 
 // NDJSON decodes lines of JSON to an array. Each line is one value, as strict as JSON; blank lines are left out. A bad
-// line is a *SyntaxError with its place in the body. An empty body is an empty array.
+// line is a *decode.SyntaxError with its place in the body. An empty body is an empty array.
 //
 //	{"a":1}
 //	[2]      ->  [{"a":1},[2]]
@@ -39,15 +39,15 @@ func (d *NDJSON) Check() error {
 	return fmt.Errorf("bad_lines %q: want fail or skip", d.BadLines)
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (*NDJSON) Factor() float64 { return ndjsonFactor }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *NDJSON) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	return d.tell(ctx, linewise.Whole(in.Body), out)
 }
 
-// Stream implements Streamer.
+// Stream implements decode.Streamer.
 func (d *NDJSON) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	return d.tell(ctx, linewise.Streamed(text), out)
 }

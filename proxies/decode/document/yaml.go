@@ -74,7 +74,7 @@ func (d *YAML) Check() error {
 	return fmt.Errorf("duplicates %q: want error, first, last or list", d.Duplicates)
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *YAML) Factor() float64 {
 	if d.merges() {
 		return yamlCollectedFactor
@@ -84,7 +84,7 @@ func (d *YAML) Factor() float64 {
 
 func (d *YAML) merges() bool { return d.Duplicates != "" && d.Duplicates != repeated.Error }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *YAML) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 
 // KV decodes lines of "name: value" or "name=value" to an object of strings, in the order of the document. White space
 // around name and value is cut off, blank lines and comments are left out. A value may be empty, a name may not. A
-// line without delimiter is a *SyntaxError. A body without any line is an empty object.
+// line without delimiter is a *decode.SyntaxError. A body without any line is an empty object.
 //
 //	# node 7          ->  {"state":"up","load":"0.5"}
 //	state: up
@@ -115,7 +115,7 @@ func (d *KV) Check() error {
 	return repeated.Check(d.Repeated)
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *KV) Factor() float64 {
 	if d.Sections && d.streams() {
 		return kvSectionsFactor
@@ -129,7 +129,7 @@ func (d *KV) Factor() float64 {
 // streams says whether the sink refuses names that repeat, so that nothing need be collected.
 func (d *KV) streams() bool { return d.Repeated == "" || d.Repeated == repeated.Error }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *KV) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

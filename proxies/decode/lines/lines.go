@@ -1,3 +1,4 @@
+// Package lines decodes text and its lines: as they are, as pairs of name and value, or with patterns of regexp and grok.
 package lines
 
 import (
@@ -30,15 +31,15 @@ const linesFactor = 40
 // Check implements the check at load.
 func (d *Lines) Check() error { return linewise.CheckComment(d.Comment) }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (*Lines) Factor() float64 { return linesFactor }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *Lines) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	return d.tell(ctx, linewise.Whole(in.Body), out)
 }
 
-// Stream implements Streamer.
+// Stream implements decode.Streamer.
 func (d *Lines) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	return d.tell(ctx, linewise.Streamed(text), out)
 }

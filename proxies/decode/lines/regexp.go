@@ -23,7 +23,7 @@ const (
 
 // Regexp decodes text by the named groups of a regular expression, or of a grok pattern. A match is an object of its named
 // groups, in the order of the pattern; a group that took no part in the match is null. Text that has to match and does not is
-// a *SyntaxError. Check must have succeeded before Decode.
+// a *decode.SyntaxError. Check must have succeeded before Decode.
 //
 //	pattern `(?P<host>\S+) is (?P<state>up|down)`
 //	"db1 is up\ndb2 is down\n"
@@ -236,10 +236,10 @@ func minLength(re *syntax.Regexp) int {
 	return min(n, enough)
 }
 
-// Factor implements Decoder. It depends on the pattern.
+// Factor implements decode.Decoder. It depends on the pattern.
 func (d *Regexp) Factor() float64 { return d.factor }
 
-// Decode implements Decoder. Time is linear in the text for each match; between matches the context is asked.
+// Decode implements decode.Decoder. Time is linear in the text for each match; between matches the context is asked.
 func (d *Regexp) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if d.first == nil {
 		return errors.New("regexp: used before Check")

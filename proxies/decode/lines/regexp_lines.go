@@ -11,7 +11,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/decode/internal/linewise"
 )
 
-// Stream implements Streamer. Only in mode "lines" there are records; else the whole text is one.
+// Stream implements decode.Streamer. Only in mode "lines" there are records; else the whole text is one.
 func (d *Regexp) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	if d.mode == RegexpLines {
 		return d.records(ctx, linewise.Streamed(text), out)

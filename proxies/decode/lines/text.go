@@ -38,7 +38,7 @@ func (d *PlainText) Check() error {
 	return nil
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *PlainText) Factor() float64 {
 	if d.StripControl || d.LineEnds != "" {
 		return textChangedFactor
@@ -46,7 +46,7 @@ func (d *PlainText) Factor() float64 {
 	return textFactor
 }
 
-// Decode implements Decoder. An empty body is an empty string.
+// Decode implements decode.Decoder. An empty body is an empty string.
 func (d *PlainText) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -41,13 +41,13 @@ const feedFactor = 80
 // Check implements the check at load; feeds have no options.
 func (*Feed) Check() error { return nil }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (*Feed) Factor() float64 { return feedFactor }
 
-// DeclaredCharset implements Declarer: the encoding of the prolog.
+// DeclaredCharset implements decode.Declarer: the encoding of the prolog.
 func (*Feed) DeclaredCharset(prefix []byte) string { return charset.OfXML(prefix) }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *Feed) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -24,7 +24,7 @@ import (
 //	Table                [{"column":"text",...},...]: the rows of one table
 //	Tables               [[{...},...],...]: the rows of each table
 //
-// What was declared and is not there is a *SyntaxError. White space in texts is regular, see Breaks. Scripts and styles are no
+// What was declared and is not there is a *decode.SyntaxError. White space in texts is regular, see Breaks. Scripts and styles are no
 // text. Check must have succeeded before Decode.
 //
 //	Table: "#nodes"
@@ -72,10 +72,10 @@ type HTML struct {
 // htmlFactor is that of a document of the shortest tags.
 const htmlFactor = 80
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *HTML) Factor() float64 { return htmlFactor }
 
-// DeclaredCharset implements Declarer.
+// DeclaredCharset implements decode.Declarer.
 func (d *HTML) DeclaredCharset(prefix []byte) string { return charset.OfHTML(prefix) }
 
 // Check implements the check at load.
@@ -192,7 +192,7 @@ func htmlErrorf(format string, args ...any) error {
 	return &decode.SyntaxError{Format: "html", Msg: fmt.Errorf(format, args...).Error() + " that starts"}
 }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *HTML) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

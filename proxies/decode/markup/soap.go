@@ -14,7 +14,7 @@ import (
 )
 
 // SOAP decodes a SOAP message, 1.1 or 1.2: the value is what is in the first element of the Body, as XML tells it. An
-// empty Body is null. A Fault is a *FaultError. The options are those of XML, only Attributes is "data" by default. Root
+// empty Body is null. A Fault is a *decode.FaultError. The options are those of XML, only Attributes is "data" by default. Root
 // "keep" adds the name of the first element. Paths that begin with / begin at the Envelope.
 //
 //	<soap:Envelope …><soap:Body><m:GetPriceResponse><m:Price>1.90</m:Price>…  ->  {"Price":"1.90"}
@@ -53,13 +53,13 @@ func (d *SOAP) soapPlan() (*xmlPlan, error) {
 	return p, nil
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *SOAP) Factor() float64 { return d.factor() }
 
-// DeclaredCharset implements Declarer: the encoding of the prolog.
+// DeclaredCharset implements decode.Declarer: the encoding of the prolog.
 func (d *SOAP) DeclaredCharset(prefix []byte) string { return charset.OfXML(prefix) }
 
-// Decode implements Decoder. A Fault is a *FaultError.
+// Decode implements decode.Decoder. A Fault is a *decode.FaultError.
 func (d *SOAP) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -1,3 +1,4 @@
+// Package markup decodes documents of elements: XML, SOAP, HTML, and feeds in RSS and Atom.
 package markup
 
 import (
@@ -57,13 +58,13 @@ func (d *XML) prepared() (*xmlPlan, error) {
 	return d.compile("xml")
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *XML) Factor() float64 { return d.factor() }
 
-// DeclaredCharset implements Declarer: the encoding of the prolog.
+// DeclaredCharset implements decode.Declarer: the encoding of the prolog.
 func (d *XML) DeclaredCharset(prefix []byte) string { return charset.OfXML(prefix) }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *XML) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -129,7 +130,7 @@ var (
 	_ decode.Streamer = (*XML)(nil)
 )
 
-// CharsetSettled implements Settler.
+// CharsetSettled implements decode.Settler.
 func (*XML) CharsetSettled(prefix []byte) bool { return charset.XMLSettled(prefix) }
 
 var _ decode.Settler = (*XML)(nil)

@@ -12,7 +12,7 @@ import (
 // xmlChunk is how many bytes a stream is read in at once.
 const xmlChunk = 32 << 10
 
-// Stream implements Streamer. Without Records the whole document is one record.
+// Stream implements decode.Streamer. Without Records the whole document is one record.
 func (d *XML) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

@@ -1,3 +1,5 @@
+// Package parts decodes bodies of which it is not known beforehand what is in them, each part or the whole: multipart, what auto
+// recognises, and bytes that are no text.
 package parts
 
 import (
@@ -11,7 +13,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 )
 
-// Auto decodes a body in the format that it is in, whatever the backend calls it, and says which that is in Input.Found. The
+// Auto decodes a body in the format that it is in, whatever the backend calls it, and says which that is in decode.Input.Found. The
 // value is that of the format's decoder with its default options, only xml and soap make every element an array, since
 // nobody can say which are lists, and csv finds its delimiter.
 //
@@ -21,7 +23,7 @@ import (
 // A body is looked at for what cannot be anything else first: archives, pictures and other bytes, JSON, markup. Then comes what
 // the backend declares, where the body agrees; then lines of equal columns, lines of names and values; the rest is text.
 type Auto struct {
-	// Formats are those that the body may be in; any other is a *SyntaxError. Formats that are listed here are found without
+	// Formats are those that the body may be in; any other is a *decode.SyntaxError. Formats that are listed here are found without
 	// being declared, too. Default: all that auto knows, of which form must be declared by the backend.
 	Formats []string `json:"formats,omitempty"`
 
@@ -65,7 +67,7 @@ func (d *Auto) Check() error {
 	return nil
 }
 
-// Factor implements Decoder: the largest of the formats that may be found.
+// Factor implements decode.Decoder: the largest of the formats that may be found.
 func (d *Auto) Factor() float64 {
 	factor := 0.0
 	for _, f := range autoFormats() {
@@ -81,10 +83,10 @@ func (d *Auto) takes(name string) bool {
 	return len(d.Formats) == 0 || slices.Contains(d.Formats, name)
 }
 
-// Binary implements Binary: whether the body is text is among what is to be found.
+// Binary implements decode.Binary: whether the body is text is among what is to be found.
 func (*Auto) Binary() {}
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *Auto) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -173,7 +175,7 @@ func (d *Auto) named(name string) *autoFormat {
 
 var _ decode.Binary = (*Auto)(nil)
 
-// Unpacks implements Unpacker: what is declared to be text, and is gzip, was compressed on its way.
+// Unpacks implements decode.Unpacker: what is declared to be text, and is gzip, was compressed on its way.
 func (*Auto) Unpacks(contentType string) bool {
 	media, _ := decode.ContentType(contentType)
 	kind, sub, _ := strings.Cut(media, "/")

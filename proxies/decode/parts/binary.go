@@ -36,13 +36,13 @@ const maxContentType = 255
 // Check implements the check at load; every combination of options is good.
 func (*Bytes) Check() error { return nil }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (*Bytes) Factor() float64 { return binaryFactor }
 
-// Binary implements Binary.
+// Binary implements decode.Binary.
 func (*Bytes) Binary() {}
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *Bytes) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err

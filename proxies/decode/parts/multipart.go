@@ -29,7 +29,7 @@ import (
 //
 // Transfer encodings (base64, quoted-printable) are undone. The boundary is that of the backend's Content-Type; where it
 // is missing or does not occur in the body, the first line that begins with "--" has it. Text before the first and
-// after the last boundary does not count. A body that ends without its last boundary is a *SyntaxError.
+// after the last boundary does not count. A body that ends without its last boundary is a *decode.SyntaxError.
 type Multipart struct {
 	// Part takes one part only, whose value is then the whole value. It is the part's name, else its file name, else its
 	// Content-ID without brackets, else its media type; parts inside parts count too. None or more than one of the kind
@@ -80,7 +80,7 @@ func (d *Multipart) Check() error {
 	return nil
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *Multipart) Factor() float64 {
 	factor := float64(multipartFactor)
 	if d.MaxParts > defaultMaxParts {
@@ -92,10 +92,10 @@ func (d *Multipart) Factor() float64 {
 	return factor
 }
 
-// Binary implements Binary: parts may be bytes, and each has a charset of its own.
+// Binary implements decode.Binary: parts may be bytes, and each has a charset of its own.
 func (*Multipart) Binary() {}
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *Multipart) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	r := multipartReader{Multipart: d, ctx: ctx, in: in, left: d.MaxParts}
 	if r.left == 0 {
@@ -350,7 +350,7 @@ func (r *multipartReader) charset(p *part) charset.Options {
 
 var _ decode.Binary = (*Multipart)(nil)
 
-// Unpacks implements Unpacker: a body in parts does not begin like gzip.
+// Unpacks implements decode.Unpacker: a body in parts does not begin like gzip.
 func (*Multipart) Unpacks(string) bool { return true }
 
 var _ decode.Unpacker = (*Multipart)(nil)

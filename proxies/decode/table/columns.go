@@ -1,3 +1,5 @@
+// Package table decodes tables: CSV, TSV, text of fixed columns, and workbooks of Excel. Each row is an object with the names of
+// the columns, or an array.
 package table
 
 import (

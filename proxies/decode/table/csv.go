@@ -85,7 +85,7 @@ const (
 	csvEscape     = "backslash"
 )
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *CSV) Factor() float64 { return csvFactor }
 
 // Check implements the check at load.
@@ -151,12 +151,12 @@ func checkColumns(typed []Column, names []string) error {
 	return nil
 }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *CSV) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	return d.read(ctx, "csv", nil, in.Body, out)
 }
 
-// Stream implements Streamer.
+// Stream implements decode.Streamer.
 func (d *CSV) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	return d.read(ctx, "csv", text, nil, out)
 }

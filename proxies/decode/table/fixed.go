@@ -78,7 +78,7 @@ const (
 	maxFixedLine = decode.MaxRecord // characters, up to which columns may be
 )
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (d *Fixed) Factor() float64 { return fixedFactor }
 
 // placed says whether columns have places.
@@ -164,12 +164,12 @@ func (d *Fixed) table(names []string) *CSV {
 	return c
 }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *Fixed) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	return d.read(ctx, nil, in.Body, out)
 }
 
-// Stream implements Streamer.
+// Stream implements decode.Streamer.
 func (d *Fixed) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	return d.read(ctx, text, nil, out)
 }

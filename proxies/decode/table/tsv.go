@@ -37,12 +37,12 @@ func (d *TSV) Check() error {
 	return d.table().Check()
 }
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *TSV) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	return d.table().read(ctx, "tsv", nil, in.Body, out)
 }
 
-// Stream implements Streamer.
+// Stream implements decode.Streamer.
 func (d *TSV) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out decode.Sink) error {
 	return d.table().read(ctx, "tsv", text, nil, out)
 }

@@ -92,13 +92,13 @@ func (d *XLSX) Check() error {
 	return nil
 }
 
-// Factor implements Decoder.
+// Factor implements decode.Decoder.
 func (*XLSX) Factor() float64 { return xlsxFactor }
 
-// Binary implements Binary.
+// Binary implements decode.Binary.
 func (*XLSX) Binary() {}
 
-// Decode implements Decoder.
+// Decode implements decode.Decoder.
 func (d *XLSX) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -270,7 +270,7 @@ func (d *XLSX) tell(b *xlsxBook, sheet string, out decode.Sink) error {
 
 var _ decode.Binary = (*XLSX)(nil)
 
-// Unpacks implements Unpacker: a workbook does not begin like gzip.
+// Unpacks implements decode.Unpacker: a workbook does not begin like gzip.
 func (*XLSX) Unpacks(string) bool { return true }
 
 var _ decode.Unpacker = (*XLSX)(nil)

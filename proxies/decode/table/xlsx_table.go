@@ -190,7 +190,7 @@ func (t *xlsxTable) tellRow() error {
 
 // cost is how much memory a row takes as a tree.
 func (t *xlsxTable) cost() int {
-	const wideTable = 4096 // from here on Tree moves the items of an array
+	const wideTable = 4096 // from here on decode.Tree moves the items of an array
 	cost := 64 + 16*t.width
 	if t.width >= wideTable {
 		cost = 64 + 48*t.width // long arrays are put together of pieces

@@ -1,3 +1,4 @@
+// Package typed makes numbers, dates and truth values of texts that a configuration says are such.
 package typed
 
 import (

@@ -1,3 +1,4 @@
+// Package decodetest tests decoders: tables of bodies, corpora of documents, streams in pieces, measured memory, any bytes.
 package decodetest
 
 import (
@@ -21,7 +22,7 @@ type Test struct {
 	In   string
 	Want string // JSON, in the document's order
 	Fail string // part of the error's text; then want is empty
-	At   int64  // offset of the *SyntaxError; -1: another error
+	At   int64  // offset of the *decode.SyntaxError; -1: another error
 }
 
 // Run runs tests of a table.

@@ -1,3 +1,4 @@
+// Package excerpt cuts what an error may show of a body.
 package excerpt
 
 import "unicode/utf8"

@@ -1,3 +1,4 @@
+// Package hexdigit reads hexadecimal digits.
 package hexdigit
 
 // Is says whether c is a hexadecimal digit.

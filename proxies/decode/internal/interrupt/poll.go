@@ -1,3 +1,4 @@
+// Package interrupt ends what goes through a long text, soon after its context has ended.
 package interrupt
 
 import "context"

@@ -1,3 +1,4 @@
+// Package linewise cuts a text into lines, whether it is there as a whole or comes.
 package linewise
 
 import (

@@ -24,7 +24,7 @@ type Reader struct {
 
 // Line is a line without its end.
 type Line struct {
-	Text   string
+	Text   string // without the end
 	Bytes  []byte // the same, valid until the next line
 	Offset int64  // in the text
 }
@@ -39,7 +39,7 @@ func Streamed(text io.Reader) *Reader {
 	return &Reader{src: bufio.NewReaderSize(text, Window)}
 }
 
-// Next gives the next line; a line of a stream that is longer than MaxRecord is a *LimitError.
+// Next gives the next line; a line of a stream that is longer than decode.MaxRecord is a *decode.LimitError.
 func (l *Reader) Next() (line Line, ok bool, err error) {
 	if l.src == nil {
 		text, offset, ok := l.whole.Cut()

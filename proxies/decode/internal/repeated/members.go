@@ -13,7 +13,7 @@ const memberChunk = 512
 
 // Members collects the members of an object whose names may repeat, in the order of their first occurrence.
 type Members struct {
-	Policy string
+	Policy string // First, Last or List; any other keeps the first value
 	chunks [][]member
 	n      int
 	// table finds the first member with a name: its index and 1, at the place of the name's hash or behind it; 0 is free. Names and

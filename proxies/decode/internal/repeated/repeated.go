@@ -1,3 +1,4 @@
+// Package repeated collects the members of an object whose names may occur more than once, and settles which count.
 package repeated
 
 import (

@@ -1,3 +1,4 @@
+// Package utf16test writes UTF-16, for tests.
 package utf16test
 
 import (
