@@ -98,6 +98,9 @@ type walk struct {
 
 // paginate asks for one page after the other; the value is the list of all their items.
 func (f *fetch) paginate(ctx context.Context, fr *frame, to destination) *problem.Problem {
+	within := *fr
+	within.deadline = f.until(fr) // of all pages together
+	fr = &within
 	w := &walk{f: f, to: to, seen: map[string]bool{}, items: []any{}}
 	if f.pages.By == PagesNumber {
 		w.to.target = withQuery(to.target, f.pages.Param, itoa(f.pages.first()))
@@ -177,6 +180,9 @@ func (w *walk) patiently(ctx context.Context, fr *frame) *problem.Problem {
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
+			if fr.ctx.Err() != nil {
+				return &problem.Problem{Status: statusClientClosed, Detail: "The caller hung up.", Cause: fr.ctx.Err()}
+			}
 			return p
 		}
 	}

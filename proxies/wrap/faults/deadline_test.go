@@ -1,0 +1,122 @@
+package faults_test
+
+import (
+	"io"
+	"net/http"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+// late is how much later than its deadline an answer may be.
+const late = 20 * time.Millisecond
+
+// trickling hangs, or has pages without end, each of which takes a while.
+func trickling(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/well":
+		_, _ = io.WriteString(w, `{"n":1}`)
+	case "/pages":
+		select {
+		case <-time.After(30 * time.Millisecond):
+		case <-r.Context().Done():
+			return
+		}
+		w.Header().Set("Link", "</pages?p="+r.URL.Query().Get("p")+"1>; rel=next")
+		_, _ = io.WriteString(w, `[1]`)
+	case "/often":
+		w.Header().Set("Retry-After", "1")
+		w.WriteHeader(http.StatusTooManyRequests)
+	default:
+		_, _ = io.WriteString(w, `{"n":`)
+		_ = http.NewResponseController(w).Flush()
+		<-r.Context().Done()
+	}
+}
+
+// TestHangingPartCostsItsDeadline holds what a part that hangs costs to its deadline, measured against a clock that was set at
+// the same time: on a busy machine that is late too.
+func TestHangingPartCostsItsDeadline(t *testing.T) {
+	const deadline = 100 * time.Millisecond
+	brief := wrap.Duration(deadline)
+	timeout := func(f *wrap.Fetch) { f.Timeout = brief }
+	budget := func(f *wrap.Fetch) { f.Budget = brief }
+	stale := func(f *wrap.Fetch) { f.Stale = wrap.Duration(time.Hour) }
+	retried := func(b *wrap.Backend) { five := 5; b.Retries = &five }
+	item := gets("", "main", "/hangs/{item}", func(f *wrap.Fetch) { f.Timeout = wrap.Duration(time.Minute) })
+	well := gets("w", "main", "/well")
+	whole := func(f wrap.Fetch, more ...func(*wrap.Fetch)) wrap.Fetch {
+		for _, m := range more {
+			m(&f)
+		}
+		return f
+	}
+	for _, c := range []struct {
+		name    string
+		fetches []wrap.Fetch
+		budget  wrap.Duration
+		more    []func(*wrap.Backend)
+		status  int
+	}{
+		{name: "timeout", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", timeout)}, status: 504},
+		{name: "timeout, optional", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", timeout, optional)}, status: 200},
+		{name: "timeout, cached", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", timeout, optional, kept)}, status: 200},
+		{name: "budget", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", budget)}, status: 504},
+		{name: "budget of all attempts", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", budget, optional, func(f *wrap.Fetch) { f.Timeout = brief / 4 })}, more: []func(*wrap.Backend){retried}, status: 200},
+		{name: "budget, cached", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", budget, optional, kept)}, status: 200},
+		{name: "budget, stale", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", budget, optional, stale)}, status: 200},
+		{name: "budget of items", fetches: []wrap.Fetch{whole(fanned("l", "[range(40)]", 4, item), budget, optional)}, status: 200},
+		{name: "budget of items, cached", fetches: []wrap.Fetch{whole(fanned("l", "[range(40)]", 4, whole(item, kept)), budget, optional)}, status: 200},
+		{name: "budget of pages", fetches: []wrap.Fetch{well, gets("p", "main", "/pages", linked, budget, optional)}, status: 200},
+		{name: "budget of pages, cached", fetches: []wrap.Fetch{well, gets("p", "main", "/pages", linked, budget, optional, kept)}, status: 200},
+		{name: "budget of the request", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", optional)}, budget: brief, status: 200},
+		{name: "budget of the request, pages", fetches: []wrap.Fetch{well, gets("p", "main", "/pages", linked)}, budget: brief, status: 504},
+		{name: "budget of the request, items", fetches: []wrap.Fetch{fanned("l", "[range(40)]", 4, item)}, budget: brief, status: 504},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			main, url := served(t, trickling)
+			route := wrap.Route{Pattern: "/x", Fetches: c.fetches, Budget: c.budget}
+			r := rigged(t, []wrap.Backend{backend("main", url, c.more...)}, route)
+			var over []time.Duration
+			for range 5 {
+				rings := make(chan time.Time, 1)
+				clock := time.AfterFunc(deadline, func() { rings <- time.Now() })
+				start := time.Now()
+				a := r.ask(t.Context(), t, "/x")
+				end := time.Now()
+				if a.status != c.status {
+					t.Fatalf("%d %s", a.status, a.text)
+				}
+				if clock.Stop() { // it may be a little early: there is no sense in an attempt without time
+					rings <- end
+				}
+				over = append(over, end.Sub(<-rings))
+				if took := end.Sub(start); took > patience/2 {
+					t.Errorf("it took %s", took)
+				}
+			}
+			slices.Sort(over)
+			if over[len(over)/2] > late {
+				t.Errorf("it is late by %s", over)
+			}
+			eventually(t, "the backend's requests end", func() bool { return main.now.Load() == 0 })
+		})
+	}
+}
+
+// TestBudgetOfPagesIsOne: what a fetch may take is for all its pages and waits, not for each.
+func TestBudgetOfPagesIsOne(t *testing.T) {
+	t.Parallel()
+	main, url := served(t, trickling)
+	r := rigged(t, []wrap.Backend{backend("main", url)}, wrap.Route{Pattern: "/x", Fetches: []wrap.Fetch{
+		gets("", "main", "/often", linked, func(f *wrap.Fetch) { f.Budget = wrap.Duration(1500 * time.Millisecond) }),
+	}})
+	if a := r.ask(t.Context(), t, "/x"); a.status != http.StatusServiceUnavailable || a.header.Get("Retry-After") != "1" {
+		t.Errorf("%d %s", a.status, a.text)
+	}
+	if n := main.asked.Load(); n > 2 {
+		t.Errorf("it was asked %d times: there is time for one wait", n)
+	}
+}
