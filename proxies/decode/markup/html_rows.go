@@ -116,19 +116,28 @@ func (r *htmlRows) allHead(row htmlRow) bool {
 	return !slices.ContainsFunc(r.grid.cellsOf(row), func(c htmlCell) bool { return !c.head })
 }
 
-// sideways says whether each row begins with its name in a th and has values in td.
+// sideways says whether each row begins with its name, in a th before td or with a colon that no other cell has, as pages of
+// devices are made.
 func (r *htmlRows) sideways() bool {
+	heads, colons := true, len(r.d.Columns) == 0
 	for _, row := range r.rows {
 		cells := r.grid.cellsOf(row)
 		if r.title(row) || r.blank(row) {
 			continue
 		}
-		if len(cells) < 2 || !cells[0].head || slices.ContainsFunc(cells[1:], func(c htmlCell) bool { return c.head }) {
+		if len(cells) < 2 {
+			return false
+		}
+		heads = heads && cells[0].head && !slices.ContainsFunc(cells[1:], func(c htmlCell) bool { return c.head })
+		colons = colons && r.colon(cells[0]) && !slices.ContainsFunc(cells[1:], r.colon)
+		if !heads && !colons {
 			return false
 		}
 	}
 	return len(r.rows) > 0
 }
+
+func (r *htmlRows) colon(c htmlCell) bool { return strings.HasSuffix(r.grid.textOf(c), ":") }
 
 // name finds the names of the columns: the option's, or the texts of the header's rows over one another.
 func (r *htmlRows) name(header []htmlRow) error {

@@ -92,6 +92,22 @@ func TestHTMLRecords(t *testing.T) {
 		{Name: "no match", Dec: &HTML{Fields: []HTMLField{{Name: "x", Selector: "i", Match: "^x"}}}, In: page, Fail: `field "x": its text does not match`},
 		{Name: "no number", Dec: &HTML{Fields: []HTMLField{{Name: "x", Selector: "i", ValueType: typed.ValueType{Type: "number"}}}}, In: page, Fail: `"3 pcs" is no number`},
 		{Name: "depth", Dec: new(HTML), In: strings.Repeat("<div>", 600), Fail: "more than 512 elements inside each other", At: -1},
+		{
+			Name: "textarea", Dec: &HTML{Breaks: "newline", Fields: []HTMLField{{Name: "x", Selector: "textarea"}}},
+			In: "<TEXTAREA rows=9>link  up\nlink down</TEXTAREA>", Want: `{"x":"link up\nlink down"}`,
+		},
+		{
+			Name: "names with colons", Dec: &HTML{Table: new(string)}, In: "<table><tr><td><b>Model&nbsp;:</b><td>X 1<tr><td colspan=2>Ports<tr><td>Uptime:<td>3 days: 1 h</table>",
+			Want: `[{"Model":"X 1","Uptime":"3 days: 1 h"}]`,
+		},
+		{
+			Name: "colons on both sides", Dec: &HTML{Table: new(string)}, In: "<table><tr><td>a:<td>b:<tr><td>c:<td>1</table>",
+			Want: `[{"a:":"c:","b:":"1"}]`,
+		},
+		{
+			Name: "names with colons, own columns", Dec: &HTML{Table: new(string), Columns: []string{"k", "v"}}, In: "<table><tr><td>a:<td>1<tr><td>b:<td>2</table>",
+			Want: `[{"k":"a:","v":"1"},{"k":"b:","v":"2"}]`,
+		},
 		{Name: "pre", Dec: &HTML{Breaks: "newline", Fields: []HTMLField{{Name: "x", Selector: "pre"}}}, In: "<pre>\na  b\n<b>c</b>\n\nd</pre>", Want: `{"x":"a b\nc\nd"}`},
 	})
 }

@@ -94,7 +94,16 @@ func addOdd[T string | []byte](t *htmlText, s T) int {
 // text gives the text of an element; b is charged with the nodes it has.
 func (t *htmlText) element(n *html.Node, b *htmlBudget) error {
 	t.begin()
-	return t.inside(n, b, n.Data == "pre")
+	return t.inside(n, b, preformatted(n.Data))
+}
+
+// preformatted says whether lines of the text of an element are lines.
+func preformatted(name string) bool {
+	switch name {
+	case "pre", "textarea", "listing", "xmp", "plaintext":
+		return true
+	}
+	return false
 }
 
 func (t *htmlText) inside(n *html.Node, b *htmlBudget, pre bool) error {
@@ -117,7 +126,7 @@ func (t *htmlText) inside(n *html.Node, b *htmlBudget, pre bool) error {
 		if edge {
 			t.border()
 		}
-		if err := t.inside(c, b, pre || c.Data == "pre"); err != nil {
+		if err := t.inside(c, b, pre || preformatted(c.Data)); err != nil {
 			return err
 		}
 		if edge {

@@ -184,7 +184,7 @@ func (d *CSV) tell(r *csvReader, out decode.Sink) error {
 	if err != nil {
 		return err
 	}
-	t.held = make([][]decode.Cell, 0, d.SkipLast)
+	t.held = make([]heldRow, 0, d.SkipLast)
 	t.room = newRowRoom(t.head, int(r.base)+r.pos, out)
 	for {
 		err := r.next()

@@ -97,7 +97,7 @@ func SeparatorLine(text []byte) (sep byte, ok bool) {
 	return sep, true
 }
 
-// usual takes another delimiter than the comma where the first line has no comma, and one of those.
+// usual takes the delimiter that the first line has most often, of those alike the comma before the others.
 func (r *csvReader) usual() error {
 	line, err := r.firstLine()
 	if err != nil {
@@ -109,9 +109,6 @@ func (r *csvReader) usual() error {
 		CountDelimiters(line, candidate, r.quote, func(count int) { n += count })
 		if n > most {
 			r.delimiter, most = []byte{candidate}, n
-		}
-		if candidate == ',' && n > 0 {
-			return nil
 		}
 	}
 	return nil

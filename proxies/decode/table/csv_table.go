@@ -22,10 +22,16 @@ type csvTable struct {
 	width int            // of the cells
 	head  *decode.Header // of the cells
 	cells []decode.Cell
-	held  [][]decode.Cell // rows that may be among the last
-	plain bool            // every field is a string as it is
-	least int             // columns that a row must have: those behind have no name
+	held  []heldRow // rows that may be among the last
+	plain bool      // every field is a string as it is
+	least int       // columns that a row must have: those behind have no name
 	room  rowRoom
+}
+
+// heldRow is a row that may be among the last, which are left out; then nobody minds what is wrong with it.
+type heldRow struct {
+	cells []decode.Cell
+	fault error
 }
 
 // table reads the header and makes the table. It is io.EOF where there is nothing at all.
@@ -172,6 +178,7 @@ func (t *csvTable) tell(r *csvReader, text []byte, fields []decode.Field, out de
 	if t.d.SkipEmpty && isEmpty(text, fields) {
 		return nil
 	}
+	var fault error
 	if len(fields) != len(t.names) {
 		if len(fields) == 1 && !fields[0].Quoted && len(bytes.Trim(text, " \t\x00\x1a")) == 0 {
 			return nil // a blank line, or the end of file of MS-DOS
@@ -179,9 +186,11 @@ func (t *csvTable) tell(r *csvReader, text []byte, fields []decode.Field, out de
 		for len(fields) > len(t.names) && fields[len(fields)-1].Empty() {
 			fields = fields[:len(fields)-1]
 		}
-		if drop, err := t.ragged(r, len(fields)); drop || err != nil {
+		drop, err := t.ragged(r, len(fields))
+		if drop || err != nil && t.d.SkipLast == 0 {
 			return err
 		}
+		fault = err
 		if last := len(t.names) - 1; t.d.Ragged == RaggedJoin && len(fields) > last+1 {
 			fields[last] = decode.Field{From: fields[last].From, To: fields[len(fields)-1].To}
 			fields = fields[:last+1]
@@ -200,7 +209,7 @@ func (t *csvTable) tell(r *csvReader, text []byte, fields []decode.Field, out de
 	}
 	for i, at := range t.place {
 		switch {
-		case at < 0:
+		case at < 0, fault != nil:
 			continue
 		case i >= len(fields):
 			cells[at] = decode.Cell{Kind: decode.CellNull}
@@ -208,20 +217,31 @@ func (t *csvTable) tell(r *csvReader, text []byte, fields []decode.Field, out de
 		}
 		var err error
 		if cells[at], err = t.value(i, fields[i].Value(record), fields[i].Quoted); err != nil {
-			return r.syntax(r.pos+fields[i].From, fmt.Sprintf("row %d, column %q: %v", r.row, excerpt.Of(t.names[i]), err))
+			fault = r.syntax(r.pos+fields[i].From, fmt.Sprintf("row %d, column %q: %v", r.row, excerpt.Of(t.names[i]), err))
 		}
 	}
-	if t.d.SkipLast == 0 {
-		return decode.TellRow(out, t.head, cells)
+	if t.d.SkipLast > 0 {
+		return t.hold(heldRow{cells, fault}, out)
 	}
+	if fault != nil {
+		return fault
+	}
+	return decode.TellRow(out, t.head, cells)
+}
+
+// hold keeps a row, and tells the one that is now too far from the end to be left out.
+func (t *csvTable) hold(row heldRow, out decode.Sink) error {
 	if len(t.held) < t.d.SkipLast {
-		t.held = append(t.held, cells)
+		t.held = append(t.held, row)
 		return nil
 	}
 	first := t.held[0]
 	copy(t.held, t.held[1:])
-	t.held[len(t.held)-1], t.cells = cells, first
-	return decode.TellRow(out, t.head, first)
+	t.held[len(t.held)-1], t.cells = row, first.cells
+	if first.fault != nil {
+		return first.fault
+	}
+	return decode.TellRow(out, t.head, first.cells)
 }
 
 // value makes the cell of a field.

@@ -19,6 +19,7 @@ type fixedTable struct {
 	r      csvReader
 	t      *csvTable
 	spans  []span
+	titles []span // of layout header: where the names themselves are
 	bars   []int  // characters between the columns of a box, where every row has a bar
 	outer  bool   // the first of them is left of the first column
 	bends  bool   // values may begin before their column
@@ -59,7 +60,7 @@ func (f *fixedTable) open(out decode.Sink) error {
 	if err := f.t.declare(f.r.format); err != nil {
 		return err
 	}
-	f.t.held = make([][]decode.Cell, 0, f.d.SkipLast)
+	f.t.held = make([]heldRow, 0, f.d.SkipLast)
 	f.t.room = newRowRoom(f.t.head, int(f.r.base)+f.r.pos, out)
 	f.r.row = 0
 	return nil
@@ -79,7 +80,14 @@ func (f *fixedTable) head() ([]string, error) {
 		f.bends = true
 		f.header = trimmedLine(line)
 		f.spans = f.words(line)
-		return f.names(line), nil
+		names := f.names(line)
+		unnamed, err := f.unnamed()
+		if unnamed {
+			at := f.titles[0].from
+			f.spans[0].from, f.titles = at, append([]span{{0, 0}}, f.titles...)
+			f.spans, names = append([]span{{0, at}}, f.spans...), append([]string{""}, names...)
+		}
+		return names, err
 	}
 	var names []string
 	headed := d.Header == csvFirst
@@ -177,7 +185,7 @@ func (f *fixedTable) words(line []byte) []span {
 			if len(spans) > 0 {
 				spans[len(spans)-1].to = at
 			}
-			spans = append(spans, span{at, -1})
+			spans, f.titles = append(spans, span{at, -1}), append(f.titles, span{at, at})
 			for _, name := range kept {
 				if bytes.HasPrefix(text[i:], name) {
 					at += f.width(name)
@@ -192,11 +200,43 @@ func (f *fixedTable) words(line []byte) []span {
 			at += f.width(text[i : i+size])
 			i += size
 		}
+		f.titles[len(f.titles)-1].to = at
 	}
 	if len(spans) > 0 {
 		spans[0].from = 0
 	}
 	return spans
+}
+
+// unnamedFrom is how far to the right the first name of a header must stand for a column without name to be on its left.
+const unnamedFrom = 4
+
+// unnamed looks at the first row, whether it has a word on the left of the header and another one below its first name, as
+// free and other tables do whose rows have titles.
+func (f *fixedTable) unnamed() (bool, error) {
+	if len(f.titles) == 0 || f.titles[0].from < unnamedFrom {
+		return false, nil
+	}
+	line, err := f.line()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			err = nil
+		}
+		return false, err
+	}
+	f.measure(line)
+	from, to := f.offset(f.titles[0].from), f.offset(f.titles[0].to)
+	f.pending = false
+	f.r.again()
+	start := 0
+	for start < from && (f.text[start] == ' ' || f.text[start] == '\t') {
+		start++
+	}
+	end := start
+	for end < from && f.text[end] != ' ' && f.text[end] != '\t' {
+		end++
+	}
+	return start < end && end < from && len(bytes.Trim(f.text[end:to], " \t")) > 0, nil
 }
 
 // ruled finds a ruler and the header above it, or in a box below it.

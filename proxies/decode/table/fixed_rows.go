@@ -2,6 +2,7 @@ package table
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -56,7 +57,7 @@ func (f *fixedTable) isHead(line []byte) bool {
 	return f.ruler != "" && (isRuler(line) && (f.bars != nil || bytes.Contains(line, []byte("---"))) || f.bars == nil && isCount(line))
 }
 
-// isCount says whether a line is what databases write below a table: "(2 rows)", "14 rows selected.".
+// isCount says whether a line is what databases write below a table: "(2 rows)", "14 rows selected.", "3 record(s) selected.".
 func isCount(line []byte) bool {
 	s := strings.TrimPrefix(strings.TrimSpace(string(line[:min(len(line), 64)])), "(")
 	rest := strings.TrimLeft(s, "0123456789")
@@ -68,10 +69,14 @@ func isCount(line []byte) bool {
 	}
 	rest, ok := strings.CutPrefix(rest, " row")
 	if !ok {
-		return false
+		if rest, ok = strings.CutPrefix(rest, " record"); !ok {
+			return false
+		}
 	}
-	rest = strings.TrimPrefix(rest, "s")
-	return rest == "" || strings.HasPrefix(rest, ")") || strings.HasPrefix(rest, " selected") || strings.HasPrefix(rest, " affected") || strings.HasPrefix(rest, " in set")
+	rest = strings.TrimPrefix(strings.TrimPrefix(rest, "(s)"), "s")
+	return rest == "" || slices.ContainsFunc([]string{")", " selected", " affected", " in set", " retrieved"}, func(end string) bool {
+		return strings.HasPrefix(rest, end)
+	})
 }
 
 // isRow says whether a line has the bars of the box, all at their places, or as many of them where wide characters have
@@ -146,8 +151,8 @@ func (f *fixedTable) cut(line []byte) {
 	}
 }
 
-// bend moves borders that go through a word: to before it, where the column on the left has another word, for it is then a
-// number that is longer than its heading; else to behind it.
+// bend moves borders that go through a word: to before it, where the column on the left has another word or the word begins
+// behind its heading, for it is then a number that is longer than the heading on the right; else to behind it.
 func (f *fixedTable) bend() {
 	blank := func(i int) bool { return f.text[i] == ' ' || f.text[i] == '\t' }
 	for i := 1; i < len(f.fields); i++ {
@@ -162,7 +167,7 @@ func (f *fixedTable) bend() {
 		for start > left.From && !blank(start-1) {
 			start--
 		}
-		if len(bytes.Trim(f.text[left.From:start], " \t")) > 0 {
+		if len(bytes.Trim(f.text[left.From:start], " \t")) > 0 || f.titles != nil && start >= f.offset(f.titles[i-1].to) {
 			left.To, right.From = start, start
 			continue
 		}

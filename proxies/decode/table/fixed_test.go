@@ -29,6 +29,11 @@ func TestFixed(t *testing.T) {
 		want string // JSON text, or what an error says
 	}{
 		"ruler":            {in: "ID NAME\n-- ---------\n 7 disk full\n10 x", want: `[{"ID":"7","NAME":"disk full"},{"ID":"10","NAME":"x"}]`},
+		"count of DB2":     {in: "ID     NAME\n------ ------\n    10 Ann\n\n  1 record(s) selected.\n", want: `[{"ID":"10","NAME":"Ann"}]`},
+		"rows with titles": {dec: Fixed{Layout: "header"}, in: "              total        used\nMem:       16303428     5123044\nSwap:       2097148           0\n", want: `[{"column_1":"Mem:","total":"16303428","used":"5123044"},{"column_1":"Swap:","total":"2097148","used":"0"}]`},
+		"right-aligned":    {dec: Fixed{Layout: "header"}, in: "     PID USER\n    1234 root\n12345678 jm\n", want: `[{"PID":"1234","USER":"root"},{"PID":"12345678","USER":"jm"}]`},
+		"only a header":    {dec: Fixed{Layout: "header"}, in: "     PID USER\n", want: `[]`},
+		"word below":       {dec: Fixed{Layout: "header"}, in: "CMD    TASK        USER FD\nx               messagebus 3u\n", want: `[{"CMD":"x","TASK":"","USER":"messagebus","FD":"3u"}]`},
 		"nothing":          {in: "", want: `[]`},
 		"blank":            {in: "\n \r\n", want: `[]`},
 		"no rows":          {in: "A B\n- -\n", want: `[]`},
