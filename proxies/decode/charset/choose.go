@@ -1,6 +1,7 @@
 package charset
 
 import (
+	"bytes"
 	"slices"
 	"unicode"
 	"unicode/utf16"
@@ -40,8 +41,11 @@ func choose(body []byte, o Options, end bool) (cs Choice, mark int, ready bool, 
 	return Choice{name, ByDetection}, 0, ready, nil
 }
 
+// utf8Mark is the byte order mark of UTF-8.
+const utf8Mark = "\xef\xbb\xbf"
+
 func byteOrderMark(body []byte, end bool) (cs Choice, mark int, ready bool) {
-	const utf8Mark, lowFirst, highFirst = "\xef\xbb\xbf", "\xff\xfe", "\xfe\xff"
+	const lowFirst, highFirst = "\xff\xfe", "\xfe\xff"
 	if len(body) == 0 {
 		return Choice{}, 0, end
 	}
@@ -63,7 +67,29 @@ func byteOrderMark(body []byte, end bool) (cs Choice, mark int, ready bool) {
 	case n < len(bom):
 		return Choice{}, 0, end
 	}
+	if name == nameUTF8 {
+		n, ready = furtherMarks(body, end)
+		return Choice{name, ByMark}, n, ready
+	}
 	return Choice{name, ByMark}, n, true
+}
+
+// maxMarks is how many byte order marks of UTF-8 may begin a body: files that were put together have one each.
+const maxMarks = 4
+
+// furtherMarks gives the length of all byte order marks of UTF-8 that begin a body.
+func furtherMarks(body []byte, end bool) (n int, ready bool) {
+	for range maxMarks {
+		rest := body[n:]
+		if n > 0 && len(rest) < len(utf8Mark) && !end && utf8Mark[:len(rest)] == string(rest) {
+			return 0, false
+		}
+		if !bytes.HasPrefix(rest, []byte(utf8Mark)) {
+			break
+		}
+		n += len(utf8Mark)
+	}
+	return n, true
 }
 
 // documentWord asks the document for its own word.

@@ -5,7 +5,7 @@ import (
 	"unicode/utf8"
 )
 
-// Text gives body as UTF-8 without byte order mark, and the charset it was read in. The first of these rules that
+// Text gives body as UTF-8 without byte order mark (files that were put together have several), and the charset it was read in. The first of these rules that
 // knows decides: byte order mark, Option, Header, Document, detection. Detection takes UTF-16 if the NUL bytes lie
 // as in UTF-16, else UTF-8 if the first character beyond ASCII is one of UTF-8, else windows-1252, but then without the five
 // bytes that Windows leaves undefined: a body that has them is in some other encoding, or no text.

@@ -41,7 +41,8 @@ func TestText(t *testing.T) {
 
 		{"mark of UTF-8", "\xef\xbb\xbfx", Options{}, "x", Choice{"utf-8", "bom"}},
 		{"only a mark", "\xef\xbb\xbf", Options{}, "", Choice{"utf-8", "bom"}},
-		{"one mark is cut", "\xef\xbb\xbf\ufeffx", Options{}, "\ufeffx", Choice{"utf-8", "bom"}},
+		{"further marks are cut", "\xef\xbb\xbf\ufeffx\ufeff", Options{}, "x\ufeff", Choice{"utf-8", "bom"}},
+		{"marks that are cut off", "\xef\xbb\xbf\xef\xbb\xbfx", Options{}, "x", Choice{"utf-8", "bom"}},
 		{"mark before option", "\xef\xbb\xbf\xc3\xa9", Options{Option: "latin1", Header: "utf-16"}, "é", Choice{"utf-8", "bom"}},
 		{"mark of UTF-16", "\xff\xfe" + le("é😀"), Options{Option: "utf-8"}, "é😀", Choice{"utf-16le", "bom"}},
 		{"mark of UTF-16 big", "\xfe\xff" + be("é😀"), Options{Header: "utf-16le"}, "é😀", Choice{"utf-16be", "bom"}},

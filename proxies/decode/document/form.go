@@ -6,6 +6,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/decode/internal/ascii"
 	"github.com/fairway-gateway/fairway/proxies/decode/internal/hexdigit"
 	"github.com/fairway-gateway/fairway/proxies/decode/internal/interrupt"
@@ -15,7 +16,8 @@ import (
 
 // Form decodes application/x-www-form-urlencoded to an object, in the order of first occurrence. White space around the
 // body is cut off, empty pairs are left out, a pair without "=" has an empty value. A percent sign that is not followed
-// by two hexadecimal digits, and escapes that are not UTF-8, are a *decode.SyntaxError. An empty body is an empty object.
+// by two hexadecimal digits, an end of line within, and escapes that are neither UTF-8 nor in the charset that is declared are
+// a *decode.SyntaxError. An empty body is an empty object.
 //
 //	a=1&b=x+y&a=2  ->  {"a":["1","2"],"b":["x y"]}
 type Form struct {
@@ -48,7 +50,7 @@ func (d *Form) Decode(ctx context.Context, in *decode.Input, out decode.Sink) er
 	}
 	whole := string(in.Body)
 	text := strings.TrimRight(whole, ascii.Space)
-	f := formReader{text: text, next: len(text) - len(strings.TrimLeft(text, ascii.Space)), poll: interrupt.Poll{Ctx: ctx}}
+	f := formReader{charset: in.Charset, text: text, next: len(text) - len(strings.TrimLeft(text, ascii.Space)), poll: interrupt.Poll{Ctx: ctx}}
 	if strings.HasPrefix(text[f.next:], "<") { // forms escape it; an error page would be one odd name
 		return &decode.SyntaxError{Format: "form", Offset: int64(f.next), Msg: "the text begins with '<'"}
 	}
@@ -74,9 +76,10 @@ func (d *Form) Decode(ctx context.Context, in *decode.Input, out decode.Sink) er
 }
 
 type formReader struct {
-	text string
-	next int
-	poll interrupt.Poll
+	charset charset.Options
+	text    string
+	next    int
+	poll    interrupt.Poll
 }
 
 // stream tells the pairs as they come and leaves it to the sink to refuse names that repeat.
@@ -112,19 +115,22 @@ func (f *formReader) pair() (name, value string, ok bool, err error) {
 		if pair == "" {
 			continue
 		}
+		if i := strings.IndexAny(pair, "\r\n"); i >= 0 {
+			return "", "", false, &decode.SyntaxError{Format: "form", Offset: int64(start + i), Msg: "an end of line (decode kv reads a pair on each line)"}
+		}
 		rawName, rawValue, _ := strings.Cut(pair, "=")
-		name, err = unescapeForm(rawName, start)
+		name, err = f.unescape(rawName, start)
 		if err != nil {
 			return "", "", false, err
 		}
-		value, err = unescapeForm(rawValue, start+len(rawName)+1)
+		value, err = f.unescape(rawValue, start+len(rawName)+1)
 		return name, value, err == nil, err
 	}
 	return "", "", false, nil
 }
 
-// unescapeForm undoes the escapes of a name or value that starts at offset.
-func unescapeForm(s string, offset int) (string, error) {
+// unescape undoes the escapes of a name or value that starts at offset.
+func (f *formReader) unescape(s string, offset int) (string, error) {
 	i := strings.IndexAny(s, "%+")
 	if i < 0 {
 		return s, nil
@@ -145,10 +151,20 @@ func unescapeForm(s string, offset int) (string, error) {
 			b = append(b, s[i])
 		}
 	}
-	if !utf8.Valid(b) {
-		return "", &decode.SyntaxError{Format: "form", Offset: int64(offset), Msg: "escapes that are not UTF-8"}
+	if utf8.Valid(b) {
+		return string(b), nil
 	}
-	return string(b), nil
+	if text, ok := f.declared(b); ok {
+		return text, nil
+	}
+	return "", &decode.SyntaxError{Format: "form", Offset: int64(offset), Msg: "escapes that are not UTF-8; see charset"}
+}
+
+// declared reads bytes in the charset that the configuration or the header says, for these speak of what was escaped, too.
+func (f *formReader) declared(b []byte) (string, bool) {
+	o := charset.Options{Option: f.charset.Option, Header: f.charset.Header, Replace: f.charset.Replace}
+	text, cs, err := charset.Text(b, o)
+	return string(text), err == nil && cs.Source != charset.ByDetection
 }
 
 var _ decode.Decoder = (*Form)(nil)

@@ -20,6 +20,7 @@ func TestForm(t *testing.T) {
 		{Name: "bad escape", Dec: new(Form), In: "a=1&b=10%zz", Fail: "form: a percent sign", At: 8},
 		{Name: "cut escape", Dec: new(Form), In: "\na=%4", Fail: "form: a percent sign", At: 3},
 		{Name: "latin-1 escape", Dec: new(Form), In: "a=1&b=%E9", Fail: "form: escapes that are not UTF-8", At: 6},
+		{Name: "lines", Dec: new(Form), In: "RESULT=0\r\nAMT=12.00\r\n", Fail: "form: an end of line (decode kv", At: 8},
 		{Name: "semicolon is text", Dec: new(Form), In: "a=1;b=2", Want: `{"a":["1;b=2"]}`},
 	})
 }

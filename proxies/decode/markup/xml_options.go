@@ -132,7 +132,20 @@ func (d *XMLOptions) compile(format string) (*xmlPlan, error) {
 		}
 		p.hit = &hit
 	}
-	return p, nil
+	return p, d.checkPrefixes(p.strip)
+}
+
+// checkPrefixes refuses paths with prefixes where the names that they are held against have none: they would match nothing.
+func (d *XMLOptions) checkPrefixes(strip bool) error {
+	if !strip {
+		return nil
+	}
+	for _, path := range slices.Concat(d.List, d.Content, []string{d.Select, d.Records}) {
+		if strings.Contains(path, ":") {
+			return fmt.Errorf("%q: names have no prefix unless namespaces is prefix or keep", path)
+		}
+	}
+	return nil
 }
 
 func oneOf(option, value string, known []string) error {
