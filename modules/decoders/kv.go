@@ -30,7 +30,8 @@ func (m *KV) Validate() error { return m.Check() }
 //		numbers
 //		sections
 //		quotes
-//		continuation backslash|indent
+//		continuation backslash|indent|fold
+//		escapes
 //		export
 //		undelimited error|skip|null
 //	}
@@ -50,6 +51,7 @@ func (m *KV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"sections":        flag(&m.Sections),
 		"quotes":          flag(&m.Quotes),
 		"continuation":    word("continuation backslash", same, &m.Continuation),
+		"escapes":         flag(&m.Escapes),
 		"export":          flag(&m.Export),
 		"undelimited":     word("undelimited skip", same, &m.Undelimited),
 	})

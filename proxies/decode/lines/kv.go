@@ -50,8 +50,12 @@ type KV struct {
 	Quotes bool `json:"quotes,omitempty"`
 	// Continuation says which lines go on with the value of the line before: "backslash", those after a line that ends
 	// with one, which is taken away with the white space that begins the next; "indent", those that begin with white space, which
-	// becomes one space. Default: none.
+	// becomes one space; "fold", those, too, but their first character is taken away, as in LDIF, vCard and manifests of
+	// Java. Default: none.
 	Continuation string `json:"continuation,omitempty"`
+	// Escapes undoes those of Java properties in names and values: \t \n \r \f, \u and four hexadecimal digits; a backslash
+	// before any other character, also a delimiter, makes it one like any other. Default: a backslash is a character.
+	Escapes bool `json:"escapes,omitempty"`
 	// Export takes the word export, as shells write it, off names. Default: it belongs to the name.
 	Export bool `json:"export,omitempty"`
 	// Undelimited says what becomes of a line without delimiter: "error", "skip", or "null", a name without a
@@ -103,9 +107,9 @@ func (d *KV) Check() error {
 		return errors.New("inline_comments needs comments")
 	}
 	switch d.Continuation {
-	case "", KVBackslash, KVIndent:
+	case "", KVBackslash, KVIndent, KVFold:
 	default:
-		return fmt.Errorf("continuation %q: want backslash or indent", d.Continuation)
+		return fmt.Errorf("continuation %q: want backslash, indent or fold", d.Continuation)
 	}
 	switch d.Undelimited {
 	case "", KVError, KVSkip, KVNull:
@@ -131,6 +135,10 @@ func (d *KV) streams() bool { return d.Repeated == "" || d.Repeated == repeated.
 
 // Decode implements decode.Decoder.
 func (d *KV) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
+	return hinted(d.tell(ctx, in, out))
+}
+
+func (d *KV) tell(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -199,7 +207,7 @@ func (d *KV) pair(l *linewise.Lines, p *interrupt.Poll) (name, value string, ok 
 		}
 		at, width := d.delimiter(text)
 		if at < 0 {
-			return "", "", false, &decode.SyntaxError{Format: "kv", Offset: int64(offset), Msg: "a line without delimiter"}
+			return "", "", false, d.undelimited(line, offset)
 		}
 		name = strings.Trim(text[:at], ascii.Space)
 		if name == "" {

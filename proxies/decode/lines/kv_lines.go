@@ -13,6 +13,7 @@ import (
 const (
 	KVBackslash = "backslash"
 	KVIndent    = "indent"
+	KVFold      = "fold"
 )
 
 // Values of the option Undelimited of KV.
@@ -24,7 +25,7 @@ const (
 
 // rich says whether lines need more than to be split in two.
 func (d *KV) rich() bool {
-	return len(d.Delimiters) > 0 || len(d.Comments) > 0 || d.InlineComments || d.Sections || d.Quotes || d.Continuation != "" || d.Export ||
+	return len(d.Delimiters) > 0 || len(d.Comments) > 0 || d.InlineComments || d.Sections || d.Quotes || d.Continuation != "" || d.Export || d.Escapes ||
 		d.Undelimited == KVSkip || d.Undelimited == KVNull
 }
 
@@ -155,31 +156,42 @@ func (r *kvReader) continued(text string) (string, error) {
 			return text, nil
 		}
 		return strings.Join(append(parts, text), ""), nil
-	case KVIndent:
-		for {
-			rest := r.lines
-			next, _, ok := rest.Cut()
-			blank, comment := r.skipped(next)
-			if !ok || blank || !comment && strings.IndexByte(ascii.Space, next[0]) < 0 {
-				break
-			}
-			if err := r.poll.Err(); err != nil {
-				return "", err
-			}
-			r.lines = rest
-			if comment {
-				continue
-			}
-			if parts == nil {
-				parts = []string{text}
-			}
-			parts = append(parts, strings.Trim(next, ascii.Space))
-		}
-		if parts != nil {
-			return strings.Join(parts, " "), nil
-		}
+	case KVIndent, KVFold:
+		return r.indented(text)
 	}
 	return text, nil
+}
+
+// indented adds the lines behind a line that begin with white space.
+func (r *kvReader) indented(text string) (string, error) {
+	var whole []byte
+	for {
+		rest := r.lines
+		next, _, ok := rest.Cut()
+		blank, comment := r.skipped(next)
+		if !ok || blank || !comment && strings.IndexByte(ascii.Space, next[0]) < 0 {
+			break
+		}
+		if err := r.poll.Err(); err != nil {
+			return "", err
+		}
+		r.lines = rest
+		if comment {
+			continue
+		}
+		if whole == nil {
+			whole = append(whole, text...)
+		}
+		if r.d.Continuation == KVFold {
+			whole = append(whole, next[1:]...)
+			continue
+		}
+		whole = append(append(whole, ' '), strings.Trim(next, ascii.Space)...)
+	}
+	if whole == nil {
+		return text, nil
+	}
+	return string(whole), nil
 }
 
 // continues says whether a line ends with a backslash that no other escapes.
@@ -224,13 +236,18 @@ func (r *kvReader) pair(text string, offset int) (e kvEntry, ok bool, err error)
 			e.name = r.uncommented(strings.Trim(text, ascii.Space))
 			return e, true, nil
 		}
-		return e, false, &decode.SyntaxError{Format: "kv", Offset: int64(offset), Msg: "a line without delimiter"}
+		return e, false, r.d.undelimited(text, offset)
 	}
 	if name == "" && !quoted {
 		return e, false, &decode.SyntaxError{Format: "kv", Offset: int64(offset), Msg: "a line without a name"}
 	}
 	e.name = name
 	value = strings.Trim(value, ascii.Space)
+	if r.d.Escapes {
+		if e.name, err = unescaped(name, quoted, offset); err != nil {
+			return e, false, err
+		}
+	}
 	if content, ok, rest := r.quoted(value); ok {
 		rest = strings.Trim(rest, ascii.Space)
 		if rest == "" || r.d.InlineComments && r.comment(rest) {
@@ -239,11 +256,17 @@ func (r *kvReader) pair(text string, offset int) (e kvEntry, ok bool, err error)
 		}
 	}
 	e.value = r.uncommented(value)
-	return e, true, nil
+	if r.d.Escapes {
+		e.value, err = unescaped(e.value, false, offset)
+	}
+	return e, err == nil, err
 }
 
 // delimiter finds the first delimiter of a line.
 func (r *kvReader) delimiter(text string) (at, width int) {
+	if r.d.Escapes {
+		return r.unescapedDelimiter(text)
+	}
 	at = -1
 	for _, d := range r.delimiters {
 		head := text
