@@ -39,13 +39,18 @@ type Error struct {
 	Charset string
 	Offset  int64 // of the byte in the body as it was received after content decoding, from 0
 	Byte    byte
+	Source  string // what decided about the charset, as in Choice; may be empty
 }
 
 func (e *Error) Error() string {
 	if e.Charset == nameReplacement {
 		return "the declared charset is one that the WHATWG forbids, like iso-2022-kr or hz-gb-2312"
 	}
-	return fmt.Sprintf("byte 0x%02x at offset %d is not valid %s", e.Byte, e.Offset, e.Charset)
+	msg := fmt.Sprintf("byte 0x%02x at offset %d is not valid %s", e.Byte, e.Offset, e.Charset)
+	if e.Source == ByDetection {
+		msg += ", which is a guess; see the option charset"
+	}
+	return msg
 }
 
 // documentPrefix is how much of a document may declare its charset, as in the HTML standard.

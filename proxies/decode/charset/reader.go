@@ -134,7 +134,7 @@ func (t *Reader) convert() {
 	t.raw = t.raw[:copy(t.raw, t.raw[n:])]
 	switch {
 	case bad >= 0:
-		t.err = &Error{Charset: t.Charset().Name, Offset: t.offset, Byte: t.raw[0]}
+		t.err = &Error{Charset: t.Charset().Name, Offset: t.offset, Byte: t.raw[0], Source: t.charset.Source}
 	case t.end != nil:
 		t.err = t.end
 	}

@@ -40,7 +40,7 @@ func Text(body []byte, o Options) (text []byte, cs Choice, err error) {
 	}
 	if bad >= 0 {
 		bad += mark
-		return nil, cs, &Error{Charset: cs.Name, Offset: int64(bad), Byte: body[bad]}
+		return nil, cs, &Error{Charset: cs.Name, Offset: int64(bad), Byte: body[bad], Source: cs.Source}
 	}
 	if cap(text) > 2*len(text) {
 		text = bytes.Clone(text) // what is kept is charged by its length
