@@ -188,6 +188,9 @@ func (r *jsonReader) syntax(err error) error {
 	switch {
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		e.Offset, e.Msg = r.base+int64(len(r.text)), "the text ends inside the value"
+		if r.format == "ndjson" {
+			e.Msg = "the line ends inside the value (decode json reads one of several lines)"
+		}
 		if r.stream != nil {
 			e.Offset = r.stream.read
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/decode/internal/interrupt"
@@ -52,6 +53,9 @@ func (d *NDJSON) Stream(ctx context.Context, text io.Reader, _ *decode.Input, ou
 	return d.tell(ctx, linewise.Streamed(text), out)
 }
 
+// recordSeparator stands before each text of a JSON text sequence (RFC 7464).
+const recordSeparator = "\x1e"
+
 func (d *NDJSON) tell(ctx context.Context, l *linewise.Reader, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -69,6 +73,9 @@ func (d *NDJSON) tell(ctx context.Context, l *linewise.Reader, out decode.Sink) 
 		}
 		if !ok {
 			return out.EndArray()
+		}
+		if strings.HasPrefix(line.Text, recordSeparator) {
+			line.Text, line.Bytes, line.Offset = line.Text[1:], line.Bytes[1:], line.Offset+1
 		}
 		if line.Blank() {
 			if err := r.poll.Err(); err != nil {

@@ -16,8 +16,10 @@ func TestNDJSON(t *testing.T) {
 		{Name: "same names", Dec: d, In: "{\"a\":1}\n{\"a\":2}\n", Want: `[{"a":1},{"a":2}]`},
 		{Name: "bad line", Dec: d, In: "{\"a\":1}\nERROR\n{}", Fail: "ndjson: ", At: 8},
 		{Name: "two on a line", Dec: d, In: "1\n2 3\n", Fail: "ndjson: ", At: 4},
-		{Name: "one over two lines", Dec: d, In: "1\n{\"a\":\n1}\n", Fail: "ndjson: the text ends", At: 7},
-		{Name: "cut at the end", Dec: d, In: "{}\n{\"a\":", Fail: "ndjson: the text ends", At: 8},
+		{Name: "one over two lines", Dec: d, In: "1\n{\"a\":\n1}\n", Fail: "ndjson: the line ends inside the value (decode json", At: 7},
+		{Name: "cut at the end", Dec: d, In: "{}\n{\"a\":", Fail: "ndjson: the line ends inside the value (decode json", At: 8},
+		{Name: "JSON text sequence", Dec: d, In: "\x1e{\"a\":1}\n\x1e[2]\n\x1e\n", Want: `[{"a":1},[2]]`},
+		{Name: "bad line of a sequence", Dec: d, In: "\x1e1\n\x1ex\n", Fail: "ndjson: ", At: 4},
 		{Name: "duplicate", Dec: d, In: `{"a":1,"a":2}`, Fail: "twice", At: -1},
 	})
 }

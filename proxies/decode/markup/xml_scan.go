@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/decode/internal/excerpt"
@@ -76,7 +77,11 @@ func (p *xmlParser) forget() {
 }
 
 func (p *xmlParser) fail(at int, format string, args ...any) error {
-	return &decode.SyntaxError{Format: p.plan.format, Offset: p.base + int64(at), Msg: fmt.Sprintf(format, args...)}
+	msg := fmt.Sprintf(format, args...)
+	if len(p.open) > 0 && strings.EqualFold(string(p.key(0)), "html") {
+		msg += ", in a page of HTML" // a login, or an error that somebody else answers
+	}
+	return &decode.SyntaxError{Format: p.plan.format, Offset: p.base + int64(at), Msg: msg}
 }
 
 // short is the error where the text ends inside something.

@@ -95,7 +95,7 @@ func (p *xmlParser) attribute(i int) (next int, err error) {
 	}
 	if p.buf[i] != '=' {
 		if !p.plan.lenient {
-			return 0, p.fail(i, "an attribute without =")
+			return 0, p.fail(i, "an attribute without =; see the option lenient")
 		}
 		n.a, n.b = n.to, n.to
 		p.add(n)
@@ -113,7 +113,7 @@ func (p *xmlParser) attribute(i int) (next int, err error) {
 		stop = xmlSingle
 	default:
 		if !p.plan.lenient {
-			return 0, p.fail(i, "an attribute without quotes")
+			return 0, p.fail(i, "an attribute without quotes; see the option lenient")
 		}
 		return p.unquoted(n, i)
 	}

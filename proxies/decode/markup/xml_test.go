@@ -113,6 +113,7 @@ func TestXML(t *testing.T) {
 		refused("control character in an attribute", none, "<a b='\x1b'/>", "the control character 0x1b", 6),
 		refused("attribute without quotes", none, "<a b=c/>", "an attribute without quotes", 5),
 		refused("attribute without value", none, "<a b/>", "an attribute without =", 4),
+		refused("a login", none, "<!DOCTYPE html><HTML><body><input name=u>", "an attribute without quotes; see the option lenient, in a page of HTML", 39),
 		refused("attribute twice", none, "<a b='1' b='2'/>", `"@b" occurs twice`, -1),
 		refused("< in an attribute", none, "<a b='<'/>", "a < in an attribute", 6),
 		refused("a digit as name", none, "<a><1/></a>", "a < that begins no tag", 3),

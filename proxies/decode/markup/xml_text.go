@@ -62,7 +62,7 @@ func (plan *xmlPlan) reference(to []byte, text string, i int, at int64) (out []b
 	rest := text[i+1 : min(len(text), i+1+longestEntity)]
 	name, _, ok := strings.Cut(rest, ";")
 	if !ok || name == "" {
-		return fail("a & that begins no reference")
+		return fail("a & that begins no reference; see the option lenient")
 	}
 	next = i + 1 + len(name) + 1
 	if name[0] == '#' {
@@ -85,7 +85,7 @@ func (plan *xmlPlan) reference(to []byte, text string, i int, at int64) (out []b
 		return append(to, '\''), next, nil
 	}
 	if !xmlName(name) {
-		return fail("a & that begins no reference")
+		return fail("a & that begins no reference; see the option lenient")
 	}
 	if plan.html {
 		coded := text[i:next]

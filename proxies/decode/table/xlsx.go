@@ -236,7 +236,11 @@ func (d *XLSX) choose(sheets []xlsxSheetName, rels []xlsxRel, dir string) (strin
 	if d.Sheet == "" {
 		return "", xlsxError("the workbook has no sheet of cells")
 	}
-	return "", xlsxError(fmt.Sprintf("the workbook has no sheet %q", excerpt.Of(d.Sheet)))
+	names := make([]string, len(sheets))
+	for i := range sheets {
+		names[i] = sheets[i].name
+	}
+	return "", xlsxError(fmt.Sprintf("the workbook has no sheet %q, but %s", excerpt.Of(d.Sheet), listed(names)))
 }
 
 // tell tells the rows of a sheet.
