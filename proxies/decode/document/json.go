@@ -31,7 +31,7 @@ type JSON struct {
 	// Items names the array that is the value, by the names of the objects around it, with dots between: "data.rows".
 	// What stands beside it is left out; null there is an empty array. Default: the whole text is the value.
 	Items string `json:"items,omitempty"`
-	// JSONP takes the value out of a call: callback({...}); with or without one. Default: a call is an error.
+	// JSONP takes the value out of a call, callback({...}); or of a variable that is set, var x = {...}; with or without one. Default: a call is an error.
 	JSONP bool `json:"jsonp,omitempty"`
 	// NaN says what becomes of NaN, Infinity and inf, with or without a sign: "null", or "string", the word itself.
 	// Default: they are errors.

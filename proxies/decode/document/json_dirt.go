@@ -105,10 +105,10 @@ func (r *dirtReader) unexpected(where string) error {
 
 // document tells the one value of the text.
 func (r *dirtReader) document() error {
-	closing := ""
+	closing, script := "", false
 	if r.o.JSONP {
 		var err error
-		if closing, err = r.call(); err != nil {
+		if closing, script, err = r.call(); err != nil {
 			return err
 		}
 	}
@@ -133,7 +133,7 @@ func (r *dirtReader) document() error {
 			return err
 		}
 	}
-	for closing != "" && r.peek() == ';' {
+	for script && r.peek() == ';' {
 		r.pos++
 		if err := r.space(); err != nil {
 			return err
@@ -350,34 +350,53 @@ func (r *dirtReader) line() {
 	}
 }
 
-// call reads the beginning of a call with the value as its argument, and gives what ends it.
-func (r *dirtReader) call() (closing string, err error) {
+// call reads what a script has before the value: the beginning of a call with it as its argument, or a variable that is set to
+// it. It gives what ends it, and whether there is any.
+func (r *dirtReader) call() (closing string, script bool, err error) {
 	comments := *r.o
 	comments.Comments = true // some put an empty one before the call, against Flash
 	own := r.o
 	r.o = &comments
 	defer func() { r.o = own }()
 	if err := r.space(); err != nil {
-		return "", err
+		return "", false, err
 	}
 	if c := r.peek(); !isWord(c) {
-		return "", nil
+		return "", false, nil
 	}
+	if err := r.callee(); err != nil {
+		return "", false, err
+	}
+	switch string(r.text) {
+	case "var", "let", "const":
+		if !isWord(r.peek()) {
+			break
+		}
+		if err := r.callee(); err != nil {
+			return "", false, err
+		}
+	}
+	switch r.peek() {
+	case '(':
+		r.pos++
+		return ")", true, nil
+	case '=':
+		r.pos++
+		return "", true, nil
+	}
+	return "", false, r.unexpected("where a call begins")
+}
+
+// callee reads the name of what is called, or of what is set, to text, and the white space behind it.
+func (r *dirtReader) callee() error {
 	at := r.offset()
 	r.text = r.text[:0]
 	for c := r.peek(); isWord(c) || c == '.' || c == '[' || c == ']' || c == '"' || c == '\''; c = r.peek() {
 		r.text = append(r.text, byte(c)) //nolint:gosec // a byte
 		r.pos++
 		if len(r.text) > decode.MaxNumber {
-			return "", r.syntax(at, "the name of a call is too long")
+			return r.syntax(at, "the name of a call is too long")
 		}
 	}
-	if err := r.space(); err != nil {
-		return "", err
-	}
-	if r.peek() != '(' {
-		return "", r.unexpected("where a call begins")
-	}
-	r.pos++
-	return ")", nil
+	return r.space()
 }

@@ -72,6 +72,8 @@ func TestCSV(t *testing.T) {
 		"skip last, short above":       {dec: CSV{SkipLast: 1}, in: "a,b\n1\n1,2\n3,4\n", want: `csv: row 1 has 1 field, not 2 at byte 4`},
 		"comma in a name":              {in: "Name;Preis, netto;Menge\nNut;1,50;3\n", want: `[{"Name":"Nut","Preis, netto":"1,50","Menge":"3"}]`},
 		"decimal commas, no header":    {dec: CSV{Header: "none", Arrays: true}, in: "10:00;21,5;45;\n10:10;21,6;;\n", want: `[["10:00","21,5","45",""],["10:10","21,6","",""]]`},
+		"midnight":                     {dec: CSV{Typed: []Column{{Name: "t", ValueType: typed.ValueType{Type: "date", Layout: "20060102150405"}}}}, in: "t\n20260102000000\n20260102000001\n", want: `[{"t":"2026-01-02T00:00:00Z"},{"t":"2026-01-02T00:00:01Z"}]`},
+		"noon":                         {dec: CSV{Typed: []Column{{Name: "t", ValueType: typed.ValueType{Type: "date", Layout: "1/2/2006 3:04 PM"}}}}, in: "t\n12/31/2026 12:00 pm\n", want: `[{"t":"2026-12-31T12:00:00Z"}]`},
 		"skip last":                    {dec: CSV{SkipLast: 2, Ragged: "pad"}, in: "a,b\n1,2\n3,4\nSum\n5,6\n", want: `[{"a":"1","b":"2"},{"a":"3","b":"4"}]`},
 		"skip more than all":           {dec: CSV{SkipLast: 5}, in: "a\n1\n2\n", want: `[]`},
 		"comma where there is none":    {in: "a;b\n1,5;2\n", want: `[{"a":"1,5","b":"2"}]`},

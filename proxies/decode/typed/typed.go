@@ -51,6 +51,9 @@ func (t *ValueType) Check() error {
 	return fmt.Errorf("type %q: want string, integer, number, bool or date", t.Type)
 }
 
+// timeOfDay has one of the digits of every hour, minute and second of a layout, which no part of a date has.
+const timeOfDay = "345"
+
 // Convert makes the value of a text.
 func (t *ValueType) Convert(s string) (decode.Cell, error) {
 	switch t.Type {
@@ -71,10 +74,13 @@ func (t *ValueType) Convert(s string) (decode.Cell, error) {
 		return decode.Cell{}, fmt.Errorf("%q is no bool", excerpt.Of(s))
 	case Date:
 		when, err := time.Parse(t.Layout, s)
+		if err != nil && strings.Contains(t.Layout, "PM") {
+			when, err = time.Parse(t.Layout, strings.ToUpper(s)) // Go knows am and pm only as the layout has them
+		}
 		if err != nil {
 			return decode.Cell{}, fmt.Errorf("%q is no date like %q", excerpt.Of(s), t.Layout)
 		}
-		if when.Equal(when.Truncate(24*time.Hour)) && !strings.ContainsAny(t.Layout, ":") && when.Location() == time.UTC {
+		if when.Equal(when.Truncate(24*time.Hour)) && !strings.ContainsAny(t.Layout, timeOfDay) && when.Location() == time.UTC {
 			return decode.Cell{Kind: decode.CellString, Text: when.Format(time.DateOnly)}, nil
 		}
 		return decode.Cell{Kind: decode.CellString, Text: when.Format(time.RFC3339Nano)}, nil
