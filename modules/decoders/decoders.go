@@ -68,10 +68,19 @@ func flag(to *bool) caddyfiles.Word {
 
 func word(usage string, read func(string) string, to *string) caddyfiles.Word {
 	return caddyfiles.Word{Parse: func(n caddyfiles.Node) error {
-		t, err := n.One(usage)
-		*to = read(t.Text)
+		var err error
+		*to, err = oneText(n, usage, read)
 		return err
 	}}
+}
+
+// oneText reads the one argument of a word. An empty one would be as if the word were not there.
+func oneText(n caddyfiles.Node, usage string, read func(string) string) (string, error) {
+	t, err := n.One(usage)
+	if err == nil && t.Text == "" {
+		err = n.Errorf("%s is empty; write: %s", n.Word.Text, usage)
+	}
+	return read(t.Text), err
 }
 
 func same(s string) string { return s }

@@ -61,8 +61,8 @@ func (m *KV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 func oneOrMore(usage string, one *string, more *[]string) caddyfiles.Word {
 	return caddyfiles.Word{Parse: func(n caddyfiles.Node) error {
 		if len(n.Args) < 2 {
-			t, err := n.One(usage)
-			*one = delimiter(t.Text)
+			var err error
+			*one, err = oneText(n, usage, delimiter)
 			return err
 		}
 		if n.HasBlock {
