@@ -35,7 +35,7 @@ func (m *CSV) Validate() error { return m.Check() }
 //		columns     <name>...
 //		column      <name> [string|integer|number|bool|date <layout>] [decimal point|comma] [as <name>] [null <text>...]
 //		only
-//		ragged      error|pad|fit|join|drop
+//		ragged      error|pad|fit|join|drop|keep
 //		skip        <lines>
 //		skip_rows   <rows>
 //		skip_empty

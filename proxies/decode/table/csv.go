@@ -73,6 +73,7 @@ const (
 	RaggedFit   = "fit"
 	RaggedJoin  = "join"
 	RaggedDrop  = "drop"
+	RaggedKeep  = "keep"
 )
 
 const (
@@ -108,8 +109,11 @@ func (d *CSV) Check() error {
 	if d.Header == csvFind && (len(d.Typed) == 0 || len(d.Columns) > 0) {
 		return errors.New("header find needs the columns that the header has: column <name>, and no columns")
 	}
-	if !slices.Contains([]string{"", RaggedError, RaggedPad, RaggedFit, RaggedJoin, RaggedDrop}, d.Ragged) {
-		return fmt.Errorf("ragged %q: want error, pad, fit, join or drop", excerpt.Of(d.Ragged))
+	if !slices.Contains([]string{"", RaggedError, RaggedPad, RaggedFit, RaggedJoin, RaggedDrop, RaggedKeep}, d.Ragged) {
+		return fmt.Errorf("ragged %q: want error, pad, fit, join, drop or keep", excerpt.Of(d.Ragged))
+	}
+	if d.Ragged == RaggedKeep && (!d.Arrays || len(d.Typed)+len(d.Columns) > 0) {
+		return errors.New("ragged keep needs rows arrays, and no columns")
 	}
 	if d.Skip < 0 || d.SkipRows < 0 || d.SkipLast < 0 || d.SkipLast > maxSkipLast {
 		return fmt.Errorf("skip, skip_rows and skip_last take numbers from 0, skip_last up to %d", maxSkipLast)

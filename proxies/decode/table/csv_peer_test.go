@@ -161,6 +161,7 @@ func TestFactorCSV(t *testing.T) { //nolint:paralleltest // it measures memory
 	for name, dec := range map[string]*CSV{
 		"csv":        new(CSV),
 		"csv arrays": {Arrays: true},
+		"csv keep":   {Header: csvNone, Arrays: true, Ragged: RaggedKeep},
 		"csv typed":  {Typed: []Column{{Name: "a", ValueType: typed.ValueType{Type: "integer"}}}, Ragged: "fit", SkipLast: 100},
 		"csv escape": {Escape: "backslash", Numbers: true, Trim: true},
 	} {

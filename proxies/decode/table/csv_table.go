@@ -179,10 +179,13 @@ func (t *csvTable) tell(r *csvReader, text []byte, fields []decode.Field, out de
 		return nil
 	}
 	var fault error
+	if len(fields) == 1 && (len(t.names) > 1 || t.d.Ragged == RaggedKeep) && !fields[0].Quoted && len(bytes.Trim(text, " \t\x00\x1a")) == 0 {
+		return nil // a blank line, or the end of file of MS-DOS
+	}
+	if t.d.Ragged == RaggedKeep {
+		return t.keep(r, text, fields, out)
+	}
 	if len(fields) != len(t.names) {
-		if len(fields) == 1 && !fields[0].Quoted && len(bytes.Trim(text, " \t\x00\x1a")) == 0 {
-			return nil // a blank line, or the end of file of MS-DOS
-		}
 		for len(fields) > len(t.names) && fields[len(fields)-1].Empty() {
 			fields = fields[:len(fields)-1]
 		}
@@ -229,6 +232,40 @@ func (t *csvTable) tell(r *csvReader, text []byte, fields []decode.Field, out de
 	return decode.TellRow(out, t.head, cells)
 }
 
+// keep tells a row that has as many fields as it has.
+func (t *csvTable) keep(r *csvReader, text []byte, fields []decode.Field, out decode.Sink) error {
+	if err := t.room.take(r.size(), len(text)); err != nil {
+		return err
+	}
+	record := string(text)
+	cells := make([]decode.Cell, len(fields))
+	for i := range fields {
+		var err error
+		if cells[i], err = t.value(i, fields[i].Value(record), fields[i].Quoted); err != nil {
+			return err
+		}
+	}
+	if t.d.SkipLast > 0 {
+		return t.hold(heldRow{cells: cells}, out)
+	}
+	return t.row(out, cells)
+}
+
+func (t *csvTable) row(out decode.Sink, cells []decode.Cell) error {
+	if t.d.Ragged != RaggedKeep {
+		return decode.TellRow(out, t.head, cells)
+	}
+	if err := out.BeginArray(); err != nil {
+		return err
+	}
+	for i := range cells {
+		if err := cells[i].Tell(out); err != nil {
+			return err
+		}
+	}
+	return out.EndArray()
+}
+
 // hold keeps a row, and tells the one that is now too far from the end to be left out.
 func (t *csvTable) hold(row heldRow, out decode.Sink) error {
 	if len(t.held) < t.d.SkipLast {
@@ -241,7 +278,7 @@ func (t *csvTable) hold(row heldRow, out decode.Sink) error {
 	if first.fault != nil {
 		return first.fault
 	}
-	return decode.TellRow(out, t.head, first.cells)
+	return t.row(out, first.cells)
 }
 
 // value makes the cell of a field.
@@ -250,7 +287,11 @@ func (t *csvTable) value(i int, s string, quoted bool) (decode.Cell, error) {
 		s = strings.Trim(s, ascii.Space)
 	}
 	null := t.d.Null
-	if c := t.typed[i]; c != nil && c.Null != nil {
+	var c *Column
+	if i < len(t.typed) {
+		c = t.typed[i]
+	}
+	if c != nil && c.Null != nil {
 		null = c.Null
 	}
 	if t.d.Escape == csvEscape {
@@ -259,7 +300,7 @@ func (t *csvTable) value(i int, s string, quoted bool) (decode.Cell, error) {
 		}
 		s, null = unescape(s), nil
 	}
-	if c := t.typed[i]; c != nil {
+	if c != nil {
 		return c.value(s, null)
 	}
 	if slices.Contains(null, s) {

@@ -74,6 +74,8 @@ func TestCSV(t *testing.T) {
 		"decimal commas, no header":    {dec: CSV{Header: "none", Arrays: true}, in: "10:00;21,5;45;\n10:10;21,6;;\n", want: `[["10:00","21,5","45",""],["10:10","21,6","",""]]`},
 		"midnight":                     {dec: CSV{Typed: []Column{{Name: "t", ValueType: typed.ValueType{Type: "date", Layout: "20060102150405"}}}}, in: "t\n20260102000000\n20260102000001\n", want: `[{"t":"2026-01-02T00:00:00Z"},{"t":"2026-01-02T00:00:01Z"}]`},
 		"noon":                         {dec: CSV{Typed: []Column{{Name: "t", ValueType: typed.ValueType{Type: "date", Layout: "1/2/2006 3:04 PM"}}}}, in: "t\n12/31/2026 12:00 pm\n", want: `[{"t":"2026-12-31T12:00:00Z"}]`},
+		"keep":                         {dec: CSV{Header: "none", Arrays: true, Ragged: "keep", Numbers: true, SkipEmpty: true}, in: "H,2026\nD,1,\"x\",2.50,\n,,\n\nT,2\n\x1a", want: `[["H",2026],["D",1,"x",2.50,""],["T",2]]`},
+		"keep, skip last":              {dec: CSV{Header: "none", Arrays: true, Ragged: "keep", SkipLast: 1}, in: "H,2026\nD,1,2\nT,2\n", want: `[["H","2026"],["D","1","2"]]`},
 		"skip last":                    {dec: CSV{SkipLast: 2, Ragged: "pad"}, in: "a,b\n1,2\n3,4\nSum\n5,6\n", want: `[{"a":"1","b":"2"},{"a":"3","b":"4"}]`},
 		"skip more than all":           {dec: CSV{SkipLast: 5}, in: "a\n1\n2\n", want: `[]`},
 		"comma where there is none":    {in: "a;b\n1,5;2\n", want: `[{"a":"1,5","b":"2"}]`},
@@ -173,6 +175,7 @@ func FuzzCSV(f *testing.F) {
 			{Escape: "backslash", LazyQuotes: true, Trim: true, Ragged: RaggedJoin, SkipLast: 1, Comment: "#"},
 			{Delimiter: DelimiterAuto, Header: csvFind, Typed: []Column{{Name: "n", ValueType: number, Decimal: "comma", Null: []string{"-"}}}, Ragged: RaggedPad, SkipEmpty: true},
 			{Header: csvNone, Numbers: true, SkipRows: 1, Ragged: RaggedDrop},
+			{Header: csvNone, Arrays: true, Ragged: RaggedKeep, SkipLast: 1},
 		} {
 			wholeAndStream(t, dec, text)
 		}
