@@ -89,9 +89,10 @@ func (b *autoBody) isHeading(delimiter byte) bool {
 	line := table.FirstLine(b.text)
 	seen := map[string]bool{}
 	n := bytes.Count(line, []byte{delimiter}) + 1
+	prose := delimiter == '\n' || bytes.Contains(line, []byte{delimiter, ' '}) // else "No." is a name like any other
 	for i, field := range bytes.Split(line, []byte{delimiter}) {
 		name := strings.Trim(string(field), ascii.Space+"\"")
-		if len(name) > 80 || strings.ContainsAny(name, ":=<>{}") || strings.HasSuffix(name, ".") || name != "" && seen[name] {
+		if len(name) > 80 || strings.ContainsAny(name, ":=<>{}") || prose && strings.HasSuffix(name, ".") || name != "" && seen[name] {
 			return false
 		}
 		if _, number := typed.RegularNumber(name); number && (i == 0 || n < 3) {
