@@ -334,7 +334,11 @@ func (t *csvTable) ragged(r *csvReader, n int) (drop bool, err error) {
 	case t.d.Ragged == RaggedFit, t.d.Ragged == RaggedJoin, t.d.Ragged == RaggedPad && short:
 		return false, nil
 	}
-	return false, r.syntax(r.pos, fmt.Sprintf("row %d has %s, not %d", r.row, counted(n, "field"), len(t.names)))
+	msg := fmt.Sprintf("row %d has %s, not %d", r.row, counted(n, "field"), len(t.names))
+	if t.d.Ragged == "" && r.format != "fixed" {
+		msg += "; see the option ragged"
+	}
+	return false, r.syntax(r.pos, msg)
 }
 
 func counted(n int, what string) string {

@@ -21,7 +21,7 @@ func TestTSV(t *testing.T) {
 		"no tab":      {in: "a,b\n1,2\n", want: `[{"a,b":"1,2"}]`},
 		"quotes":      {dec: TSV{CSV{Quote: `"`}}, in: "a\n\"x\ty\nz\"\n", want: `[{"a":"x\ty\nz"}]`},
 		"escape":      {dec: TSV{CSV{Escape: "backslash"}}, in: "a\tb\nx\\ty\\n\\\\\t\\N\n", want: `[{"a":"x\ty\n\\","b":null}]`},
-		"short":       {in: "a\tb\n1\n", want: `tsv: row 1 has 1 field, not 2 at byte 4`},
+		"short":       {in: "a\tb\n1\n", want: `tsv: row 1 has 1 field, not 2; see the option ragged at byte 4`},
 		"typed":       {dec: TSV{CSV{Typed: []Column{{Name: "b", ValueType: typed.ValueType{Type: "integer"}}}, Only: true}}, in: "a\tb\n1\t2\n", want: `[{"b":2}]`},
 		"not there":   {dec: TSV{CSV{Typed: []Column{{Name: "c"}}}}, in: "a\tb\n1\t2\n", want: `tsv: there is no column "c", but "a", "b" at byte 0`},
 		"page":        {in: "<html>", want: "tsv: a page of HTML instead of a table at byte 0"},
