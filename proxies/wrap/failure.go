@@ -104,6 +104,9 @@ func why(err error) string {
 	if e, ok := errors.AsType[*decode.LimitError](err); ok {
 		return " (" + e.Error() + ")"
 	}
+	if _, ok := errors.AsType[*decode.DuplicateError](err); ok {
+		return " (a name occurs twice in one object)"
+	}
 	if errors.Is(err, decode.ErrNoArray) {
 		return " (" + decode.ErrNoArray.Error() + ")"
 	}
