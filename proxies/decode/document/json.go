@@ -101,6 +101,10 @@ func (d *JSON) dirty() bool {
 
 // Decode implements decode.Decoder.
 func (d *JSON) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
+	return seeDuplicates(d.decode(ctx, in, out))
+}
+
+func (d *JSON) decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -129,7 +133,7 @@ func (d *JSON) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out 
 	if err := w.skipPrefix(); err != nil {
 		return err
 	}
-	return d.pick(ctx, out, func(out decode.Sink, items *jsonItems) error {
+	return seeDuplicates(d.pick(ctx, out, func(out decode.Sink, items *jsonItems) error {
 		if d.dirty() {
 			r := &dirtReader{o: d, src: w.rest(), base: w.read, from: w.read, poll: interrupt.Poll{Ctx: ctx}, out: out, items: items}
 			return r.document()
@@ -137,7 +141,7 @@ func (d *JSON) Stream(ctx context.Context, text io.Reader, _ *decode.Input, out 
 		r := jsonReader{format: "json", poll: interrupt.Poll{Ctx: ctx}}
 		r.openStream(w, items)
 		return r.document(out)
-	})
+	}))
 }
 
 // pick hands on what Items names, with Duplicates settled.

@@ -2,9 +2,13 @@ package document
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/fairway-gateway/fairway/proxies/decode"
 )
 
 // jsonAhead is how much text behind an error is looked at for what it may be.
@@ -111,3 +115,11 @@ func isBareName(text, name string) bool {
 }
 
 func isPythonWord(w string) bool { return w == "None" || w == "True" || w == "False" }
+
+// seeDuplicates names the option to the error of a name that occurs twice.
+func seeDuplicates(err error) error {
+	if _, ok := errors.AsType[*decode.DuplicateError](err); ok {
+		return fmt.Errorf("json: %w; see the option duplicates", err)
+	}
+	return err
+}
