@@ -37,7 +37,7 @@ func newYAMLBudget(ctx context.Context, body []byte) (*yamlBudget, error) {
 	b.room = b.limit
 	values, comments := yamlCount(body)
 	if values*yamlNodeRoom+comments*yamlCommentRoom > yamlCommentTime*len(body)+yamlSpare {
-		return nil, &decode.LimitError{What: "bytes of memory for its size", Limit: yamlCommentTime*len(body) + yamlSpare}
+		return nil, &decode.LimitError{What: "bytes of memory as values with aliases written out, for its size", Limit: yamlCommentTime*len(body) + yamlSpare}
 	}
 	return b, b.take(values * yamlNodeRoom)
 }
@@ -45,7 +45,7 @@ func newYAMLBudget(ctx context.Context, body []byte) (*yamlBudget, error) {
 // take charges n bytes of memory.
 func (b *yamlBudget) take(n int) error {
 	if b.room -= n; b.room < 0 {
-		return &decode.LimitError{What: "bytes of memory for its size", Limit: b.limit}
+		return &decode.LimitError{What: "bytes of memory as values with aliases written out, for its size", Limit: b.limit}
 	}
 	return nil
 }

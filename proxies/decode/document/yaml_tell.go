@@ -28,7 +28,7 @@ func (t *yamlTeller) document(doc *yaml.Node) error {
 	}
 	values := t.count(doc.Content[0])
 	if values*yamlNodeRoom > t.budget.limit {
-		return &decode.LimitError{What: "bytes of memory for its size", Limit: t.budget.limit}
+		return &decode.LimitError{What: "bytes of memory as values with aliases written out, for its size", Limit: t.budget.limit}
 	}
 	t.open = map[*yaml.Node]bool{}
 	return t.value(doc.Content[0])
