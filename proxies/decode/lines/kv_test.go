@@ -76,9 +76,10 @@ func TestCorpusKV(t *testing.T) {
 }
 
 func FuzzKVRich(f *testing.F) {
-	seeds := []string{"a=1\n[b]\nc='d'\n", "[a]\n[a]\nb:\"\\\"\" # x\n", "export a=b\\\n c\n d\n", "x\n[ ]\n", "\"a\"\tb\n\xff=1\n[\xff]"}
+	seeds := []string{"a=1\n[b]\nc='d'\n", "[a]\n[a]\nb:\"\\\"\" # x\n", "export a=b\\\n c\n d\n", "x\n[ ]\n", "\"a\"\tb\n\xff=1\n[\xff]", "a\\:b\\u00e9 = \\ud83d\\ude00\\n\n c\\u0\n"}
 	decodetest.Fuzz(f, seeds, &KV{Sections: true}, &KV{Sections: true, Quotes: true, InlineComments: true, Repeated: "list", Numbers: true, Undelimited: "null"},
-		&KV{Continuation: "backslash", Export: true, Delimiters: []string{"=", ":=", " "}}, &KV{Continuation: "indent", Quotes: true, Numbers: true, Repeated: "last", Undelimited: "skip"})
+		&KV{Continuation: "backslash", Export: true, Delimiters: []string{"=", ":=", " "}}, &KV{Continuation: "indent", Quotes: true, Numbers: true, Repeated: "last", Undelimited: "skip"},
+		&KV{Continuation: "fold", Escapes: true, Undelimited: "null", Repeated: "list"})
 }
 
 func TestFactorKV(t *testing.T) {
@@ -98,5 +99,6 @@ func TestFactorKV(t *testing.T) {
 	decodetest.CheckFactor(t, "kv quotes", &KV{Quotes: true, Numbers: true, Undelimited: "null"}, bodies)
 	decodetest.CheckFactor(t, "kv null, list", &KV{Undelimited: "null", Repeated: "list"}, append(bodies, fill("a\n")))
 	decodetest.CheckFactor(t, "kv backslash", &KV{Continuation: "backslash", Undelimited: "null"}, []string{fill("\\\n"), fill("a\\\n"), names("k%x=\\\n\n")})
+	decodetest.CheckFactor(t, "kv fold, escapes", &KV{Continuation: "fold", Escapes: true, Undelimited: "null"}, []string{"a" + fill("\n b"), names("k%x=\n b\n"), names("k%x=\\n\n"), "a=" + fill("\\t")})
 	decodetest.CheckFactor(t, "kv indent", &KV{Continuation: "indent", Undelimited: "null"}, []string{"a" + fill("\n b"), names("k%x=\n b\n")})
 }
