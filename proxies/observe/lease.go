@@ -14,12 +14,14 @@ const (
 	ofFetch
 	ofBackend
 	ofBreaker
+	ofQuery
+	ofDatabase
 )
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
 type lease struct {
-	kind                                    kind
-	service, route, fetch, backend, address string
+	kind                                              kind
+	service, route, fetch, backend, address, database string
 }
 
 func (l lease) labels() prometheus.Labels {
@@ -33,6 +35,10 @@ func (l lease) labels() prometheus.Labels {
 		labels["backend"] = l.backend
 	case ofBreaker:
 		labels["backend"], labels["address"] = l.backend, l.address
+	case ofQuery:
+		labels["route"], labels["fetch"], labels["database"] = l.route, l.fetch, l.database
+	case ofDatabase:
+		return prometheus.Labels{"database": l.database}
 	}
 	return labels
 }
@@ -71,5 +77,10 @@ func (m *Metrics) giveUp(l lease) {
 	case ofBreaker:
 		m.breakerState.DeletePartialMatch(labels)
 		m.breakerChanges.DeletePartialMatch(labels)
+	case ofQuery:
+		m.queries.DeletePartialMatch(labels)
+	case ofDatabase:
+		m.databaseState.DeletePartialMatch(labels)
+		m.databaseTurns.DeletePartialMatch(labels)
 	}
 }

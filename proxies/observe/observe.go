@@ -44,6 +44,10 @@ type Metrics struct {
 	cacheEntries   prometheus.GaugeFunc
 	breakerState   *prometheus.GaugeVec
 	breakerChanges *prometheus.CounterVec
+	queries        *prometheus.HistogramVec
+	databases      *databases
+	databaseState  *prometheus.GaugeVec
+	databaseTurns  *prometheus.CounterVec
 	buffered       prometheus.GaugeFunc
 	bufferedLimit  prometheus.GaugeFunc
 
@@ -103,6 +107,7 @@ func New() *Metrics {
 		Name: "fairway_breaker_changes_total",
 		Help: "Changes of a breaker's state.",
 	}, []string{"service", "backend", "address", "to"})
+	m.ofDatabases()
 	m.buffered = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_buffered_bytes",
 		Help: "Bytes charged to the budget for buffered bodies.",
@@ -119,7 +124,7 @@ func New() *Metrics {
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.cached, m.cacheBytes, m.cacheEntries,
-		m.breakerState, m.breakerChanges, m.buffered, m.bufferedLimit,
+		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.buffered, m.bufferedLimit,
 	} {
 		err := reg.Register(c)
 		if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && already.ExistingCollector == c {

@@ -1,0 +1,187 @@
+package pool
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/fairway-gateway/fairway/proxies/database"
+	"github.com/fairway-gateway/fairway/proxies/database/pgtest"
+	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
+)
+
+// server is nil where PostgreSQL is not installed.
+var server *pgtest.Server
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) int {
+	var err error
+	server, err = pgtest.Start()
+	switch {
+	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	default:
+		defer func() {
+			if err := server.Stop(); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}()
+	}
+	code := m.Run()
+	if server != nil {
+		// What waits for the server to end is the helper's own.
+		if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
+	return code
+}
+
+// postgresDSN is the address of a database of its own for the test.
+func postgresDSN(t testing.TB) string {
+	t.Helper()
+	if server == nil {
+		t.Skip("PostgreSQL is not installed")
+	}
+	name := fmt.Sprintf("t%d", time.Now().UnixNano())
+	command(t, server.DSN("postgres"), "create database "+name)
+	return server.DSN(name)
+}
+
+// command runs statements on a connection of its own.
+func command(t testing.TB, dsn, text string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.PgConn().Exec(t.Context(), text).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// sqliteDSN is the address of a new file, made by the statements.
+func sqliteDSN(t testing.TB, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "a b?#%.db")
+	path = filepath.Join(filepath.Dir(path), "a b#%.db")
+	db, err := openSQLite(path, "rwc", "foreign_keys(1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "pragma user_version=1;"+text); err != nil {
+		t.Fatal(err)
+	}
+	return "sqlite:" + path
+}
+
+// both runs a test with each engine, on a database that the statements made.
+func both(t *testing.T, made string, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, sqliteDSN(t, made))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		dsn := postgresDSN(t)
+		command(t, dsn, made)
+		test(t, dsn)
+	})
+}
+
+// open makes a pool that is closed with the test.
+func open(t testing.TB, dsn string, o Options) *Pool {
+	t.Helper()
+	p, err := Open(Config{Name: "main", DSN: dsn}, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+// query makes a Query of a statement with placeholders.
+func query(t testing.TB, p *Pool, text string, args ...any) *database.Query {
+	t.Helper()
+	s, err := database.Parse(text, p.Dialect())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &database.Query{
+		Text: s.Text(p.Dialect()), Args: args, Exec: s.Verb != "select" && s.Verb != "with" && s.Verb != "values",
+		Rows: database.DefaultRows, Limit: database.DefaultLimit, Factor: 6,
+	}
+}
+
+// ask runs a query and gives its value as JSON text. It checks that the tree is the same value.
+func ask(t testing.TB, p *Pool, q *database.Query) (string, error) {
+	t.Helper()
+	w, tree := decode.NewWriter(nil, decode.Limits{}), decode.NewTree(decode.Limits{})
+	q.Sinks = []decode.Sink{w, tree}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	res, err := p.Run(ctx, q)
+	if err != nil {
+		return "", err
+	}
+	res.Release()
+	sorted, err := json.Marshal(tree.Value())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var again any
+	if err := json.Unmarshal(w.Bytes(), &again); err != nil {
+		t.Fatalf("%v: %s", err, w.Bytes())
+	}
+	if other, _ := json.Marshal(again); len(other) == 0 || string(sorted) == "null" {
+		t.Errorf("the tree is %s", sorted)
+	}
+	return string(w.Bytes()), nil
+}
+
+// want asks and compares.
+func want(t testing.TB, p *Pool, wanted, text string, args ...any) {
+	t.Helper()
+	got, err := ask(t, p, query(t, p, text, args...))
+	if err != nil {
+		t.Errorf("%s: %v", text, err)
+		return
+	}
+	if got != wanted {
+		t.Errorf("%s\ngot  %s\nwant %s", text, got, wanted)
+	}
+}
+
+// wantFailure asks and compares the kind of the failure.
+func wantFailure(t testing.TB, p *Pool, kind upstream.Kind, q *database.Query) *upstream.Failure {
+	t.Helper()
+	got, err := ask(t, p, q)
+	f, ok := errors.AsType[*upstream.Failure](err)
+	if !ok {
+		t.Fatalf("%s: %s, %v", q.Text, got, err)
+	}
+	if f.Kind != kind {
+		t.Errorf("%s: the failure is %v, want %v", q.Text, f, kind)
+	}
+	return f
+}
