@@ -236,9 +236,31 @@ type Fetch struct {
 	// Each makes it a fan-out, which has a name, Each, and of the other fields Budget, Optional and Fallback; with Optional,
 	// items may fail each for itself. Default: it is one request.
 	Each *FanOut `json:"each,omitempty"`
+	// SQL makes it a query of a database, which has a name, SQL, and of the other fields Timeout (default 10s), Budget, Optional
+	// and Fallback. Default: it is a request.
+	SQL *SQL `json:"sql,omitempty"`
 	// Decoder is DecodeRaw loaded, and Format its name; set by who loads guest modules.
 	Decoder decode.Decoder `json:"-"`
 	Format  string         `json:"-"`
+}
+
+// SQL is one statement for a named database. Its value is a list of the rows, objects with the columns in their order:
+//
+//	[{"id": 1, "name": "a"}]
+//
+// A statement that gives no rows gives {"rows_affected": 2}.
+type SQL struct {
+	// Database is its name in the app fairway.
+	Database string `json:"database"`
+	// Query is the statement. Its placeholders, as in a target, are parameters of it, whatever stands in them.
+	Query string `json:"query"`
+	// Exec lets it change data, in routes that are no GET. It is a transaction of its own, which is never tried again. Default
+	// false: the transaction is read-only.
+	Exec bool `json:"exec,omitempty"`
+	// LimitRows is how many rows it may give; more are a failure. Default 1000.
+	LimitRows int `json:"limit_rows,omitempty"`
+	// Limit is how many bytes the values of all rows may have. Default 10MiB.
+	Limit Size `json:"limit,omitempty"`
 }
 
 // FanOut fetches for each item of a list, several at once. Its value is a list in the same order:

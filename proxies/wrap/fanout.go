@@ -33,7 +33,7 @@ type fanOut struct {
 
 func (rt *route) compileFanOut(c *Config, f *Fetch, sc scope, deps Deps, at place) error {
 	switch {
-	case f.Target != "" || f.URL != "" || len(f.DecodeRaw) > 0 || f.Decoder != nil || f.Method != "" || f.Body != nil || len(f.Header) > 0 || f.Backend != "" || f.FailWhen != "":
+	case f.fetches() || f.SQL != nil:
 		return at.errf("each fetches nothing itself: what is fetched stands in the fetches of its block")
 	case f.Name == "":
 		return at.errf("each needs a name, for its list of results: each nodes `$status.nodes`")
@@ -68,6 +68,12 @@ func (rt *route) compileFanOut(c *Config, f *Fetch, sc scope, deps Deps, at plac
 		return at.errf("each fetches nothing; it needs a line: fetch /path/{item}")
 	}
 	return rt.compileFetches(c, f.Each.Fetches, sc, deps, at)
+}
+
+// fetches says whether something stands there that only a request to a backend has.
+func (f *Fetch) fetches() bool {
+	return f.Target != "" || f.URL != "" || len(f.DecodeRaw) > 0 || f.Decoder != nil || f.Method != "" || f.Body != nil || len(f.Header) > 0 ||
+		f.Backend != "" || f.FailWhen != "" || f.Charset != "" || f.CharsetErrors != "" || f.Pages != nil || f.Cache != nil || f.Stale != 0 || f.Refresh != nil
 }
 
 // adopt has the plan of each item make what is wanted of the whole.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/cache"
+	"github.com/fairway-gateway/fairway/proxies/database"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -37,6 +38,7 @@ type result struct {
 	// frames are the items of a fan-out, pages the answers of several pages.
 	frames []frame
 	pages  []*upstream.Answer
+	rows   *database.Result // what a query holds
 	// failed is why the step has no value of its own, where its policy lets the answer go on without.
 	failed *problem.Problem
 	// parts are the failures inside a value that is there all the same.
@@ -122,7 +124,7 @@ func (r *running) fail(p *problem.Problem) {
 
 // guarded is settle with a panic made a problem: a step may have a goroutine of its own, where nobody else would catch it.
 func (s *step) guarded(ctx context.Context, fr *frame) (p *problem.Problem) {
-	defer recovered(&p, fetchWhere(s.name))
+	defer recovered(&p, s.where())
 	return s.settle(ctx, fr)
 }
 
@@ -181,6 +183,7 @@ func (fr *frame) release() {
 	for i := range fr.results {
 		fr.results[i].answer.Release()
 		releasePages(fr.results[i].pages)
+		fr.results[i].rows.Release()
 		for j := range fr.results[i].frames {
 			fr.results[i].frames[j].release()
 		}

@@ -103,7 +103,7 @@ func (pl *plan) link(at place) error {
 	}
 	for _, s := range pl.steps {
 		if way := pl.way(s.index, s.index, make([]bool, len(pl.steps))); way != nil {
-			return at.in("fetches/"+itoa(s.index), fetchWhere(s.name)).errf("it waits for its own value: %s", strings.Join(way, " -> "))
+			return at.in("fetches/"+itoa(s.index), s.where()).errf("it waits for its own value: %s", strings.Join(way, " -> "))
 		}
 	}
 	return nil

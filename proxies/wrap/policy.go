@@ -56,7 +56,7 @@ func (s *step) settle(ctx context.Context, fr *frame) *problem.Problem {
 	}
 	fr.logPart(failure)
 	res := &fr.results[s.index]
-	*res = result{answer: res.answer, frames: res.frames, pages: res.pages, json: []byte("null"), failed: failure}
+	*res = result{answer: res.answer, frames: res.frames, pages: res.pages, rows: res.rows, json: []byte("null"), failed: failure}
 	if s.policy.fallback == nil {
 		return nil
 	}

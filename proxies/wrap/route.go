@@ -152,13 +152,13 @@ func (rt *route) compileFetches(c *Config, fetches []Fetch, sc scope, deps Deps,
 		return at.errf("the route fetches nothing; it needs a line: fetch /path")
 	}
 	for i, f := range fetches {
-		if err := checkFetchName(c, fetches, sc, i, at.in("fetches/"+itoa(i), fetchWhere(f.Name))); err != nil {
+		if err := checkFetchName(c, fetches, sc, i, at.in("fetches/"+itoa(i), f.where())); err != nil {
 			return err
 		}
 	}
 	for i := range fetches {
 		sc.step = sc.plan.steps[i]
-		if err := rt.compileStep(c, &fetches[i], sc, deps, at.in("fetches/"+itoa(i), fetchWhere(fetches[i].Name))); err != nil {
+		if err := rt.compileStep(c, &fetches[i], sc, deps, at.in("fetches/"+itoa(i), fetches[i].where())); err != nil {
 			return err
 		}
 	}
@@ -172,8 +172,16 @@ func (rt *route) compileStep(c *Config, f *Fetch, sc scope, deps Deps, at place)
 	if err := rt.compilePolicy(sc.step, f, at); err != nil {
 		return err
 	}
-	if f.Each != nil {
+	switch {
+	case f.Each != nil:
 		return rt.compileFanOut(c, f, sc, deps, at)
+	case f.SQL != nil:
+		q, err := rt.compileQuery(f, sc, deps, at)
+		if err != nil {
+			return err
+		}
+		sc.step.work = q
+		return nil
 	}
 	out, err := rt.compileFetch(f, sc, deps, at)
 	if err != nil {
@@ -185,11 +193,21 @@ func (rt *route) compileStep(c *Config, f *Fetch, sc scope, deps Deps, at place)
 	return nil
 }
 
-func fetchWhere(name string) string {
-	if name == "" {
-		return "fetch"
+// where names the step for people.
+func (s *step) where() string {
+	if _, ok := s.work.(*query); ok {
+		return (&Fetch{Name: s.name, SQL: new(SQL)}).where()
 	}
-	return "fetch " + name
+	return (&Fetch{Name: s.name}).where()
+}
+
+// where names the fetch for people.
+func (f *Fetch) where() string {
+	word := "fetch"
+	if f.SQL != nil {
+		word = "sql"
+	}
+	return strings.TrimSuffix(word+" "+f.Name, " ")
 }
 
 // checkFetchName keeps the one name space of a route: fetches and path parameters are all jq variables.
@@ -255,7 +273,7 @@ func (rt *route) compilePrograms(r *Route, at place) error {
 		case r.Reply == "":
 			s.used = true
 		case !s.used:
-			return at.in("fetches/"+itoa(i), fetchWhere(s.name)).errf("nothing uses the fetch %s: reply has no $%s", s.name, s.name)
+			return at.in("fetches/"+itoa(i), s.where()).errf("nothing uses the %s: reply has no $%s", s.where(), s.name)
 		}
 		s.text = r.Reply == ""
 		if e, ok := s.work.(*fanOut); ok {

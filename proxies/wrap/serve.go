@@ -248,6 +248,13 @@ func challenge(realm string) http.Header {
 
 // judged makes a problem of what the route's own fail_when found.
 func (rt *route) judged(err error) *problem.Problem {
+	if len(rt.fetches) == 0 { // all are queries
+		p := (&query{step: new(step)}).problem(err)
+		if len(rt.plan.steps) == 1 {
+			p.Fetch = rt.plan.steps[0].name
+		}
+		return p
+	}
 	only := rt.fetches[0]
 	p := only.problem(only.backend, err)
 	if len(rt.fetches) > 1 {

@@ -26,6 +26,8 @@ type Deps struct {
 	Backend func(upstream.Config) (*upstream.Backend, func(), error)
 	// Secret resolves {env.X} and {file./path}.
 	Secret Secrets
+	// Databases are those that sql may ask. Nil: it is not known which there are.
+	Databases Databases
 	// Cache keeps what fetches with the word cache or stale give. Nil: nothing is kept.
 	Cache *cache.Cache
 	// Metrics may be nil.

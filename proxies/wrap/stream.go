@@ -36,7 +36,7 @@ func (rt *route) compileEach(r *Route, at place) error {
 	ways := []string{OnErrorAbort, OnErrorRecord}
 	f, single := rt.plan.steps[0].work.(*fetch)
 	if !single || len(rt.plan.steps) != 1 {
-		return at.errf("reply each takes the records of one fetch, and the route has %d, or an each", len(rt.plan.steps))
+		return at.errf("reply each takes the records of one fetch, and the route has %d, or an each or sql", len(rt.plan.steps))
 	}
 	_, streams := f.Decoder.(decode.Streamer)
 	if d, ok := f.Decoder.(interface{ Streams() bool }); ok { // by its options

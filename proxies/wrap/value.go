@@ -3,8 +3,10 @@ package wrap
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
@@ -46,6 +48,70 @@ func (fr *frame) value(from *source) (text string, there bool, p *problem.Proble
 
 // fetched gives the text of a scalar inside what another fetch gave. Null is none.
 func (fr *frame) fetched(from *source) (string, bool, *problem.Problem) {
+	v, p := fr.scalarOf(from)
+	switch v := v.(type) {
+	case nil:
+		return "", false, p
+	case string:
+		return v, true, nil
+	case json.Number:
+		return string(v), true, nil
+	}
+	text, err := reply.Marshal(v)
+	if err != nil {
+		return "", false, from.bad("cannot be written")
+	}
+	return string(text), true, nil
+}
+
+// scalar gives the value of a placeholder as a parameter of SQL: nil, string, bool or json.Number. What a caller sends has
+// the type that is declared for it, else it is text.
+func (fr *frame) scalar(from *source) (any, *problem.Problem) {
+	var v any
+	switch from.kind {
+	case fromFetch, fromItem:
+		var p *problem.Problem
+		if v, p = fr.scalarOf(from); p != nil {
+			return nil, p
+		}
+	case fromPath: // unescaped, the rest of a path too
+		v = fr.path[from.index]
+		if i := fr.declared(from); i >= 0 {
+			v = fr.params[i]
+		}
+	case fromQuery, fromHeader, fromCaller:
+		text, there, p := fr.value(from)
+		if p != nil || !there {
+			return nil, p
+		}
+		v = text
+		if from.kind != fromCaller && from.index >= 0 {
+			v = fr.params[from.index]
+		}
+	}
+	switch n := v.(type) {
+	case nil, bool, json.Number:
+		return v, nil
+	case string:
+		if !utf8.ValidString(n) || strings.Contains(n, "\x00") {
+			return nil, from.bad("is no text that a database takes")
+		}
+		return n, nil
+	}
+	text, err := reply.Marshal(v)
+	if err != nil {
+		return nil, from.bad("cannot be written")
+	}
+	return json.Number(text), nil
+}
+
+// declared is the index of the declared parameter of a path parameter, or -1.
+func (fr *frame) declared(from *source) int {
+	return slices.IndexFunc(fr.route.params, func(p *param) bool { return p.In == inPath && p.Name == from.name })
+}
+
+// scalarOf gives a scalar inside what another fetch gave, or inside an item.
+func (fr *frame) scalarOf(from *source) (any, *problem.Problem) {
 	v := fr.item
 	if from.kind == fromFetch {
 		if from.outer {
@@ -53,7 +119,7 @@ func (fr *frame) fetched(from *source) (string, bool, *problem.Problem) {
 		}
 		res := &fr.results[from.index]
 		if res.failed != nil && res.tree == nil {
-			return "", false, &problem.Problem{
+			return nil, &problem.Problem{
 				Code: problem.DependencyFailed, Status: res.failed.Status, RetryAfter: res.failed.RetryAfter,
 				Detail: "It needs {" + from.name + "}, and the fetch " + fr.plan.steps[from.index].name + " failed.",
 			}
@@ -63,21 +129,11 @@ func (fr *frame) fetched(from *source) (string, bool, *problem.Problem) {
 	for _, name := range from.inside {
 		v = member(v, name)
 	}
-	switch v := v.(type) {
-	case nil:
-		return "", false, nil
-	case string:
-		return v, true, nil
-	case json.Number:
-		return string(v), true, nil
+	switch v.(type) {
 	case map[string]any, []any:
-		return "", false, from.bad("is an object or array, and only text, a number or a bool can stand there")
+		return nil, from.bad("is an object or array, and only text, a number or a bool can stand there")
 	}
-	text, err := reply.Marshal(v)
-	if err != nil {
-		return "", false, from.bad("cannot be written")
-	}
-	return string(text), true, nil
+	return v, nil
 }
 
 // member gives what an object or array has under a name or index; null where it has nothing.
