@@ -38,10 +38,13 @@ type App struct {
 	Memory wrap.Size `json:"memory,omitempty"`
 	// Cache is how much the values in the cache may take. In bytes; default 64MiB.
 	Cache wrap.Size `json:"cache,omitempty"`
+	// Databases are those that sql may ask, by their names, and at most one without a name, which is the store. Default: none.
+	Databases []Database `json:"databases,omitempty"`
 
 	ctx     caddy.Context
 	process *process
 	keys    []string // what this instance took from the pool
+	pools   named
 
 	mu       sync.Mutex
 	services []*wrap.Service
@@ -102,7 +105,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.process.metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	return nil
+	return a.openDatabases()
 }
 
 func defaultMemory() wrap.Size {
@@ -155,7 +158,7 @@ func (a *App) Cleanup() error {
 
 // Deps is what wrap.Compile needs to make a service that works.
 func (a *App) Deps(ctx caddy.Context) wrap.Deps {
-	return wrap.Deps{Backend: a.backend, Secret: Secret, Cache: a.process.cache, Metrics: a.process.metrics, Logger: ctx.Slogger()}
+	return wrap.Deps{Backend: a.backend, Secret: Secret, Databases: a.pools, Cache: a.process.cache, Metrics: a.process.metrics, Logger: ctx.Slogger()}
 }
 
 // backend gives the pool of a backend: the one of an earlier configuration if nothing of it has changed.

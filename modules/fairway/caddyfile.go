@@ -13,13 +13,14 @@ import (
 func init() { httpcaddyfile.RegisterGlobalOption("fairway", parseOption) }
 
 // later are words of the option that this version does not have yet.
-func later() []string { return []string{"database", "secret", "mail", "events", "runner"} }
+func later() []string { return []string{"secret", "mail", "events", "runner"} }
 
 // parseOption reads the global option:
 //
 //	fairway {
 //		memory <size>
 //		cache  <size>
+//		database [<name>] <dsn>
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -40,14 +41,48 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := size(d, &app.Cache); err != nil {
 				return nil, err
 			}
+		case "database":
+			if err := parseDatabase(d, app); err != nil {
+				return nil, err
+			}
 		default:
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database")))
 		}
 	}
 	return httpcaddyfile.App{Name: "fairway", Value: caddyconfig.JSON(app, nil)}, nil
+}
+
+// parseDatabase reads: database [<name>] [<dsn>].
+func parseDatabase(d *caddyfile.Dispenser, app *App) error {
+	const usage = "database jobs sqlite:/var/lib/jobs.db"
+	args := d.RemainingArgs()
+	var db Database
+	switch len(args) {
+	case 0:
+	case 1:
+		db.DSN = args[0]
+		if wrap.IsName(db.DSN) {
+			return d.Errf("the database %s needs an address: %s", db.DSN, usage)
+		}
+	case 2:
+		db.Name, db.DSN = args[0], args[1]
+		if db.DSN == "" {
+			return d.Errf("the database %s needs an address: %s", db.Name, usage)
+		}
+	default:
+		return d.Errf("database takes a name and an address: %s", usage)
+	}
+	app.Databases = append(app.Databases, db)
+	if _, err := checkDatabases(app.Databases); err != nil {
+		return d.WrapErr(err)
+	}
+	if d.NextBlock(1) {
+		return d.Errf("database takes no block; write: %s", usage)
+	}
+	return nil
 }
 
 // size reads a word with one size into to.

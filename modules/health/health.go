@@ -2,6 +2,7 @@
 package health
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -46,7 +47,7 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	case "/":
 		return h.answer(w, r, "text/html; charset=utf-8", []byte("OK"))
 	case "/ready":
-		status, body, err := h.ready()
+		status, body, err := h.ready(r.Context())
 		if err != nil {
 			return caddyhttp.Error(http.StatusInternalServerError, fmt.Errorf("checking readiness: %w", err))
 		}
@@ -80,12 +81,18 @@ type readiness struct {
 type checklist struct {
 	Config  string   `json:"config"`
 	Loading []string `json:"loading,omitempty"`
+	// Databases says "ok" or "failed" of each by its name.
+	Databases map[string]string `json:"databases,omitempty"`
 }
 
-// ready says whether the gateway can work.
-func (h *Handler) ready() (status int, body []byte, err error) {
+// ready says whether the gateway can work. It can without the databases of some routes, but not without its own store.
+func (h *Handler) ready(ctx context.Context) (status int, body []byte, err error) {
 	doc := readiness{Status: "ready", Checks: checklist{Config: "ok", Loading: h.app.Loading()}}
 	status = http.StatusOK
+	var lost bool
+	if doc.Checks.Databases, lost = h.app.DatabaseHealth(ctx); lost {
+		doc.Status, status = "not ready", http.StatusServiceUnavailable
+	}
 	if len(doc.Checks.Loading) > 0 {
 		doc.Status, status = "loading", http.StatusServiceUnavailable
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
@@ -56,7 +57,11 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if parseErr != nil {
 		return nil, parseErr
 	}
-	checked, err := wrap.Compile(&p.config, wrap.Deps{})
+	databases, err := fairway.Declared(h.Option("fairway"))
+	if err != nil {
+		return nil, err
+	}
+	checked, err := wrap.Compile(&p.config, wrap.Deps{Databases: databases})
 	if err != nil {
 		return nil, p.place.Locate(err, n.Word)
 	}

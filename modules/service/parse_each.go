@@ -15,6 +15,7 @@ import (
 //		budget      <duration>
 //		optional | fallback <jq>
 //		fetch       ...
+//		sql         ...
 //	}
 func (p *parser) each(n caddyfiles.Node, r *wrap.Route, at string) error {
 	const usage = "each <name> `<jq>` { fetch ... }"
@@ -40,6 +41,7 @@ func (p *parser) each(n caddyfiles.Node, r *wrap.Route, at string) error {
 		"budget":      p.duration(at+"/budget", &f.Budget),
 		"optional":    p.flag(at+"/optional", &f.Optional),
 		"fallback":    p.program(at+"/fallback", &f.Fallback),
+		"sql":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.sql(n, &f.Each.Fetches, at+"/each") }},
 		"fetch":       {Many: true, Parse: func(n caddyfiles.Node) error { return p.fetch(n, &f.Each.Fetches, at+"/each") }},
 	}}.Parse(n)
 }

@@ -18,6 +18,7 @@ import (
 //		param     <name> [in path|query|header] <type> [required | default <v>] [enum <v>... | pattern <re> | min <n> | max <n>] ["text"]
 //		params    strict
 //		fetch     [<name>] [<METHOD>] <target> { ... }
+//		sql       <name> <database> [exec] <statement> { ... }
 //		each      <name> <jq> { ... }
 //		fail_when <jq>
 //		reply     <jq> | each [<jq>] { ... } | status <jq>
@@ -43,10 +44,11 @@ func (p *parser) route(n caddyfiles.Node) error {
 	if !n.HasBlock {
 		return n.Errorf("a route needs a block with a fetch: %s %s { ... }", r.Method, r.Pattern)
 	}
-	return caddyfiles.Words{Owner: "route", Later: []string{"sql"}, Known: map[string]caddyfiles.Word{
+	return caddyfiles.Words{Owner: "route", Known: map[string]caddyfiles.Word{
 		"param":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.param(n, r, at) }},
 		"params":    {Parse: func(n caddyfiles.Node) error { return params(n, r) }},
 		"fetch":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.fetch(n, &r.Fetches, at) }},
+		"sql":       {Many: true, Parse: func(n caddyfiles.Node) error { return p.sql(n, &r.Fetches, at) }},
 		"each":      {Many: true, Parse: func(n caddyfiles.Node) error { return p.each(n, r, at) }},
 		"fail_when": p.program(at+"/fail_when", &r.FailWhen),
 		"reply":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.reply(n, r, at) }},

@@ -1,5 +1,5 @@
 // Package database is how a service speaks to a database of SQL: statements with placeholders, and what one run of them
-// is. The engines are in the package pool.
+// is. The engines are in the package sqlpool.
 package database
 
 import (

@@ -233,7 +233,7 @@ func (s *scanner) escaped() error {
 func (s *scanner) dollar() error {
 	rest := s.text[s.pos+1:]
 	i := strings.IndexByte(rest, '$')
-	if i < 0 || strings.ContainsFunc(rest[:i], func(r rune) bool { return r < utf8.RuneSelf && !wordByte(byte(r)) }) {
+	if i < 0 || !isWord(rest[:i]) {
 		return nil // an operator, or a mistake that the engine tells of
 	}
 	tag := "$" + rest[:i] + "$"
@@ -300,6 +300,15 @@ func (s *scanner) placeholder() error {
 // wordByte says whether a byte may stand in a name.
 func wordByte(c byte) bool {
 	return c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' || c == '$' || c >= utf8.RuneSelf
+}
+
+func isWord(s string) bool {
+	for i := range len(s) {
+		if !wordByte(s[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // short is as much of a statement as an error shows.

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -31,11 +30,6 @@ type tables struct {
 func (*tables) Names() []string            { return []string{"main", "other"} }
 func (d *tables) Database(string) Database { return d }
 func (*tables) Dialect() database.Dialect  { return database.Postgres }
-func (d *tables) queries() []database.Query {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return slices.Clone(d.asked)
-}
 func (d *tables) add(q *database.Query) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -1,4 +1,4 @@
-package pool
+package sqlpool
 
 import (
 	"context"
@@ -67,20 +67,20 @@ func TestLimits(t *testing.T) {
 			t.Error(got, err)
 		}
 		q.Rows = 2
-		wantFailure(t, p, upstream.TooLarge, q)
+		_ = wantFailure(t, p, upstream.TooLarge, q)
 		large := "select 'x' || {s} as v from items"
 		q = query(t, p, large, strings.Repeat("x", 100))
 		q.Limit = 250
-		wantFailure(t, p, upstream.TooLarge, q)
+		_ = wantFailure(t, p, upstream.TooLarge, q)
 		q.Limit = 310
 		if _, err := ask(t, p, q); err != nil {
 			t.Error(err)
 		}
 		one := query(t, p, "select {s} as v", strings.Repeat("x", 3<<20)) // larger than a message or value may be
 		one.Limit = 1 << 20
-		wantFailure(t, p, upstream.TooLarge, one)
+		_ = wantFailure(t, p, upstream.TooLarge, one)
 		one.Limit = 10 << 20
-		wantFailure(t, p, upstream.MemorySpent, one)
+		_ = wantFailure(t, p, upstream.MemorySpent, one)
 		if memory.InUse() != 0 {
 			t.Errorf("%d bytes are not given back", memory.InUse())
 		}
@@ -123,15 +123,15 @@ func TestExec(t *testing.T) {
 		}
 		over := query(t, p, "update items set name = name returning id")
 		over.Rows = 1
-		wantFailure(t, p, upstream.TooLarge, over)
+		_ = wantFailure(t, p, upstream.TooLarge, over)
 		twice := query(t, p, "insert into items values (7, 'g', 1), (7, 'h', 1)")
-		wantFailure(t, p, upstream.Judged, twice)
+		_ = wantFailure(t, p, upstream.Judged, twice)
 		want(t, p, `[{"n":3}]`, "select count(*) as n from items")
 		// A query that reads cannot write, whatever it says.
 		for _, text := range []string{"insert into items values (9, 'z', 1)", "delete from items", "with x as (select 1) insert into items values (9, 'z', 1)"} {
 			q := query(t, p, text)
 			q.Exec = false
-			wantFailure(t, p, upstream.Judged, q)
+			_ = wantFailure(t, p, upstream.Judged, q)
 		}
 		want(t, p, `[{"n":3}]`, "select count(*) as n from items")
 	})
@@ -253,7 +253,7 @@ func TestBreaker(t *testing.T) {
 			p := open(t, dsn, Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			q := query(t, p, "select 1")
 			for range breakerFailures {
-				wantFailure(t, p, upstream.Unreachable, q)
+				_ = wantFailure(t, p, upstream.Unreachable, q)
 			}
 			f := wantFailure(t, p, upstream.BreakerOpen, q)
 			if f.RetryAfter <= 0 || f.RetryAfter > breakerOpen {
@@ -327,7 +327,7 @@ func TestRestart(t *testing.T) {
 	if err := own.Halt(); err != nil {
 		t.Fatal(err)
 	}
-	wantFailure(t, p, upstream.Unreachable, query(t, p, "select 1"))
+	_ = wantFailure(t, p, upstream.Unreachable, query(t, p, "select 1"))
 	if err := own.Restart(); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,9 @@
-package pool
+package sqlpool
 
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -87,11 +88,9 @@ func postgresConfig(dsn string) (*pgxpool.Config, error) {
 	if params["application_name"] == "" {
 		params["application_name"] = "fairway"
 	}
-	for name, value := range map[string]string{
+	maps.Copy(params, map[string]string{
 		"client_encoding": "UTF8", "datestyle": "ISO, YMD", "intervalstyle": "iso_8601", "bytea_output": "hex",
 		"extra_float_digits": "1", "standard_conforming_strings": "on",
-	} {
-		params[name] = value
-	}
+	})
 	return cfg, nil
 }

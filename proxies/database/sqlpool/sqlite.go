@@ -1,4 +1,4 @@
-package pool
+package sqlpool
 
 import (
 	"context"
@@ -212,7 +212,8 @@ func tellRows(ctx context.Context, rows *sql.Rows, columns []*sql.ColumnType, ou
 		if err := out.row(size); err != nil {
 			return err
 		}
-		if err := out.object(func(s sink, i int) error { return tellSQLite(s, values[i], declared[i]) }); err != nil {
+		err := out.object(func(s sink, i int) error { return tellSQLite(s, values[i], declared[i]) }) //nolint:contextcheck // as for PostgreSQL
+		if err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package pool
+package sqlpool
 
 import (
 	"context"
@@ -81,7 +81,7 @@ func (e *postgres) run(ctx context.Context, q *database.Query, out *teller) erro
 	if err != nil {
 		return e.end(ctx, conn, err)
 	}
-	err = e.tell(rows, out)
+	err = e.tell(rows, out) //nolint:contextcheck // a document of one value is not asked for its end
 	if err != nil {
 		cancel() // what is still to come is not waited for
 	}

@@ -1,4 +1,4 @@
-package pool
+package sqlpool
 
 import (
 	"context"
@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -86,9 +87,7 @@ func (t *types) learn(ctx context.Context, conn *pgx.Conn, query string) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.learned[query] = struct{}{}
-	for array, e := range found {
-		t.arrays[array] = e
-	}
+	maps.Copy(t.arrays, found)
 	return nil
 }
 

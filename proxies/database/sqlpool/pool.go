@@ -1,6 +1,6 @@
-// Package pool has the engines: pools of connections to SQLite and PostgreSQL, with a breaker, metrics and the budget for
+// Package sqlpool has the engines: pools of connections to SQLite and PostgreSQL, with a breaker, metrics and the budget for
 // buffered bytes, as package upstream has them for HTTP.
-package pool
+package sqlpool
 
 import (
 	"context"
@@ -24,6 +24,9 @@ const (
 	connectTimeout  = 5 * time.Second
 	breakerFailures = 5
 	breakerOpen     = 30 * time.Second
+	// pingTimeout is for one ping, pingEvery how long its result is told again.
+	pingTimeout = 2 * time.Second
+	pingEvery   = time.Second
 	// closePatience is how long Close waits for connections to end in order. A server that does not answer is told for up to
 	// fifteen seconds, behind its back.
 	closePatience = time.Second
@@ -45,7 +48,10 @@ type Pool struct {
 	log     *slog.Logger
 	breaker *gobreaker.TwoStepCircuitBreaker[*database.Result]
 	until   atomic.Int64 // when an open breaker lets a probe through, in nanoseconds since 1970
-	healthy atomic.Bool  // the last ping
+
+	pinging sync.Mutex
+	pinged  time.Time // when health was found
+	health  error
 
 	mu     sync.Mutex
 	engine engine // nil: nobody uses it
@@ -79,7 +85,6 @@ func Open(cfg Config, o Options) (*Pool, error) {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	p := &Pool{cfg: cfg, dialect: Dialect(cfg.DSN), memory: o.Memory, log: o.Logger.With(slog.String("database", cfg.Name))}
-	p.healthy.Store(true)
 	p.metrics = o.Metrics.Database(cfg.Name, p.stats)
 	p.breaker = gobreaker.NewTwoStepCircuitBreaker[*database.Result](gobreaker.Settings{
 		MaxRequests:   1,
@@ -196,11 +201,11 @@ func (p *Pool) Run(ctx context.Context, q *database.Query) (*database.Result, er
 func (p *Pool) once(ctx context.Context, q *database.Query, out *teller) (f *upstream.Failure) {
 	defer func() {
 		if v := recover(); v != nil {
-			p.log.Error("a query panicked", slog.String("type", fmt.Sprintf("%T", v)), slog.String("stack", string(debug.Stack())))
+			p.log.ErrorContext(ctx, "a query panicked", slog.String("type", fmt.Sprintf("%T", v)), slog.String("stack", string(debug.Stack())))
 			f = &upstream.Failure{Kind: upstream.Defect, Err: fmt.Errorf("panic of type %T", v)}
 		}
 	}()
-	e, leave, err := p.use()
+	e, leave, err := p.use() //nolint:contextcheck // what it opens is not the query's
 	if err != nil {
 		return &upstream.Failure{Kind: upstream.Unreachable, Err: err}
 	}
@@ -271,23 +276,30 @@ func (p *Pool) changed(to gobreaker.State) {
 	p.log.LogAttrs(context.Background(), level, "breaker changed", slog.String("to", state.String()))
 }
 
-// Ping says whether the database answers. What it says of why it does not is for the log, where a change is written.
+// Ping says whether the database answers; who asks often is told what was found lately. What it says of why it does not is
+// for the log, where a change is written.
 func (p *Pool) Ping(ctx context.Context) error {
-	err := p.ping(ctx)
-	if ctx.Err() == nil || errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		if was := p.healthy.Swap(err == nil); was != (err == nil) {
-			if err == nil {
-				p.log.Info("the database answers again")
-			} else {
-				p.log.Warn("the database does not answer", slog.Any("error", err))
-			}
-		}
+	p.pinging.Lock()
+	defer p.pinging.Unlock()
+	if time.Since(p.pinged) < pingEvery {
+		return p.health
 	}
-	return err
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), pingTimeout)
+	defer cancel()
+	was := p.health
+	p.health = p.ping(ctx)
+	p.pinged = time.Now()
+	switch {
+	case was == nil && p.health != nil:
+		p.log.WarnContext(ctx, "the database does not answer", slog.Any("error", p.health))
+	case was != nil && p.health == nil:
+		p.log.InfoContext(ctx, "the database answers again")
+	}
+	return p.health
 }
 
 func (p *Pool) ping(ctx context.Context) error {
-	e, leave, err := p.use()
+	e, leave, err := p.use() //nolint:contextcheck // as above
 	if err != nil {
 		return err
 	}
