@@ -91,6 +91,7 @@ func wantShown(t testing.TB, shown, got string) {
 type pageFence struct {
 	page, language, hint, text string
 	line                       int
+	options                    string // global options of its page
 }
 
 // pageHint is a comment that says how a block is executed, or why it is not.
@@ -137,7 +138,9 @@ func (f pageFence) caddyfile(t testing.TB) string {
 	case "in service":
 		return site("service /page {\n" + words + f.text + "\n}")
 	case "in site", "in site, served":
-		return site(f.text)
+		return siteWith(f.options, f.text)
+	case "in options, served":
+		return siteWith(f.text, "")
 	case "stand-in", "":
 		return f.text
 	}
@@ -147,7 +150,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/sql.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.
@@ -203,6 +206,14 @@ func TestPages(t *testing.T) {
 			all := pageFences(t, page)
 			var g *gateway
 			var legacy string
+			for i := range all {
+				if all[i].hint != "in options, served" {
+					continue
+				}
+				for j := range all {
+					all[j].options = all[i].text
+				}
+			}
 			for _, f := range all {
 				if f.language == "console" {
 					g, legacy = startPage(t, all)
@@ -232,6 +243,8 @@ func startPage(t testing.TB, all []pageFence) (g *gateway, legacy string) {
 	standIn, services := "", ""
 	for _, f := range all {
 		switch f.hint {
+		case "in options, served":
+			before = strings.Replace(before, "\tskip_install_trust\n", "\tskip_install_trust\n"+f.text, 1)
 		case "in site, served":
 			services = f.text // the page's last word
 		case "stand-in":
@@ -242,6 +255,13 @@ func startPage(t testing.TB, all []pageFence) (g *gateway, legacy string) {
 	other := freeAddress(t)
 	file := before + "\thealth\n" + services + after + standIn
 	file = strings.ReplaceAll(file, "127.0.0.1:8078", other)
+	for _, f := range all {
+		if path, ok := strings.CutPrefix(f.hint, "database "); ok { // of SQLite, which the page has in a place of its own
+			own := filepath.Join(t.TempDir(), "page.db")
+			makeSQLite(t, own, f.text)
+			file = strings.ReplaceAll(file, path, own)
+		}
+	}
 	return startGateway(t, file, "LEGACY_PORT="+port, "HTTP_PORT="+strings.TrimPrefix(freeAddress(t), "127.0.0.1:")), legacy
 }
 
@@ -252,6 +272,10 @@ func (f pageFence) execute(t *testing.T, g *gateway, legacy string) {
 	}
 	switch f.language {
 	case "text":
+	case "sql": // startPage makes a database of it
+		if !strings.HasPrefix(f.hint, "database ") {
+			t.Errorf("%s:%d: nobody executes this statement", f.page, f.line)
+		}
 	case "json":
 		if !json.Valid([]byte(f.text)) {
 			t.Errorf("%s:%d: not JSON", f.page, f.line)
@@ -349,6 +373,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 	backend.Attempt(observe.OK)
 	backend.Retry()
 	backend.Breaker("a").Change(observe.BreakerOpen)
+	m.Query("s", "r", "f", "d").Observe(observe.OK, 0)
+	m.Database("d", func() observe.PoolStats { return observe.PoolStats{} }).Change(observe.BreakerOpen)
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)
