@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/proxies/database"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
@@ -256,7 +257,7 @@ func (q *query) tell(ctx context.Context, fr *frame, args []any) (*database.Resu
 		call.Sinks = append(call.Sinks, text)
 	}
 	if q.tree || q.checked {
-		call.Factor += new(decode.JSON).Factor()
+		call.Factor += new(document.JSON).Factor()
 	}
 	rows, err := q.db.Run(ctx, call)
 	if err != nil {

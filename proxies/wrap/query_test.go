@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/proxies/database"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -55,7 +56,7 @@ func (d *tables) Run(ctx context.Context, q *database.Query) (*database.Result, 
 		return nil, err
 	}
 	for _, s := range q.Sinks {
-		if err := new(decode.JSON).Decode(ctx, &decode.Input{Body: body}, s); err != nil {
+		if err := new(document.JSON).Decode(ctx, &decode.Input{Body: body}, s); err != nil {
 			return nil, err
 		}
 	}

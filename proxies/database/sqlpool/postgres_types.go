@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 type sink = decode.Sink
@@ -99,9 +100,9 @@ func (t *types) cell(oid uint32) cell {
 	case pgtype.BoolOID:
 		return func(s sink, text string) error { return s.Bool(text == "t") }
 	case pgtype.JSONOID:
-		return document(decode.JSON{Duplicates: decode.RepeatedLast, Surrogates: decode.SurrogatesReplace}) // as jsonb has it
+		return asJSON(document.JSON{Duplicates: "last", Surrogates: document.SurrogatesReplace}) // as jsonb has it
 	case pgtype.JSONBOID:
-		return document(decode.JSON{})
+		return asJSON(document.JSON{})
 	case pgtype.TimestampOID, pgtype.TimestamptzOID:
 		return timestamp
 	case pgtype.ByteaOID:
@@ -134,8 +135,8 @@ func (t *types) element(oid uint32) (element, bool) {
 	return element{}, false
 }
 
-// document tells JSON as it is.
-func document(d decode.JSON) cell {
+// asJSON tells JSON as it is.
+func asJSON(d document.JSON) cell {
 	return func(s sink, text string) error {
 		return d.Decode(context.Background(), &decode.Input{Body: []byte(text)}, s)
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 )
 
 // declaredType is the type of a column without its length, in capitals; empty for an expression.
@@ -63,7 +64,7 @@ func tellSQLite(s sink, v any, declared string) error {
 	case string:
 		switch {
 		case declared == "JSON" && json.Valid([]byte(v)):
-			d := decode.JSON{Duplicates: decode.RepeatedLast, Surrogates: decode.SurrogatesReplace}
+			d := document.JSON{Duplicates: "last", Surrogates: document.SurrogatesReplace}
 			return d.Decode(context.Background(), &decode.Input{Body: []byte(v)}, s)
 		case strings.HasPrefix(declared, "TIMESTAMP") || strings.HasPrefix(declared, "DATETIME"):
 			return timestamp(s, v)
