@@ -115,10 +115,13 @@ func (p *Problem) SetRetryAfter(h http.Header) {
 	}
 }
 
-// CodeOf gives the code of a problem's type, "" for types that are not ours.
+// longestCode is how long a code may be, in bytes.
+const longestCode = 64
+
+// CodeOf gives the code of a problem's type, "" for types that are not ours. It may be one that this version does not know.
 func CodeOf(uri string) string {
 	code, ok := strings.CutPrefix(uri, typePrefix)
-	if !ok || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
+	if !ok || len(code) > longestCode || strings.Trim(code, "abcdefghijklmnopqrstuvwxyz_") != "" {
 		return ""
 	}
 	return code

@@ -82,10 +82,10 @@ func (f *fetch) follow(text string) (to *backend, target string, p *problem.Prob
 		return nil, "", f.notAllowed(problem.BadValue, "The URL that a value gave cannot be read.")
 	}
 	if u.Scheme == "" && u.Host == "" && u.User == nil {
-		if !strings.HasPrefix(u.Path, "/") {
+		if !strings.HasPrefix(u.EscapedPath(), "/") {
 			return nil, "", f.notAllowed(problem.BadValue, "The URL that a value gave is neither absolute nor a path that begins with /.")
 		}
-		return f.backend, u.RequestURI(), nil
+		return f.backend, requestTarget(u), nil
 	}
 	origin := originOf(u)
 	if to = f.backend.allowed[origin]; to == nil || u.User != nil || u.Opaque != "" {
@@ -94,7 +94,23 @@ func (f *fetch) follow(text string) (to *backend, target string, p *problem.Prob
 		}
 		return nil, "", f.notAllowed(problem.OriginNotAllowed, fmt.Sprintf("A value leads to %s, which is not among the backend's origins; nothing was sent there.", origin))
 	}
-	return to, u.RequestURI(), nil
+	return to, requestTarget(u), nil
+}
+
+// requestTarget gives path and query of a URL as they can be sent. Servers write blanks and letters of all kinds into the queries
+// of their links, which a browser would escape.
+func requestTarget(u *url.URL) string {
+	target := u.RequestURI() // whose path is escaped
+	escaped := func(c byte) bool { return c <= ' ' || c >= 0x7f || c == '"' || c == '<' || c == '>' }
+	var b strings.Builder
+	for i := range len(target) {
+		if c := target[i]; escaped(c) {
+			fmt.Fprintf(&b, "%%%02X", c)
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // longestURL is how long a URL of a value may be, in bytes.

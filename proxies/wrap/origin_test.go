@@ -61,6 +61,7 @@ func TestValuesLeadOnlyToOrigins(t *testing.T) {
 	t.Cleanup(s.Close)
 	for next, want := range map[string]string{
 		"/p/../q?x=1#y":                 `["first","/p/../q?x=1","k","o",true]`,
+		"/p q?x=a é":                    `["first","/p%20q?x=a%20%C3%A9","k","o",true]`,
 		"FIRST/p%2Fq":                   `["first","/p%2Fq","k","o",true]`,
 		"FIRST":                         `["first","/","k","o",true]`,
 		"LISTED/p?q":                    `["listed","/p?q","","o",false]`,

@@ -328,7 +328,7 @@ func (w *walk) lead(text string) (bool, *problem.Problem) {
 	ref, err := url.Parse(text)
 	base, berr := url.Parse(w.to.target)
 	if err == nil && berr == nil && !ref.IsAbs() && ref.Host == "" && ref.User == nil && checkText(text) == "" && len(text) <= longestURL {
-		w.to.target = base.ResolveReference(ref).RequestURI()
+		w.to.target = requestTarget(base.ResolveReference(ref))
 		return true, nil
 	}
 	to, p := w.f.leads(text)

@@ -19,9 +19,10 @@ const (
 
 // Limits of what an answer says of its failed parts.
 const (
-	mostParts     = 100 // problems in the body
-	mostPartNames = 50  // names in the header
-	longestPart   = 200 // bytes of one name, and of each text of a nested gateway
+	mostParts     = 100  // problems in the body
+	mostPartNames = 50   // names in the header
+	mostPartBytes = 2048 // of the header: servers in front of this one take a few KiB of header
+	longestPart   = 200  // bytes of one name, and of each text of a nested gateway
 )
 
 // failures lists the failed parts in the order of the steps.
@@ -53,6 +54,7 @@ func withParts(failures []*problem.Problem, h http.Header, body []byte) []byte {
 		return body
 	}
 	var names []string
+	size := 0
 	var longest problem.Problem
 	for _, f := range failures {
 		longest.RetryAfter = max(longest.RetryAfter, f.RetryAfter)
@@ -60,12 +62,13 @@ func withParts(failures []*problem.Problem, h http.Header, body []byte) []byte {
 		if name == "" {
 			name = "-" // the fetch without a name
 		}
-		if !slices.Contains(names, name) {
-			names = append(names, name)
+		switch {
+		case size > mostPartBytes || slices.Contains(names, name):
+		case len(names) == mostPartNames || size+len(name) > mostPartBytes:
+			names, size = append(names, "..."), mostPartBytes+1 // there are more
+		default:
+			names, size = append(names, name), size+len(name)+2
 		}
-	}
-	if len(names) > mostPartNames {
-		names = append(names[:mostPartNames], "...")
 	}
 	h[partialHeader] = []string{strings.Join(names, ", ")}
 	longest.SetRetryAfter(h)
