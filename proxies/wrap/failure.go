@@ -139,7 +139,7 @@ func (f *fetch) reflect(p *problem.Problem, failure *upstream.Failure, who strin
 		p.Status = http.StatusBadGateway
 	case s == http.StatusUnauthorized, s == http.StatusForbidden:
 		p.Status = s
-		if f.strategy.ServiceAccount() {
+		if f.strategy.ServiceAccount() || f.signed {
 			p.Status = http.StatusBadGateway
 		}
 	case s >= 400 && s <= 499:

@@ -33,6 +33,7 @@ type fetch struct {
 	// in: it is shared between requests and must be cloned before it is changed.
 	header   []header
 	own      []header // only the fetch's, which other origins get
+	signed   bool     // a header says who the gateway is
 	fixed    http.Header
 	whole    bool // fixed is whole: see upstream.Call
 	body     *program
@@ -124,6 +125,7 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 		own = append(own, *compiled)
 	}
 	f.header, f.own = slices.Concat(f.backend.header, own), own
+	f.signed = slices.ContainsFunc(f.header, func(h header) bool { return h.name == "Authorization" })
 	for _, h := range f.backend.header { // compiled for no step
 		f.step.caller = f.step.caller || slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil && p.from.kind == fromCaller })
 	}

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -250,5 +251,47 @@ func TestCredentialsStayApart(t *testing.T) {
 	}
 	if w := asked(h, "GET", "/s/me"); w.Code != http.StatusUnauthorized || w.Header().Get("WWW-Authenticate") == "" {
 		t.Errorf("without credentials: %d %v", w.Code, w.Header())
+	}
+}
+
+// TestWhoIsRefused: a backend that refuses what the configuration says of itself refuses the gateway, not the caller.
+func TestWhoIsRefused(t *testing.T) {
+	t.Parallel()
+	refuse := func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/403" {
+			w.WriteHeader(http.StatusForbidden)
+			return
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}
+	token := []Header{{Name: "authorization", Value: "Bearer t"}}
+	routes := func(header []Header) []Route {
+		return []Route{
+			{Method: "GET", Pattern: "/401", Fetches: []Fetch{{Target: "/401", Backend: "main", Decoder: new(document.JSON), Header: header}}},
+			{Method: "GET", Pattern: "/403", Fetches: []Fetch{{Target: "/403", Backend: "main", Decoder: new(document.JSON), Header: header}}},
+		}
+	}
+	for _, tt := range []struct {
+		name                    string
+		auth                    session.Strategy
+		header                  []Header
+		unauthorized, forbidden int
+	}{
+		{"nobody", nil, nil, http.StatusUnauthorized, http.StatusForbidden},
+		{"the caller", session.Basic{}, nil, http.StatusUnauthorized, http.StatusForbidden},
+		{"a fixed user", session.Basic{User: "u", Password: "p"}, nil, http.StatusBadGateway, http.StatusBadGateway},
+		{"a token", nil, token, http.StatusBadGateway, http.StatusBadGateway},
+		{"another header", nil, []Header{{Name: "X-Team", Value: "t"}}, http.StatusUnauthorized, http.StatusForbidden},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			h, _ := watched(t, refuse, tt.auth, routes(tt.header)...)
+			for path, want := range map[string]int{"/s/401": tt.unauthorized, "/s/403": tt.forbidden} {
+				w := asked(h, "GET", path, "Authorization", "Basic dTpw")
+				if challenged := w.Header().Get("WWW-Authenticate") != ""; w.Code != want || challenged != (want == http.StatusUnauthorized) {
+					t.Errorf("%s: %d %v, want %d", path, w.Code, w.Header(), want)
+				}
+			}
+		})
 	}
 }
