@@ -150,7 +150,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/sql.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.
@@ -295,7 +295,7 @@ func (f pageFence) execute(t *testing.T, g *gateway, legacy string) {
 }
 
 // pageCurl is a curl line: its flags, where to, and what reads it.
-var pageCurl = regexp.MustCompile(`^curl (?:-k )?(-i )?(?:-u (\S+) )?(?:-X (\S+) )?(?:-H '([^:']+): ([^']+)' )?(https://localhost:8443|http://127\.0\.0\.1:8079|http://localhost:2019)(/\S*)( \| hexdump -C| \| grep '?([a-z_]+)'?)?$`)
+var pageCurl = regexp.MustCompile(`^curl (?:-k )?(-i )?(?:-u (\S+) )?(?:-X (\S+) )?(?:-H '([^:']+): ([^']+)' )?(?:-d '([^']*)' )?(https://localhost:8443|http://127\.0\.0\.1:8079|http://localhost:2019)(/\S*)( \| hexdump -C| \| grep '?([a-z_]+)'?)?$`)
 
 // changing is what is never the same twice.
 var changing = regexp.MustCompile(`("request_id":|X-Request-Id: |Date: )("?)[^",\n]*`)
@@ -307,12 +307,15 @@ func (f pageFence) run(t *testing.T, g *gateway, legacy, command, shown string) 
 		t.Errorf("%s:%d: a command that is not tried: %s", f.page, f.line, command)
 		return
 	}
-	r := request{path: m[7], user: m[2], method: m[3], header: http.Header{}}
+	r := request{path: m[8], user: m[2], method: m[3], header: http.Header{}, body: m[6]}
+	if r.body != "" { // as curl says where it is not told otherwise
+		r.header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
 	if m[4] != "" {
 		r.header.Set(m[4], m[5])
 	}
 	to := &gateway{t: t, url: g.url}
-	switch m[6] {
+	switch m[7] {
 	case "http://127.0.0.1:8079":
 		to.url = "http://" + legacy
 	case "http://localhost:2019":
@@ -321,12 +324,12 @@ func (f pageFence) run(t *testing.T, g *gateway, legacy, command, shown string) 
 	a := to.ask(t, r)
 	got := a.body
 	switch {
-	case strings.Contains(m[8], "hexdump"):
+	case strings.Contains(m[9], "hexdump"):
 		got = hex.Dump([]byte(got)) + fmt.Sprintf("%08x\n", len(got))
-	case m[9] != "":
+	case m[10] != "":
 		var lines []string
 		for line := range strings.Lines(got) {
-			if strings.Contains(line, m[9]) {
+			if strings.Contains(line, m[10]) {
 				lines = append(lines, line)
 			}
 		}

@@ -9,6 +9,7 @@ import (
 //
 //	reply <jq>
 //	reply status <jq>
+//	reply header <name> <jq>
 //	reply each [<jq>] {
 //		on_error abort|record
 //		limit    <size>
@@ -27,6 +28,8 @@ func (p *parser) reply(n caddyfiles.Node, r *wrap.Route, at string) error {
 		line := n
 		line.Args = n.Args[1:]
 		return p.program(at+"/status", &r.Status).Parse(line)
+	case kind == "header":
+		return p.replyHeader(n, r, at)
 	case r.Reply != "" || r.Each != nil:
 		return n.Errorf("reply is there twice in this route")
 	case kind != "each":
@@ -100,4 +103,15 @@ func (p *parser) columns(n caddyfiles.Node, r *wrap.Route, at string) error {
 		r.Columns = append(r.Columns, c)
 	}
 	return nil
+}
+
+// replyHeader reads: reply header <name> <jq>.
+func (p *parser) replyHeader(n caddyfiles.Node, r *wrap.Route, at string) error {
+	if len(n.Args) != 3 {
+		return n.Errorf("reply header takes a name and one jq program in backquotes: reply header Location `$created.url`")
+	}
+	r.Header = append(r.Header, wrap.ReplyHeader{Name: n.Args[1].Text})
+	line := n
+	line.Args = n.Args[2:]
+	return p.program(at+"/header/"+itoa(len(r.Header)-1), &r.Header[len(r.Header)-1].JQ).Parse(line)
 }

@@ -17,11 +17,12 @@ import (
 //	<METHOD> <pattern> {
 //		param     <name> [in path|query|header] <type> [required | default <v>] [enum <v>... | pattern <re> | min <n> | max <n>] ["text"]
 //		params    strict
+//		body      json|form { ... }
 //		fetch     [<name>] [<METHOD>] <target> { ... }
 //		sql       <name> <database> [exec] <statement> { ... }
 //		each      <name> <jq> { ... }
 //		fail_when <jq>
-//		reply     <jq> | each [<jq>] { ... } | status <jq>
+//		reply     <jq> | each [<jq>] { ... } | status <jq> | header <name> <jq>
 //		output    json|csv|ndjson... [suffix]
 //		schema    <file>
 //		columns   <name>[:<type>][?]... { ... }
@@ -47,6 +48,7 @@ func (p *parser) route(n caddyfiles.Node) error {
 	return caddyfiles.Words{Owner: "route", Known: map[string]caddyfiles.Word{
 		"param":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.param(n, r, at) }},
 		"params":    {Parse: func(n caddyfiles.Node) error { return params(n, r) }},
+		"body":      {Parse: func(n caddyfiles.Node) error { return p.requestBody(n, r, at) }},
 		"fetch":     {Many: true, Parse: func(n caddyfiles.Node) error { return p.fetch(n, &r.Fetches, at) }},
 		"sql":       {Many: true, Parse: func(n caddyfiles.Node) error { return p.sql(n, &r.Fetches, at) }},
 		"each":      {Many: true, Parse: func(n caddyfiles.Node) error { return p.each(n, r, at) }},
@@ -182,7 +184,9 @@ func paramRule(out *wrap.Param, word string, value caddyfile.Token) error {
 //	fetch [<name>] [<METHOD>] <target> {
 //		backend   <name>
 //		header    <name> <value>
-//		body      json|form|text <jq>
+//		body      json|form|xml|text <jq>
+//		idempotent | idempotency_key
+//		meta
 //		timeout   <duration>
 //		budget    <duration>
 //		optional | fallback <jq>
@@ -203,11 +207,12 @@ func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
 	if err := p.fetchLine(n, f, at); err != nil {
 		return err
 	}
-	later := []string{"idempotent"}
-	return caddyfiles.Words{Owner: "fetch", Later: later, Known: map[string]caddyfiles.Word{
+	return caddyfiles.Words{Owner: "fetch", Known: map[string]caddyfiles.Word{
 		"backend":        p.text(at+"/backend", "backend <name>", &f.Backend),
 		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &f.Header) }},
 		"body":           {Parse: func(n caddyfiles.Node) error { return p.body(n, f, at) }},
+		"idempotent":     p.flag(at+"/idempotent", &f.Idempotent),
+		"meta":           p.flag(at+"/meta", &f.Meta),
 		"timeout":        p.duration(at+"/timeout", &f.Timeout),
 		"budget":         p.duration(at+"/budget", &f.Budget),
 		"optional":       p.flag(at+"/optional", &f.Optional),
@@ -219,7 +224,9 @@ func (p *parser) fetch(n caddyfiles.Node, to *[]wrap.Fetch, at string) error {
 		"paginate":       {Parse: func(n caddyfiles.Node) error { return p.paginate(n, f, at) }},
 		"charset":        p.text(at+"/charset", "charset iso-8859-1", &f.Charset),
 		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &f.CharsetErrors),
-		"fail_when":      p.program(at+"/fail_when", &f.FailWhen),
+
+		"idempotency_key": p.flag(at+"/idempotency_key", &f.IdempotencyKey),
+		"fail_when":       p.program(at+"/fail_when", &f.FailWhen),
 	}}.Parse(n)
 }
 
@@ -278,9 +285,6 @@ func (p *parser) decode(n caddyfiles.Node, f *wrap.Fetch, at string) error {
 func (p *parser) body(n caddyfiles.Node, f *wrap.Fetch, at string) error {
 	if len(n.Args) != 2 || n.HasBlock {
 		return n.Errorf("body takes a kind and a jq program in backquotes: body json `{a: 1}`")
-	}
-	if n.Args[0].Text == "xml" {
-		return n.Errorf("body xml is not available in this version of Fairway")
 	}
 	p.place[at+"/body"] = n.Args[1]
 	p.programs = append(p.programs, n.Args[1])

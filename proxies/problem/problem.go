@@ -17,6 +17,7 @@ const typePrefix = "urn:fairway:problem:"
 // A problem that HTTP's own status says all about has no code and the type about:blank.
 const (
 	BadParameter       = "bad_parameter"       // a parameter of the caller is missing or not as declared
+	BadBody            = "bad_body"            // the body of the request is not as the route takes it
 	BadPath            = "bad_path"            // the path holds what no backend should ever see
 	NoCredentials      = "no_credentials"      // the backend needs the caller's credentials and there are none
 	BackendStatus      = "backend_status"      // the backend answered with a status of failure
@@ -58,12 +59,26 @@ type Problem struct {
 	BackendStatus int
 	// Backend and Fetch name where it went wrong; Parameter the caller's parameter that is at fault.
 	Backend, Fetch, Parameter string
+	// Faults are the places in the caller's body that are at fault.
+	Faults []Fault
 	// RetryAfter, where not 0, becomes the header Retry-After in whole seconds, rounded up.
 	RetryAfter time.Duration
 	// Header holds further headers of the answer (Allow, WWW-Authenticate). May be nil.
 	Header http.Header
 	// Cause is for the log only.
 	Cause error
+}
+
+// Fault is a place in a caller's body, as a JSON pointer (RFC 6901), and what is wrong there.
+type Fault struct {
+	Pointer, Detail string
+}
+
+func (f Fault) String() string {
+	if f.Pointer == "" {
+		return "it " + f.Detail
+	}
+	return f.Pointer + " " + f.Detail
 }
 
 // Error gives the sentence for logs, the cause included.

@@ -47,6 +47,17 @@ func (p *Problem) JSON(instance, id string) []byte {
 	for _, m := range [...][2]string{{"backend", p.Backend}, {"fetch", p.Fetch}, {"parameter", p.Parameter}} {
 		b = optional(b, m[0], m[1])
 	}
+	if len(p.Faults) > 0 {
+		b = append(b, `,"errors":[`...)
+		for i, f := range p.Faults {
+			if i > 0 {
+				b = append(b, ',')
+			}
+			b = member(append(b, '{'), "pointer", f.Pointer)
+			b = append(member(append(b, ','), "detail", f.Detail), '}')
+		}
+		b = append(b, ']')
+	}
 	return append(b, '}', '\n')
 }
 

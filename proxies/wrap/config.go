@@ -122,6 +122,8 @@ type Route struct {
 	Params []Param `json:"params,omitempty"`
 	// ParamsStrict refuses query parameters that are not declared. Default false.
 	ParamsStrict bool `json:"params_strict,omitempty"`
+	// Body is what a caller sends, which is then $body. Default: the route takes none, and refuses one.
+	Body *RequestBody `json:"body,omitempty"`
 	// Fetches run at once, or as soon as those are over whose values they use. At least one; at most one without a name.
 	Fetches []Fetch `json:"fetches,omitempty"`
 	// FailWhen is a jq program over the fetched values that says whether the whole is a failure: see Fetch.FailWhen.
@@ -131,6 +133,8 @@ type Route struct {
 	Reply string `json:"reply,omitempty"`
 	// Status is a jq program, over the same values as Reply, that gives the status of the answer: 200 to 599. Default: 200.
 	Status string `json:"status,omitempty"`
+	// Header is added to good answers, before which it is made over the same values as Reply. Default: none.
+	Header []ReplyHeader `json:"header,omitempty"`
 	// Each answers record by record while the backend's answer comes; Reply is then run for each record, which is the dot,
 	// and may give any number of values. Default: the whole is fetched before it is answered.
 	Each *Each `json:"each,omitempty"`
@@ -152,6 +156,31 @@ type Route struct {
 	Summary  string `json:"summary,omitempty"`
 	Describe string `json:"describe,omitempty"`
 	Example  string `json:"example,omitempty"`
+}
+
+// RequestBody is the body that a route takes of its callers.
+type RequestBody struct {
+	// Kind is json or form.
+	Kind string `json:"kind"`
+	// Types are the media types that are taken, in small letters. Default: application/json and application/*+json, or
+	// application/x-www-form-urlencoded.
+	Types []string `json:"types,omitempty"`
+	// List are the fields of a form that are arrays, however often they occur; others are texts, and may occur once. Default: none.
+	List []string `json:"list,omitempty"`
+	// Schema is a file of JSON Schema (2020-12) that the body must follow, relative to the working directory. Default: any shape.
+	Schema string `json:"schema,omitempty"`
+	// Limit is the longest body in bytes. Default 1MiB.
+	Limit Size `json:"limit,omitempty"`
+	// Optional takes a request without a body, too; $body is then null. Default false. A form without a body is one without
+	// fields in any case.
+	Optional bool `json:"optional,omitempty"`
+}
+
+// ReplyHeader is a header of an answer.
+type ReplyHeader struct {
+	Name string `json:"name"`
+	// JQ is a program that gives a text, number or bool; null leaves the header out.
+	JQ string `json:"jq"`
 }
 
 // Each is how a route answers record by record.
@@ -203,6 +232,14 @@ type Fetch struct {
 	Header []Header `json:"header,omitempty"`
 	// Body is made by jq. Default: none.
 	Body *Body `json:"body,omitempty"`
+	// Idempotent says that a POST or PATCH does no harm when it is made twice; it is then tried again as others are. Default false.
+	Idempotent bool `json:"idempotent,omitempty"`
+	// IdempotencyKey sends the header Idempotency-Key, the same with each attempt: the caller's, or a new one. The backend takes
+	// attempts for one request by it, so it implies Idempotent. Default false.
+	IdempotencyKey bool `json:"idempotency_key,omitempty"`
+	// Meta makes the value {status, headers, value}: that of the backend's answer, its headers by name in small letters, and what
+	// was decoded. FailWhen has the decoded value alone. Default false.
+	Meta bool `json:"meta,omitempty"`
 	// Timeout is for one attempt. Default: the backend's.
 	Timeout Duration `json:"timeout,omitempty"`
 	// Budget is the time for the fetch with all its attempts, within that of the request. Default: the request's.
@@ -327,7 +364,7 @@ type Pages struct {
 
 // Body is the body of a fetch.
 type Body struct {
-	// Kind is json, form or text.
+	// Kind is json, form, xml or text.
 	Kind string `json:"kind"`
 	// JQ is the program that makes it, with the same variables as reply but the fetched values.
 	JQ string `json:"jq"`

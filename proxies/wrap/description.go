@@ -3,6 +3,7 @@ package wrap
 import (
 	"encoding/json"
 	"slices"
+	"strings"
 
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -20,6 +21,8 @@ type RouteDescription struct {
 	Summary, Describe string
 	Params            []Param
 	Example           json.RawMessage // nil: none
+	// Body is what callers send; nil: nothing.
+	Body *BodyDescription
 	// Schema is the JSON Schema that answers follow, or each of their records where Streamed; nil: none is promised.
 	Schema json.RawMessage
 	// Outputs are what callers may ask for, the default first; Suffix says that paths may end in them.
@@ -29,6 +32,15 @@ type RouteDescription struct {
 	Streamed bool
 	// Fetches are where the answer comes from, and how its bodies are read.
 	Fetches []FetchDescription
+}
+
+// BodyDescription is the body of a request as users of a route see it.
+type BodyDescription struct {
+	// Types are the media types that are taken, one at least.
+	Types []string
+	// Schema is the JSON Schema that it follows; nil: any shape.
+	Schema   json.RawMessage
+	Optional bool
 }
 
 // FetchDescription is one fetch as the documentation of its route tells it.
@@ -62,6 +74,12 @@ func (s *Service) Describe() Description {
 		rd.Outputs, rd.Suffix, rd.Streamed = slices.Clone(rt.outputs), rt.suffix, rt.each != nil
 		if rt.promise != nil {
 			rd.Schema = rt.promise.source
+		}
+		if b := rt.body; b != nil {
+			rd.Body = &BodyDescription{Types: strings.Split(b.types(), ", "), Optional: b.Optional}
+			if b.schema != nil {
+				rd.Body.Schema = b.schema.source
+			}
 		}
 		for _, f := range rt.fetches {
 			rd.Fetches = append(rd.Fetches, FetchDescription{

@@ -25,6 +25,11 @@ type exchange struct {
 	texts    []string // and their texts; the default where none was sent
 	query    url.Values
 	caller   session.Caller
+	body     any    // of a route that takes one
+	charged  int64  // bytes of the memory budget, for the body
+	key      string // of a route that sends one, see Fetch.IdempotencyKey
+	writer   http.ResponseWriter
+	header   http.Header // of a good answer, beside what every one has
 	start    time.Time
 	root     frame
 	trace    *Trace

@@ -101,7 +101,7 @@ func (e *fanOut) run(ctx context.Context, fr *frame) *problem.Problem {
 	many := &fanned{e: e, outer: fr, frames: make([]frame, len(items)), failed: make([]*problem.Problem, len(items)), shared: newShared()}
 	until := e.step.until(fr)
 	for i, item := range items {
-		many.frames[i] = frame{exchange: fr.exchange, plan: e.plan, outer: fr, deadline: until, item: item, shared: many.shared}
+		many.frames[i] = frame{exchange: fr.exchange, plan: e.plan, outer: fr, deadline: until, item: item, number: i, shared: many.shared}
 	}
 	fr.results[e.step.index].frames = many.frames
 	var tasks sync.WaitGroup

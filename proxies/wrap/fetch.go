@@ -99,6 +99,9 @@ func (rt *route) compileFetch(f *Fetch, sc scope, deps Deps, at place) (*fetch, 
 	if err := rt.compileBody(out, at); err != nil {
 		return nil, err
 	}
+	if err := rt.compileWriting(out, at); err != nil {
+		return nil, err
+	}
 	if err := rt.compilePages(out, at); err != nil {
 		return nil, err
 	}
@@ -167,6 +170,7 @@ func bodyTypes() map[string]string {
 	return map[string]string{
 		"json": "application/json",
 		"form": "application/x-www-form-urlencoded",
+		"xml":  "application/xml",
 		"text": "text/plain; charset=utf-8",
 	}
 }
@@ -178,7 +182,7 @@ func (rt *route) compileBody(f *fetch, at place) error {
 	at = at.field("body")
 	mediaType, ok := bodyTypes()[f.Body.Kind]
 	if !ok {
-		kinds := []string{"json", "form", "text"}
+		kinds := []string{"json", "form", "xml", "text"}
 		return at.errf("%q is no kind of body; it is one of %s%s", f.Body.Kind, strings.Join(kinds, ", "), Suggest(f.Body.Kind, kinds))
 	}
 	if f.Method == http.MethodGet || f.Method == http.MethodHead {
@@ -215,6 +219,12 @@ func (f *fetch) render(ctx context.Context, fr *frame) ([]byte, *problem.Problem
 			return nil, replyFailed("The body for the backend is no string.", f.Name, nil)
 		}
 		return []byte(s), nil
+	case "xml":
+		out, err := reply.MarshalXML(v)
+		if err != nil {
+			return nil, replyFailed("The body for the backend could not be written as XML ("+strings.TrimPrefix(err.Error(), "xml: ")+").", f.Name, err)
+		}
+		return out, nil
 	}
 	out, err := reply.Marshal(v)
 	if err != nil {
@@ -250,5 +260,5 @@ func encodeForm(fields map[string]any, fetch string) ([]byte, *problem.Problem) 
 
 // idempotent says whether a second attempt does no harm (RFC 9110, 9.2.2).
 func (f *fetch) idempotent() bool {
-	return f.Method != http.MethodPost && f.Method != http.MethodPatch
+	return f.Method != http.MethodPost && f.Method != http.MethodPatch || f.Idempotent || f.IdempotencyKey
 }

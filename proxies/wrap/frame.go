@@ -24,6 +24,7 @@ type frame struct {
 	// Of an item of a fan-out: the frame around it, the item, and what equal requests share.
 	outer  *frame
 	item   any
+	number int // of the item
 	shared *shared
 }
 

@@ -185,6 +185,10 @@ func alias(output string) string {
 
 // write answers with a body of JSON, as the output that was chosen.
 func (x *exchange) write(w http.ResponseWriter, status int, body []byte) int {
+	if status == http.StatusNoContent {
+		w.WriteHeader(status)
+		return status
+	}
 	if x.output != OutputJSON && x.output != "" {
 		var p *problem.Problem
 		if body, p = convert(x.output, body, x.route.columns); p != nil {

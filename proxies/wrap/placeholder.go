@@ -26,6 +26,7 @@ const (
 	fromCaller
 	fromFetch
 	fromItem
+	fromBody
 )
 
 // part is a piece of a template: text that is escaped for its place already, or a source.
@@ -39,6 +40,7 @@ type scope struct {
 	names    []string // path parameters, in the pattern's order
 	rest     string   // the one that is {name...}
 	declared []*param
+	body     bool // the route takes one
 	plan     *plan
 	step     *step // whose placeholders they are
 	secret   Secrets
@@ -124,6 +126,9 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 	if other := s.plan.find(kind); !rest && (other != nil || s.plan.owner != nil && kind == itemName) {
 		return s.fetched(name, other, at)
 	}
+	if s.body && !rest && kind == bodyName {
+		return s.inBody(name, at)
+	}
 	if rest || !dotted {
 		i := slices.Index(s.names, bare)
 		switch {
@@ -173,6 +178,15 @@ func (s scope) fetched(name string, other *step, at place) (*source, *ConfigErro
 	}
 	s.step.need(other)
 	return &source{kind: fromFetch, name: name, index: other.index, inside: inside, outer: other.plan != s.plan}, nil
+}
+
+// inBody is a value inside the body of the request.
+func (s scope) inBody(name string, at place) (*source, *ConfigError) {
+	inside := strings.Split(name, ".")[1:]
+	if slices.Contains(inside, "") {
+		return nil, at.errf("{%s} names nothing", name)
+	}
+	return &source{kind: fromBody, name: name, inside: inside}, nil
 }
 
 // declaration is the index of the declared parameter, or -1.

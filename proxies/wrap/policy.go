@@ -39,7 +39,7 @@ func (p *policy) tolerates(failure *problem.Problem) bool {
 		return false
 	}
 	switch failure.Code {
-	case problem.BadParameter, problem.BadPath, problem.NoCredentials, problem.Internal:
+	case problem.BadParameter, problem.BadBody, problem.BadPath, problem.NoCredentials, problem.Internal:
 		return false
 	}
 	return failure.Status != statusClientClosed

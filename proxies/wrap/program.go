@@ -36,6 +36,7 @@ const (
 	bindQuery
 	bindCaller
 	bindNow
+	bindBody
 )
 
 // reserved are names that no fetch and no path parameter may have.
@@ -52,6 +53,10 @@ func (rt *route) compileProgram(kind, source string, of *step, sees []*step, at 
 		"now":    {kind: bindNow},
 	}
 	names := []string{"query", "caller", "now"}
+	if rt.body != nil {
+		all[bodyName] = binding{kind: bindBody}
+		names = append(names, bodyName)
+	}
 	for i, name := range rt.names {
 		all[name] = binding{kind: bindPath, index: i}
 		names = append(names, name)
@@ -78,7 +83,7 @@ func (rt *route) compileProgram(kind, source string, of *step, sees []*step, at 
 	used := reply.Uses(source, names)
 	compiled, err := reply.Compile(source, used)
 	if err != nil {
-		return nil, programError(err, names, at)
+		return nil, rt.withoutBody(programError(err, names, at))
 	}
 	p := &program{Program: compiled, kind: kind}
 	for _, name := range used {
@@ -92,6 +97,14 @@ func (rt *route) compileProgram(kind, source string, of *step, sees []*step, at 
 		}
 	}
 	return p, nil
+}
+
+// withoutBody says what is missing where a program wants a body that the route does not take.
+func (rt *route) withoutBody(e *ConfigError) *ConfigError {
+	if rt.body == nil && strings.Contains(e.Msg, "nothing binds the variable $"+bodyName) {
+		e.Msg += "; the route takes no body: add a line: body json"
+	}
+	return e
 }
 
 func programError(err error, names []string, at place) *ConfigError {
@@ -162,6 +175,8 @@ func (fr *frame) bound(b binding) any {
 		return fr.queryValue()
 	case bindCaller:
 		return fr.callerValue()
+	case bindBody:
+		return fr.body
 	case bindNow:
 		return fr.start.UTC().Format(time.RFC3339)
 	}

@@ -29,7 +29,10 @@ type route struct {
 	failWhen *program
 	reply    *program
 	status   *program
-	each     *Each // nil: the answer is made whole
+	header   []replyHeader
+	body     *requestBody // nil: it takes none
+	keyed    int          // how many fetches send a key; those inside a fan-out count twice
+	each     *Each        // nil: the answer is made whole
 	outputs  []string
 	suffix   bool
 	columns  []string // that are declared; nil: none are
@@ -72,6 +75,10 @@ func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, [
 		return nil, nil, err
 	}
 	sc.declared = rt.params
+	if err := rt.compileRequestBody(r, at); err != nil {
+		return nil, nil, err
+	}
+	sc.body = rt.body != nil
 	if err := rt.compileFetches(c, r.Fetches, sc, deps, at); err != nil {
 		return nil, nil, err
 	}
@@ -263,14 +270,19 @@ func (rt *route) compilePrograms(r *Route, at place) error {
 			return err
 		}
 	}
+	if err := rt.compileReplyHeaders(r, at); err != nil {
+		return err
+	}
 	for i, s := range rt.plan.steps {
 		switch {
 		case r.Each != nil: // its records are the dot
 			s.used, s.tree = true, s.tree || rt.reply != nil
 		case s.name == "":
 			s.used = true
-			s.tree = s.tree || rt.failWhen != nil || rt.reply != nil || rt.status != nil
+			s.tree = s.tree || rt.failWhen != nil || rt.reply != nil || rt.status != nil || len(rt.header) > 0
 		case r.Reply == "":
+			s.used = true
+		case !s.used && s.writes(): // what it does counts
 			s.used = true
 		case !s.used:
 			return at.in("fetches/"+itoa(i), s.where()).errf("nothing uses the %s: reply has no $%s", s.where(), s.name)

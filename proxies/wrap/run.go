@@ -70,12 +70,9 @@ func (f *fetch) prepare(ctx context.Context, fr *frame, to destination, call *up
 	if prob != nil {
 		return prob
 	}
-	if f.body != nil {
-		header = header.Clone()
-		header.Set("Content-Type", f.bodyType)
-	}
+	header = f.withBody(fr, header)
 	*call = upstream.Call{
-		Method: f.Method, Target: to.target, Header: header, Body: body, Whole: f.whole && f.body == nil && to.backend == f.backend,
+		Method: f.Method, Target: to.target, Header: header, Body: body, Whole: f.whole && f.body == nil && !f.IdempotencyKey && to.backend == f.backend,
 		Idempotent: f.idempotent(), Timeout: f.timeout, Deadline: f.until(fr),
 		Strategy: to.strategy, Caller: fr.caller, Factor: f.factor(),
 		Judge:      func(ctx context.Context, a *upstream.Answer) error { return f.judge(ctx, fr, a) },
@@ -135,6 +132,9 @@ func (f *fetch) send(ctx context.Context, fr *frame, to *backend, call *upstream
 		return f.problem(to, err) //nolint:contextcheck // what it decodes is an excerpt of 1 KiB
 	}
 	res.status, res.header, res.parts = answer.Status, answer.Header, nested(f.Name, answer.Header, answer.Body)
+	if f.Meta {
+		return f.describe(res, answer)
+	}
 	return nil
 }
 

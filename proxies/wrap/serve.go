@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"runtime/debug"
 	"strconv"
@@ -75,7 +76,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 		trace.Route(rt.method, rt.pattern)
 	}
 	now := time.Now()
-	x := &exchange{ctx: r.Context(), r: r, id: id, route: rt, raw: raw, start: now, trace: trace, output: output}
+	x := &exchange{ctx: r.Context(), r: r, writer: w, id: id, route: rt, raw: raw, start: now, trace: trace, output: output}
 	x.readings = s.newReadings(r.Header)
 	x.root = frame{exchange: x, plan: rt.plan, deadline: now.Add(rt.budget)}
 	status := x.answer(w) //nolint:contextcheck // the exchange holds the context of its request
@@ -93,7 +94,7 @@ func notFound() *problem.Problem {
 
 // answer runs the route and writes what it gives; it returns the status.
 func (x *exchange) answer(w http.ResponseWriter) (status int) {
-	defer x.root.release()
+	defer x.release()
 	defer func() {
 		if v := recover(); v != nil {
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -112,16 +113,25 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 		return x.stream(w)
 	}
 	body, status, p := x.make()
-	if p == nil {
+	if p == nil && status != http.StatusNoContent {
 		p = x.promised(x.ctx, w.Header(), body)
 	}
 	if p != nil {
 		return x.fail(w, p)
 	}
+	maps.Copy(w.Header(), x.header)
 	x.readings.tell(w.Header())
 	x.tellCache(w.Header())
 	body = withParts(x.root.failures(), w.Header(), body)
 	return x.write(w, status, body)
+}
+
+// release gives back the memory that the request holds.
+func (x *exchange) release() {
+	x.root.release()
+	if x.charged > 0 {
+		x.route.service.memory.Release(x.charged)
+	}
 }
 
 // fail writes and logs p.
@@ -140,6 +150,9 @@ func (x *exchange) fail(w http.ResponseWriter, p *problem.Problem) int {
 		log.LogAttrs(x.ctx, level, "request failed", x.attrs(p)...)
 	}
 	x.readings.tell(w.Header())
+	for name := range x.header {
+		delete(w.Header(), name)
+	}
 	p.Write(w, x.r, x.id)
 	return p.Status
 }
@@ -176,7 +189,10 @@ func (x *exchange) admitted() *problem.Problem {
 			Detail: "This service needs HTTP Basic credentials, which it passes on to its backend.", Header: challenge(x.route.service.Name),
 		}
 	}
-	return nil
+	if p := x.takeKey(); p != nil {
+		return p
+	}
+	return x.takeBody()
 }
 
 // make gives the body and status of a good answer, or the problem.
@@ -195,6 +211,9 @@ func (x *exchange) make() ([]byte, int, *problem.Problem) {
 	}
 	status, p := x.status()
 	if p != nil {
+		return nil, 0, p
+	}
+	if p := x.makeHeaders(); p != nil {
 		return nil, 0, p
 	}
 	if rt.reply == nil {
@@ -225,8 +244,8 @@ func (x *exchange) status() (int, *problem.Problem) {
 		status, err = strconv.Atoi(string(n))
 		ok = err == nil
 	}
-	if !ok || status < 200 || status > 599 || status == http.StatusNoContent || status == http.StatusResetContent || status == http.StatusNotModified {
-		return 0, replyFailed("The program of the reply's status gave none of an answer with a body, 200 to 599.", "", nil)
+	if !ok || status < 200 || status > 599 || status == http.StatusResetContent || status == http.StatusNotModified {
+		return 0, replyFailed("The program of the reply's status gave none of 200 to 599, or one that no answer can have here.", "", nil)
 	}
 	return status, nil
 }

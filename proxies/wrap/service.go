@@ -28,6 +28,8 @@ type Deps struct {
 	Secret Secrets
 	// Databases are those that sql may ask. Nil: it is not known which there are.
 	Databases Databases
+	// Memory is the budget that bodies of requests are charged to. Nil: they are not.
+	Memory *upstream.Memory
 	// Cache keeps what fetches with the word cache or stale give. Nil: nothing is kept.
 	Cache *cache.Cache
 	// Metrics may be nil.
@@ -48,6 +50,7 @@ type Service struct {
 	router   router[*route]
 	debug    bool // callers may ask how bodies were read
 	suffixes bool // a route has outputs by suffix
+	memory   *upstream.Memory
 	release  []func()
 	// refreshers load in the background between Start and Close.
 	refreshers []*refresher
@@ -58,7 +61,7 @@ type Service struct {
 
 // Compile checks c and makes a service of it. An error is a *ConfigError. The service must be closed.
 func Compile(c *Config, deps Deps) (*Service, error) {
-	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, config: c, debug: c.Debug}
+	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, memory: deps.Memory, config: c, debug: c.Debug}
 	if s.budget == 0 {
 		s.budget = DefaultBudget
 	}

@@ -23,7 +23,7 @@ func (fr *frame) value(from *source) (text string, there bool, p *problem.Proble
 		return fr.path[from.index], true, nil
 	case fromCaller:
 		return fr.caller.User, fr.caller.Basic, nil
-	case fromFetch, fromItem:
+	case fromFetch, fromItem, fromBody:
 		return fr.fetched(from)
 	case fromQuery, fromHeader:
 		if i := from.index; i >= 0 { // declared: checked, with its default
@@ -113,6 +113,9 @@ func (fr *frame) declared(from *source) int {
 // scalarOf gives a scalar inside what another fetch gave, or inside an item.
 func (fr *frame) scalarOf(from *source) (any, *problem.Problem) {
 	v := fr.item
+	if from.kind == fromBody {
+		v = fr.body
+	}
 	if from.kind == fromFetch {
 		if from.outer {
 			fr = fr.outer
@@ -157,6 +160,8 @@ func (s *source) bad(msg string) *problem.Problem {
 	case fromFetch:
 	case fromItem:
 		whose = "of the list of each"
+	case fromBody:
+		return badBody(http.StatusBadRequest, "The value {"+s.name+"} of the body "+msg+".")
 	default:
 		return badParameter(s.name, s.place(), msg)
 	}
@@ -172,7 +177,7 @@ func (s *source) place() string {
 		return inHeader
 	case fromCaller:
 		return "caller"
-	case fromPath, fromFetch, fromItem:
+	case fromPath, fromFetch, fromItem, fromBody:
 	}
 	return inPath
 }
