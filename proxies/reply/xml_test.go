@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 )
 
 func TestMarshalXML(t *testing.T) {
@@ -121,7 +122,7 @@ func TestXMLComesBack(t *testing.T) {
 			t.Fatalf("%v: %v", want, err)
 		}
 		tree := decode.NewTree(decode.Limits{})
-		decoder := &decode.XML{XMLOptions: decode.XMLOptions{Arrays: true, Root: "keep", Namespaces: "keep"}}
+		decoder := &markup.XML{XMLOptions: markup.XMLOptions{Arrays: true, Root: "keep", Namespaces: "keep"}}
 		if err := decoder.Check(); err != nil {
 			t.Fatal(err)
 		}

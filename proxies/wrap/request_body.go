@@ -1,7 +1,7 @@
 package wrap
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -15,6 +15,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6/kind"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/charset"
+	"github.com/fairway-gateway/fairway/proxies/decode/document"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 )
 
@@ -55,9 +57,9 @@ func (rt *route) compileRequestBody(r *Route, at place) error {
 	case slices.ContainsFunc(r.Fetches, func(f Fetch) bool { return f.Name == bodyName }):
 		return at.errf("a fetch is called body; in a route that takes a body, $body is that")
 	}
-	out := &requestBody{RequestBody: *b, decoder: new(decode.JSON)}
+	out := &requestBody{RequestBody: *b, decoder: new(document.JSON)}
 	if b.Kind == "form" {
-		out.decoder = &decode.Form{Repeated: decode.RepeatedList}
+		out.decoder = &document.Form{Repeated: "list"}
 	}
 	if out.Limit == 0 {
 		out.Limit = DefaultBodyLimit
@@ -212,7 +214,7 @@ func (x *exchange) decodeBody(b *requestBody, raw []byte) *problem.Problem {
 		p.Cause = err
 		return p
 	}
-	text, _, err := decode.Text(raw, in.Charset)
+	text, _, err := charset.Text(raw, in.Charset)
 	if err != nil {
 		return unreadable(err)
 	}
@@ -227,7 +229,7 @@ func (x *exchange) decodeBody(b *requestBody, raw []byte) *problem.Problem {
 			return p
 		}
 	}
-	return x.checkBody(x.ctx, b)
+	return x.checkBody(b)
 }
 
 // formBody makes texts of the fields of a form but those that are lists.
@@ -253,30 +255,35 @@ func (x *exchange) formBody(b *requestBody) *problem.Problem {
 }
 
 // checkBody holds the body to its schema.
-func (x *exchange) checkBody(ctx context.Context, b *requestBody) *problem.Problem {
-	if b.schema == nil || ctx.Err() != nil {
+func (x *exchange) checkBody(b *requestBody) *problem.Problem {
+	if b.schema == nil {
 		return nil
 	}
-	var faults []problem.Fault
-	if pointer, ok := hugeNumber(x.body, ""); ok {
-		faults = []problem.Fault{{Pointer: pointer, Detail: "breaks the rule number"}}
-	} else if err := b.schema.schema.Validate(x.body); err != nil {
-		broken, ok := errors.AsType[*jsonschema.ValidationError](err)
-		if !ok {
-			return problem.Of(err)
-		}
-		faults = faultsOf(broken, nil)
-	}
-	if len(faults) == 0 {
+	faults, err := b.schema.faults(x.body)
+	switch {
+	case err != nil:
+		return problem.Of(err)
+	case len(faults) == 0:
 		return nil
 	}
-	slices.SortStableFunc(faults, func(a, b problem.Fault) int { return strings.Compare(a.Pointer, b.Pointer) })
+	slices.SortStableFunc(faults, func(a, b problem.Fault) int {
+		return cmp.Or(strings.Compare(a.Pointer, b.Pointer), strings.Compare(a.Detail, b.Detail))
+	})
 	p := badBody(http.StatusUnprocessableEntity, "The body is not of the shape that this path takes: "+faults[0].String()+".")
-	if len(faults) > mostFaults {
-		faults = faults[:mostFaults]
-	}
-	p.Faults = faults
+	p.Faults = faults[:min(len(faults), mostFaults)]
 	return p
+}
+
+// faults lists where a value breaks the schema.
+func (p *promise) faults(v any) ([]problem.Fault, error) {
+	if pointer, ok := hugeNumber(v, ""); ok {
+		return []problem.Fault{{Pointer: newDrift(pointer, "").pointer, Detail: "breaks the rule number"}}, nil
+	}
+	err := p.schema.Validate(v)
+	if broken, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
+		return faultsOf(broken, nil), nil
+	}
+	return nil, err
 }
 
 // faultsOf lists the innermost faults, one more than are told at most.

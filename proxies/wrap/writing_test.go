@@ -17,7 +17,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/lines"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -429,7 +429,7 @@ func TestCreateThenFollow(t *testing.T) {
 		}
 	}
 	create := posts("created", "/reports", "json", `$body`)
-	create.Meta, create.Decoder, create.Format = true, new(decode.PlainText), "text"
+	create.Meta, create.Decoder, create.Format = true, new(lines.PlainText), "text"
 	follow := gets("report", "")
 	follow.URL = `$created.headers.location`
 	drop := gets("", "/reports/{id}")
