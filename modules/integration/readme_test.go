@@ -19,8 +19,8 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/observe"
 )
 
-// curlLine is how the READMEs ask: a user or none, and a path.
-var curlLine = regexp.MustCompile(`^\$ curl -k (?:-u (\S+) )?https://localhost:8443(/\S*)$`)
+// curlLine is how the READMEs ask: a user or none, a method other than GET or none, a JSON body or none, and a path.
+var curlLine = regexp.MustCompile(`^\$ curl -k (?:-u (\S+) )?(?:-X (\S+) )?(?:-H 'Content-Type: (application/json)' -d '([^']*)' )?https://localhost:8443(/\S*)$`)
 
 // wantReadme runs every curl line of an example's README against g, whose backend is a fake of the one that the
 // README was written with, and compares what comes with what stands there. Addresses are pairs of a real one in the README
@@ -56,9 +56,13 @@ func wantPage(t *testing.T, g *gateway, page string, addresses ...string) {
 			}
 			shown.WriteString(l + "\n")
 		}
-		t.Run("README"+call[2], func(t *testing.T) {
+		t.Run("README"+call[5], func(t *testing.T) {
 			t.Parallel()
-			wantShown(t, strings.NewReplacer(addresses...).Replace(shown.String()), g.ask(t, request{path: call[2], user: call[1]}).body)
+			r := request{method: call[2], path: call[5], user: call[1], body: call[4]}
+			if call[3] != "" {
+				r.header = http.Header{"Content-Type": {call[3]}}
+			}
+			wantShown(t, strings.NewReplacer(addresses...).Replace(shown.String()), g.ask(t, r).body)
 		})
 	}
 	if found == 0 {
@@ -166,6 +170,9 @@ func otherPages() map[string]string {
 		"docs/examples/metricdeviation/README.md": "examples_test.go",
 		"docs/examples/buildstatus/README.md":     "examples_test.go",
 		"docs/examples/status/README.md":          "examples_test.go",
+		"docs/examples/ltdstatus/README.md":       "example_ltdstatus_test.go",
+		"docs/examples/ltdindexer/README.md":      "example_ltdindexer_test.go",
+		"docs/examples/ghslacker/README.md":       "example_ghslacker_test.go",
 		"docs/examples/plugin/README.md":          "make test-plugin does what it says",
 	}
 }
