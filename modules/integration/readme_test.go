@@ -173,6 +173,7 @@ func otherPages() map[string]string {
 		"docs/examples/ltdstatus/README.md":       "example_ltdstatus_test.go",
 		"docs/examples/ltdindexer/README.md":      "example_ltdindexer_test.go",
 		"docs/examples/ghslacker/README.md":       "example_ghslacker_test.go",
+		"docs/examples/nbreport/README.md":        "example_nbreport_test.go",
 		"docs/examples/plugin/README.md":          "make test-plugin does what it says",
 	}
 }
