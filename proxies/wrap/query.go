@@ -35,8 +35,8 @@ type Database interface {
 	Run(ctx context.Context, q *database.Query) (*database.Result, error)
 }
 
-// Factors of rows: what a byte of their JSON text takes in memory. Text grows by copies and by escapes.
-const rowsTextFactor = 6
+// rowsTextFactor is what a byte of the JSON text of rows takes in memory: it grows by copies, and control characters by escapes.
+const rowsTextFactor = 12
 
 // query is a compiled SQL: a worker that asks a database.
 type query struct {

@@ -14,12 +14,14 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
 // ErrAbsent says that PostgreSQL is not installed.
 var ErrAbsent = errors.New("PostgreSQL is not installed")
+
+// owner is whose process the server is; the zero value is who runs the test.
+type owner struct{ uid, gid uint32 }
 
 // patience is how long a server may take to start or stop.
 const patience = time.Minute
@@ -30,7 +32,7 @@ type Server struct {
 	bin   string
 	cmd   *exec.Cmd
 	ended chan error
-	as    *syscall.Credential // nil: who runs the test
+	as    owner
 	log   bytes.Buffer
 }
 
@@ -83,7 +85,7 @@ func (s *Server) start() error {
 		}
 		uid, _ := strconv.ParseUint(u.Uid, 10, 32) // numbers on Unix
 		gid, _ := strconv.ParseUint(u.Gid, 10, 32)
-		s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
+		s.as = owner{uid: uint32(uid), gid: uint32(gid)}
 		if err := os.Chown(s.dir, int(uid), int(gid)); err != nil {
 			return err
 		}
@@ -100,7 +102,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 	cmd.Dir = s.dir
 	cmd.Env = []string{"PATH=/usr/bin:/bin", "HOME=" + s.dir, "LC_ALL=C.UTF-8"}
 	cmd.Stdout, cmd.Stderr = &s.log, &s.log
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.as, Pdeathsig: syscall.SIGQUIT}
+	s.as.run(cmd)
 	return cmd
 }
 
@@ -134,7 +136,7 @@ func (s *Server) Restart() error {
 
 // Halt ends the server as a crash would, for its clients, and keeps its data.
 func (s *Server) Halt() error {
-	if err := s.cmd.Process.Signal(syscall.SIGQUIT); err != nil && !errors.Is(err, os.ErrProcessDone) {
+	if err := s.cmd.Process.Signal(quit); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return err
 	}
 	select {

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -20,8 +22,14 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
-// server is nil where PostgreSQL is not installed.
-var server *pgtest.Server
+// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
+var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
+	s, err := pgtest.Start()
+	started.Store(s)
+	return s, err
+})
+
+var started atomic.Pointer[pgtest.Server]
 
 func TestMain(m *testing.M) {
 	flag.Parse()
@@ -29,37 +37,39 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	var err error
-	server, err = pgtest.Start()
-	switch {
-	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-	case err != nil:
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	default:
-		defer func() {
-			if err := server.Stop(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-			}
-		}()
-	}
 	code := m.Run()
-	if server != nil {
-		// What waits for the server to end is the helper's own.
-		if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
+	s := started.Load()
+	if s == nil {
+		return code
+	}
+	// What waits for the server to end is the helper's own.
+	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if err := s.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 	}
 	return code
+}
+
+// postgresServer gives the server that the tests share.
+func postgresServer(t testing.TB) *pgtest.Server {
+	t.Helper()
+	s, err := startServer()
+	switch {
+	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	return s
 }
 
 // postgresDSN is the address of a database of its own for the test.
 func postgresDSN(t testing.TB) string {
 	t.Helper()
-	if server == nil {
-		t.Skip("PostgreSQL is not installed")
-	}
+	server := postgresServer(t)
 	name := fmt.Sprintf("t%d", time.Now().UnixNano())
 	command(t, server.DSN("postgres"), "create database "+name)
 	return server.DSN(name)
@@ -81,8 +91,7 @@ func command(t testing.TB, dsn, text string) {
 // sqliteDSN is the address of a new file, made by the statements.
 func sqliteDSN(t testing.TB, text string) string {
 	t.Helper()
-	path := filepath.Join(t.TempDir(), "a b?#%.db")
-	path = filepath.Join(filepath.Dir(path), "a b#%.db")
+	path := filepath.Join(t.TempDir(), "a b#%.db")
 	db, err := openSQLite(path, "rwc", "foreign_keys(1)")
 	if err != nil {
 		t.Fatal(err)

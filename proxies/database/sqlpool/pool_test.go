@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -306,9 +307,7 @@ func (l *lockedText) String() string {
 // TestRestart holds that connections that the server has closed meanwhile cost nobody an answer.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	if server == nil {
-		t.Skip("PostgreSQL is not installed")
-	}
+	postgresServer(t)
 	own, err := pgtest.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -389,6 +388,35 @@ func TestWAL(t *testing.T) {
 	want(t, p, `[{"n":3}]`, "select count(*) as n from items")
 	want(t, p, `{"rows_affected":1}`, "insert into items values (10, 'k', 1)")
 	want(t, p, `[{"n":4}]`, "select count(*) as n from items")
+}
+
+// TestCrashedWriter holds that what a writer has left half done is undone before it is read.
+func TestCrashedWriter(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	db, err := openSQLite(filepath.Join(dir, "a.db"), "rwc", "cache_size(1)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	if _, err := db.ExecContext(t.Context(), items+"; begin; with recursive n(i) as (select 10 union all select i+1 from n where i < 2000) insert into items select i, 'name' || i || hex(zeroblob(200)), 1 from n; delete from items where id < 5"); err != nil {
+		t.Fatal(err)
+	}
+	for _, suffix := range []string{"", "-journal"} { // as a crash leaves them: in use by nobody
+		raw, err := os.ReadFile(filepath.Join(dir, "a.db"+suffix))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "b.db"+suffix), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p := open(t, "sqlite:"+filepath.Join(dir, "b.db"), Options{})
+	want(t, p, `[{"n":3}]`, "select count(*) as n from items")
+	if _, err := os.Stat(filepath.Join(dir, "b.db-journal")); err == nil {
+		t.Error("the journal is still there")
+	}
 }
 
 func TestCreate(t *testing.T) {

@@ -109,6 +109,20 @@ func (e *lite) ping(ctx context.Context) error {
 
 // run implements engine. When ctx ends the query is interrupted.
 func (e *lite) run(ctx context.Context, q *database.Query, out *teller) error {
+	err := e.once(ctx, q, out)
+	said, ok := errors.AsType[*sqlite.Error](err)
+	if q.Exec || !ok || out.names != nil || said.Code()&0xff != sqlite3.SQLITE_READONLY || said.Code() == sqlite3.SQLITE_READONLY {
+		return err
+	}
+	// A writer has crashed, and who may only read cannot undo what it has begun.
+	if _, again := e.write.ExecContext(ctx, "select count(*) from sqlite_schema"); again != nil {
+		return err
+	}
+	return e.once(ctx, q, out)
+}
+
+// once is one try of a query.
+func (e *lite) once(ctx context.Context, q *database.Query, out *teller) error {
 	db, begin, end := e.read, "begin", "rollback"
 	if q.Exec {
 		db, begin, end = e.write, "begin immediate", "commit"
