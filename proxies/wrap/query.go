@@ -330,6 +330,10 @@ func (q *query) misfit(p *problem.Problem) {
 			p.Status = http.StatusBadRequest
 			p.Describe(problem.BadParameter, "A parameter is not of the type that the database wants.")
 			return
+		case fromBody:
+			p.Status = http.StatusBadRequest
+			p.Describe(problem.BadBody, "A value of the body is not of the type that the database wants.")
+			return
 		case fromFetch, fromItem:
 		}
 	}

@@ -158,8 +158,8 @@ func (x *exchange) bodyless() bool {
 	if x.r.ContentLength >= 0 || x.r.Body == nil {
 		return x.r.ContentLength <= 0
 	}
-	n, err := io.ReadFull(x.r.Body, make([]byte, 1))
-	return n == 0 && err != nil
+	first, err := x.readBody(0)
+	return len(first) == 0 && err == nil
 }
 
 func (x *exchange) noBody() *problem.Problem {

@@ -69,7 +69,7 @@ func (fr *frame) fetched(from *source) (string, bool, *problem.Problem) {
 func (fr *frame) scalar(from *source) (any, *problem.Problem) {
 	var v any
 	switch from.kind {
-	case fromFetch, fromItem:
+	case fromFetch, fromItem, fromBody:
 		var p *problem.Problem
 		if v, p = fr.scalarOf(from); p != nil {
 			return nil, p

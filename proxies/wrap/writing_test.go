@@ -226,7 +226,7 @@ func TestFaultsOfABody(t *testing.T) {
 func TestSlowBody(t *testing.T) {
 	t.Parallel()
 	h := served(t, echo, nil, func(string) []Route {
-		return []Route{{Method: "POST", Pattern: "/x", Body: &RequestBody{Kind: "json"}, Budget: Duration(50 * time.Millisecond), Fetches: []Fetch{gets("", "/x")}}}
+		return []Route{{Method: "POST", Pattern: "/x", Body: &RequestBody{Kind: "json"}, Budget: Duration(50 * time.Millisecond), Fetches: []Fetch{gets("", "/x")}}, {Method: "POST", Pattern: "/none", Budget: Duration(50 * time.Millisecond), Fetches: []Fetch{gets("", "/x")}}}
 	})
 	gateway := httptest.NewServer(h)
 	t.Cleanup(gateway.Close)
@@ -240,6 +240,19 @@ func TestSlowBody(t *testing.T) {
 	}
 	answer, err := io.ReadAll(conn)
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 408 ") || !strings.Contains(string(answer), "problem:bad_body") {
+		t.Errorf("%v %s", err, answer)
+	}
+	// One whose length is not known may be none; a route that takes none does not wait for it longer either.
+	other, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", gateway.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := io.WriteString(other, "POST /s/none HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	answer, err = io.ReadAll(other)
+	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 415 ") {
 		t.Errorf("%v %s", err, answer)
 	}
 }
