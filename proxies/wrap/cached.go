@@ -82,7 +82,7 @@ func (rt *route) identify(f *fetch, at place) error {
 	c := f.cache
 	c.caller = f.strategy.PerCaller() || f.step.caller
 	if f.pages != nil {
-		for _, p := range []*program{f.pages.next, f.pages.items} {
+		for _, p := range []*program{f.pages.next, f.pages.items, f.failWhen} { // no page is kept that it could be asked of again
 			if p != nil && len(p.bind) > 0 {
 				c.programs = append(c.programs, p)
 			}
@@ -90,7 +90,7 @@ func (rt *route) identify(f *fetch, at place) error {
 	}
 	for _, p := range c.programs {
 		if slices.ContainsFunc(p.bind, func(b binding) bool { return b.kind == bindNow }) {
-			return at.errf("a program of paginate uses $now, with which no value is ever found again: leave cache and stale out")
+			return at.errf("a program of paginate, or fail_when of its pages, uses $now, with which no value is ever found again: leave cache and stale out")
 		}
 	}
 	config, err := json.Marshal(struct {
@@ -157,7 +157,7 @@ func (f *fetch) cached(ctx context.Context, fr *frame, to destination) *problem.
 	if f.metrics != nil {
 		f.metrics.Cached(found.How)
 	}
-	own := f.failWhen != nil && len(f.failWhen.bind) > 0
+	own := f.failWhen != nil && len(f.failWhen.bind) > 0 && f.pages == nil
 	if err != nil && own && found.How == cache.Coalesced && problem.Of(err).Code == problem.BackendFailed {
 		return f.load(ctx, fr, to) // it failed by what another one asks
 	}

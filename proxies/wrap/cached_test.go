@@ -267,11 +267,11 @@ func TestColdKey(t *testing.T) {
 func TestCacheIsRefused(t *testing.T) {
 	t.Parallel()
 	for want, f := range map[string]Fetch{
-		"cache takes how long":       func() Fetch { f := gets("", "/x"); f.Cache = new(Cache); return f }(),
-		"stale and stale_if_error":   keeps(gets("", "/x"), func(f *Fetch) { f.Stale, f.Cache.StaleIfError = 1, 1 }),
-		"below 0":                    keeps(gets("", "/x"), func(f *Fetch) { f.Cache.Negative = -1 }),
-		"what a DELETE gives":        keeps(gets("", "/x"), func(f *Fetch) { f.Method = "DELETE" }),
-		"a program of paginate uses": keeps(gets("", "/x"), func(f *Fetch) { f.Pages = &Pages{By: PagesNext, JQ: "$now"} }),
+		"cache takes how long":      func() Fetch { f := gets("", "/x"); f.Cache = new(Cache); return f }(),
+		"stale and stale_if_error":  keeps(gets("", "/x"), func(f *Fetch) { f.Stale, f.Cache.StaleIfError = 1, 1 }),
+		"below 0":                   keeps(gets("", "/x"), func(f *Fetch) { f.Cache.Negative = -1 }),
+		"what a DELETE gives":       keeps(gets("", "/x"), func(f *Fetch) { f.Method = "DELETE" }),
+		"a program of paginate, or": keeps(gets("", "/x"), func(f *Fetch) { f.Pages = &Pages{By: PagesNext, JQ: "$now"} }),
 	} {
 		_, err := Compile(&Config{
 			Prefixes: []string{"/s"}, Metadata: Metadata{Version: "1", Repository: "https://example.org", Description: "d"},

@@ -243,6 +243,36 @@ func TestVerdictOnWhatIsShared(t *testing.T) {
 	})
 }
 
+// TestVerdictOnWhatIsKept: a kept value is answered only to whom fail_when allows it, which sees what it saw the first time: of
+// pages each page.
+func TestVerdictOnWhatIsKept(t *testing.T) {
+	t.Parallel()
+	above := func(f *wrap.Fetch) { f.FailWhen = `.n < ($query.least | tonumber)` }
+	for name, f := range map[string]wrap.Fetch{
+		"a value":        gets("", "main", "/x", kept, above),
+		"pages":          gets("", "main", "/pages", kept, above, func(f *wrap.Fetch) { f.Pages = &wrap.Pages{By: wrap.PagesLink, Items: "[.]"} }),
+		"pages, by next": gets("", "main", "/pages", kept, above, func(f *wrap.Fetch) { f.Pages = &wrap.Pages{By: wrap.PagesNext, JQ: ".next", Items: "[.]"} }),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, url := served(t, func(w http.ResponseWriter, r *http.Request) {
+				next := "null"
+				if r.URL.Path == "/pages" && r.URL.RawQuery == "" {
+					w.Header().Set("Link", "</pages?p=2>; rel=next")
+					next = `"/pages?p=2"`
+				}
+				_, _ = fmt.Fprintf(w, `{"n":3,"next":%s}`, next)
+			})
+			r := rigged(t, []wrap.Backend{backend("main", url)}, wrap.Route{Pattern: "/x", Fetches: []wrap.Fetch{f}})
+			for _, c := range []struct{ least, status int }{{0, 200}, {5, 502}, {3, 200}, {4, 502}, {0, 200}, {3, 200}} {
+				if a := r.ask(t.Context(), t, fmt.Sprint("/x?least=", c.least)); a.status != c.status {
+					t.Errorf("at least %d: %d %s", c.least, a.status, a.text)
+				}
+			}
+		})
+	}
+}
+
 // TestEqualItemsHavePages: items that share requests share what leads to the next page too.
 func TestEqualItemsHavePages(t *testing.T) {
 	t.Parallel()

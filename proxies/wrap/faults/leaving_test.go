@@ -173,3 +173,35 @@ func TestRefreshGoesOnWithoutCallers(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.text)
 	}
 }
+
+// TestRevalidationGoesOnWithoutCallers: what is loaded while an old value is answered is nobody's, and is kept when it comes.
+func TestRevalidationGoesOnWithoutCallers(t *testing.T) {
+	t.Parallel()
+	gate := make(chan struct{}, 1)
+	gate <- struct{}{}
+	main, url := served(t, func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-gate:
+			_, _ = fmt.Fprint(w, `{"n":1}`)
+		case <-r.Context().Done():
+		}
+	})
+	r := rigged(t, []wrap.Backend{backend("main", url)}, wrap.Route{Pattern: "/x", Fetches: []wrap.Fetch{
+		gets("", "main", "/x", func(f *wrap.Fetch) {
+			f.Cache = &wrap.Cache{TTL: 1, StaleWhileRevalidate: wrap.Duration(time.Hour)}
+		}),
+	}})
+	for range 4 { // the first loads, the second has it loaded again, the others know that it is
+		ctx, leave := context.WithCancel(t.Context())
+		if a := r.ask(ctx, t, "/x"); a.status != http.StatusOK {
+			t.Errorf("%d %s", a.status, a.text)
+		}
+		leave()
+	}
+	eventually(t, "it is loaded again", func() bool { return main.asked.Load() == 2 && main.now.Load() == 1 })
+	gate <- struct{}{}
+	eventually(t, "it has come", func() bool { return main.now.Load() == 0 })
+	if n := main.asked.Load(); n != 2 {
+		t.Errorf("it was asked %d times", n)
+	}
+}
