@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/fairway-gateway/fairway/proxies/database"
 	"github.com/fairway-gateway/fairway/proxies/decode"
@@ -319,5 +321,31 @@ func TestQueryIsCompiled(t *testing.T) {
 				t.Errorf("it does not say where: %v", e)
 			}
 		})
+	}
+}
+
+// TestQuerySpan holds what the span of a query says.
+func TestQuerySpan(t *testing.T) {
+	t.Parallel()
+	s, err := stored(new(tables), Route{Method: http.MethodGet, Pattern: "/x/{id}", Fetches: []Fetch{asks("rows", "select {id}")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	spans := tracetest.NewInMemoryExporter()
+	ctx, root := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans)).Tracer("test").Start(t.Context(), "request")
+	s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(ctx, http.MethodGet, "/s/x/secret", http.NoBody))
+	root.End()
+	got := map[string]string{}
+	for _, span := range spans.GetSpans() {
+		for _, a := range span.Attributes {
+			if span.Name == "fairway.query" {
+				got[string(a.Key)] = a.Value.AsString()
+			}
+		}
+	}
+	want := map[string]string{"fairway.service": "s", "fairway.route": "GET /x/{id}", "fairway.fetch": "rows", "fairway.database": "main", "fairway.outcome": "ok"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
