@@ -76,6 +76,12 @@ func (l *lockedBuffer) String() string {
 // rigged compiles a service at /s. When the test ends, no memory may be charged any more.
 func rigged(t testing.TB, backends []wrap.Backend, routes ...wrap.Route) *rig {
 	t.Helper()
+	return riggedWith(t, nil, backends, routes...)
+}
+
+// riggedWith is rigged with databases.
+func riggedWith(t testing.TB, databases wrap.Databases, backends []wrap.Backend, routes ...wrap.Route) *rig {
+	t.Helper()
 	r := &rig{memory: upstream.NewMemory(256 << 20), cache: cache.New(cacheLimit), pools: map[string]*upstream.Backend{}, log: new(lockedBuffer)}
 	logger := slog.New(slog.NewTextHandler(r.log, nil))
 	for i := range routes {
@@ -87,7 +93,7 @@ func rigged(t testing.TB, backends []wrap.Backend, routes ...wrap.Route) *rig {
 		Prefixes: []string{"/s"}, Metadata: wrap.Metadata{Version: "1", Repository: "https://example.org", Description: "d"},
 		Backends: backends, Routes: routes,
 	}, wrap.Deps{
-		Cache: r.cache, Logger: logger,
+		Cache: r.cache, Logger: logger, Databases: databases,
 		Backend: func(cfg upstream.Config) (*upstream.Backend, func(), error) {
 			b, err := upstream.New(cfg, upstream.Options{Memory: r.memory, Logger: logger})
 			if err != nil {
