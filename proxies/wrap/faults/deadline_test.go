@@ -59,7 +59,10 @@ func TestHangingPartCostsItsDeadline(t *testing.T) {
 		budget  wrap.Duration
 		more    []func(*wrap.Backend)
 		status  int
+		tls     bool
 	}{
+		{name: "timeout, over TLS", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", timeout, optional)}, status: 200, tls: true},
+		{name: "budget of items, over TLS", fetches: []wrap.Fetch{whole(fanned("l", "[range(40)]", 4, item), budget, optional)}, status: 200, tls: true},
 		{name: "timeout", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", timeout)}, status: 504},
 		{name: "timeout, optional", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", timeout, optional)}, status: 200},
 		{name: "timeout, cached", fetches: []wrap.Fetch{well, gets("h", "main", "/hangs", timeout, optional, kept)}, status: 200},
@@ -76,34 +79,51 @@ func TestHangingPartCostsItsDeadline(t *testing.T) {
 		{name: "budget of the request, items", fetches: []wrap.Fetch{fanned("l", "[range(40)]", 4, item)}, budget: brief, status: 504},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			main, url := served(t, trickling)
+			serve := served
+			if c.tls {
+				serve, c.more = servedTLS, append(c.more, trusting)
+			}
+			main, url := serve(t, trickling)
 			route := wrap.Route{Pattern: "/x", Fetches: c.fetches, Budget: c.budget}
 			r := rigged(t, []wrap.Backend{backend("main", url, c.more...)}, route)
-			var over []time.Duration
-			for range 5 {
-				rings := make(chan time.Time, 1)
-				clock := time.AfterFunc(deadline, func() { rings <- time.Now() })
-				start := time.Now()
-				a := r.ask(t.Context(), t, "/x")
-				end := time.Now()
-				if a.status != c.status {
-					t.Fatalf("%d %s", a.status, a.text)
+			const rounds = 4 // of which one is quiet
+			for round := range rounds {
+				over := r.lateness(t, c.status, deadline)
+				if over[len(over)/2] <= late {
+					break
 				}
-				if clock.Stop() { // it may be a little early: there is no sense in an attempt without time
-					rings <- end
+				if round == rounds-1 {
+					t.Errorf("it is late by %s", over)
 				}
-				over = append(over, end.Sub(<-rings))
-				if took := end.Sub(start); took > patience/2 {
-					t.Errorf("it took %s", took)
-				}
-			}
-			slices.Sort(over)
-			if over[len(over)/2] > late {
-				t.Errorf("it is late by %s", over)
 			}
 			eventually(t, "the backend's requests end", func() bool { return main.now.Load() == 0 })
 		})
 	}
+}
+
+// lateness is how much later than a clock that rings at the deadline some answers are, in order.
+func (r *rig) lateness(t *testing.T, status int, deadline time.Duration) []time.Duration {
+	t.Helper()
+	var over []time.Duration
+	for range 5 {
+		rings := make(chan time.Time, 1)
+		clock := time.AfterFunc(deadline, func() { rings <- time.Now() })
+		start := time.Now()
+		a := r.ask(t.Context(), t, "/x")
+		end := time.Now()
+		if a.status != status {
+			t.Fatalf("%d %s", a.status, a.text)
+		}
+		if clock.Stop() { // it may be a little early: there is no sense in an attempt without time
+			rings <- end
+		}
+		over = append(over, end.Sub(<-rings))
+		if took := end.Sub(start); took > patience/2 {
+			t.Errorf("it took %s", took)
+		}
+	}
+	slices.Sort(over)
+	return over
 }
 
 // TestBudgetOfPagesIsOne: what a fetch may take is for all its pages and waits, not for each.

@@ -51,8 +51,12 @@ func TestLostCallerEndsEverything(t *testing.T) {
 		more    []func(*wrap.Backend)
 		// asked is how many requests the backend has had, and now how many it has, when the caller leaves.
 		asked, now int32
+		tls        bool
 	}{
 		{name: "one", fetches: []wrap.Fetch{hangs}, asked: 1, now: 1},
+		{name: "one, over TLS", fetches: []wrap.Fetch{hangs}, asked: 1, now: 1, tls: true},
+		{name: "a body, over TLS", fetches: []wrap.Fetch{gets("h", "main", "/body")}, asked: 1, now: 1, tls: true},
+		{name: "items, over TLS", fetches: []wrap.Fetch{fanned("l", "[range(20)]", 4, item())}, asked: 4, now: 4, tls: true},
 		{name: "a body", fetches: []wrap.Fetch{gets("h", "main", "/body")}, asked: 1, now: 1},
 		{name: "several", fetches: []wrap.Fetch{gets("a", "main", "/hangs/a"), gets("b", "main", "/hangs/b"), gets("c", "main", "/c")}, asked: 3, now: 2},
 		{name: "optional", fetches: []wrap.Fetch{gets("a", "main", "/hangs/a", optional), gets("b", "main", "/hangs/b", fallback)}, asked: 2, now: 2},
@@ -75,7 +79,11 @@ func TestLostCallerEndsEverything(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			main, url := served(t, endless)
+			serve := served
+			if c.tls {
+				serve, c.more = servedTLS, append(c.more, trusting)
+			}
+			main, url := serve(t, endless)
 			r := rigged(t, []wrap.Backend{backend("main", url, c.more...)}, wrap.Route{Pattern: "/x", Fetches: c.fetches})
 			ctx, leave := context.WithCancel(t.Context())
 			defer leave()

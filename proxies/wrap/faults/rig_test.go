@@ -223,6 +223,21 @@ func served(t testing.TB, h http.HandlerFunc) (*counted, string) {
 	return c, s.URL
 }
 
+// servedTLS is served over HTTP/2 and TLS.
+func servedTLS(t testing.TB, h http.HandlerFunc) (*counted, string) {
+	t.Helper()
+	c := &counted{handler: h}
+	s := httptest.NewUnstartedServer(c)
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError) // of handshakes that a caller leaves
+	s.EnableHTTP2 = true
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return c, s.URL
+}
+
+// trusting is for a backend of servedTLS.
+func trusting(b *wrap.Backend) { b.TLS.InsecureSkipVerify = true }
+
 // eventually waits for a condition.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
