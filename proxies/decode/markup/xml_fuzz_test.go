@@ -18,7 +18,7 @@ import (
 
 func xmlSeeds() []string {
 	return []string{
-		"", "<a/>", "<a b='1'>x<c/>y<!-- z --><![CDATA[<&]]></a>", "<?xml version='1.0'?>\r\n<!DOCTYPE a [<!ENTITY b 'c'>]><a>&amp;&#x20ac;</a>", "<p:a xmlns:p='u' p:b='c'><d xmlns='v'/><q:d/></p:a>",
+		"", "<a/>", "<a b='1'>x<c/>y<!-- z --><![CDATA[<&]]></a>", "<?xml version='1.0'?>\r\n<!DOCTYPE a [<!ENTITY b 'c&d;'><!ENTITY d \"x&#38;e;\"><!ENTITY e SYSTEM 'f'>]><a b='&b;'>&amp;&#x20ac;&b;</a>", "<p:a xmlns:p='u' p:b='c'><d xmlns='v'/><q:d/></p:a>",
 		"<r><a>1</a><b/><a>2</a></r>", "<a>R&D <b x=1 y>< </c>", "<a xsi:nil='true'/>", "\ufeff<a>&nbsp;</a>", "<a><b><c></b></a>", "<a>\xff</a>", "<a\r\nb='\t&#9;'\n/>", "<a>]]></a>", "<Envelope><Body><Fault><faultstring>x", "<é a:b:c=''/>", "<r><r/></r>",
 		"<feed><entry><title type='xhtml'><div>x</div></title></entry></feed>", "<rss><channel><item><guid>1</guid><pubDate>x</pubDate></item></channel></rss>", `{"version":"https://jsonfeed.org/version/1","items":[{"id":"1"}]}`,
 	}

@@ -41,7 +41,8 @@ type xmlParser struct {
 	tagged   bool        // the last node of the element that is open is no text
 	cut      bool        // the text ended before the root element
 	spaces   xmlSpaces
-	whole    bool // buf is the whole text, and places count from its start
+	entities *xmlEntities // that the document declares; nil: none
+	whole    bool         // buf is the whole text, and places count from its start
 }
 
 func newXMLParser(plan *xmlPlan, body []byte) *xmlParser {
@@ -365,10 +366,11 @@ func (p *xmlParser) put(kind xmlKind, from, to int, flags xmlFlags) error {
 	return nil
 }
 
-// doctype goes on behind a document type, whose declarations are not looked at.
+// doctype goes on behind a document type, of whose declarations only those of entities matter.
 func (p *xmlParser) doctype() error {
 	const what = "the document type"
 	depth := 0
+	p.entities = nil
 	for i := p.pos + 2; i < len(p.buf); i++ {
 		switch p.buf[i] {
 		case '"', '\'':
@@ -382,6 +384,17 @@ func (p *xmlParser) doctype() error {
 		case ']':
 			depth--
 		case '<':
+			if depth == 1 && hasPrefix(p.buf[i:], entityMark) {
+				if p.entities == nil {
+					p.entities = &xmlEntities{declared: map[string]*xmlEntity{}}
+				}
+				next, ok := p.entities.declare(p.buf, i)
+				if !ok {
+					return p.short(what)
+				}
+				i = next - 1
+				continue
+			}
 			for open, end := range map[string]string{"<!--": "-->", "<?": "?>"} {
 				if !hasPrefix(p.buf[i:], open) {
 					continue

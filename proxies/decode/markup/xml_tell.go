@@ -10,18 +10,19 @@ import (
 
 // xmlTeller tells nodes to a sink.
 type xmlTeller struct {
-	plan    *xmlPlan
-	out     decode.Sink
-	poll    interrupt.Poll
-	nodes   []xmlNode
-	text    string
-	base    int64 // where text begins in the document
-	groups  []xmlGroup
-	index   map[string]int32
-	attrs   [64]string // names with @ that were made before
-	buf     []byte
-	objects int   // that were told for elements of a few bytes
-	told    int64 // bytes of text that were told
+	plan     *xmlPlan
+	out      decode.Sink
+	poll     interrupt.Poll
+	nodes    []xmlNode
+	text     string
+	base     int64 // where text begins in the document
+	groups   []xmlGroup
+	index    map[string]int32
+	attrs    [64]string // names with @ that were made before
+	buf      []byte
+	entities *xmlEntities // that the document declares; nil: none
+	objects  int          // that were told for elements of a few bytes
+	told     int64        // bytes of text that were told
 }
 
 // xmlGroup are the children of one name.
@@ -30,6 +31,9 @@ type xmlGroup struct{ first, last int32 }
 // open takes the nodes of a parser. Text is the whole document, or it is cut out of a stream.
 func (t *xmlTeller) open(p *xmlParser, text string, stream bool) {
 	t.nodes, t.text, t.base = p.nodes, text, 0
+	if t.entities = p.entities; t.entities != nil {
+		t.entities.read = p.base + int64(p.pos)
+	}
 	if stream {
 		t.text, t.base = string(p.buf[p.origin:p.pos]), p.base+int64(p.origin)
 	}
@@ -210,7 +214,7 @@ func (t *xmlTeller) attribute(name string) string {
 
 func (t *xmlTeller) decoded(text string, kind xmlKind, at uint32) (string, error) {
 	var err error
-	if t.buf, err = t.plan.appendText(t.buf[:0], text, kind, t.base+int64(at)); err != nil {
+	if t.buf, err = t.appendText(t.buf[:0], text, kind, t.base+int64(at)); err != nil {
 		return "", err
 	}
 	return string(t.buf), nil
@@ -254,7 +258,7 @@ func (t *xmlTeller) pieces(from, to int) (string, error) {
 			return "", err
 		}
 		var err error
-		if t.buf, err = t.plan.appendText(t.buf, t.name(i), k, t.base+int64(t.nodes[i].from)); err != nil {
+		if t.buf, err = t.appendText(t.buf, t.name(i), k, t.base+int64(t.nodes[i].from)); err != nil {
 			return "", err
 		}
 	}

@@ -3,6 +3,7 @@ package markup
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -63,7 +64,18 @@ func TestXML(t *testing.T) {
 		x("ends of line", none, "<a b='x\r\ny\tz\r'>1\r\n2\r3\n4</a>", `{"@b":"x y z ","#text":"1\n2\n3\n4"}`),
 		x("HTML entities", XMLOptions{Entities: "html"}, "<a>&nbsp;&euro;&AMP;</a>", "\"\u00a0€&\""),
 		refused("an entity of HTML", none, "<a>x&nbsp;</a>", "an entity that is not known", 4),
-		refused("an entity of the document", none, `<!DOCTYPE a [<!ENTITY x "y">]><a>&x;</a>`, "an entity that is not known", 33),
+		x("entities of the document", none, `<!DOCTYPE a [ <!-- <!ENTITY x "no"> --> <!ENTITY x 'y&amp;&#x20ac;"' ><!ENTITY x "second"><!ENTITY n "[&x;&x;]">]><a b="&n;">&n;&lt;</a>`, `{"@b":"[y&€\"y&€\"]","#text":"[y&€\"y&€\"]<"}`),
+		x("entities before HTML's", XMLOptions{Entities: "html"}, `<!DOCTYPE a [<!ENTITY nbsp "own">]><a>&nbsp;&euro;</a>`, `"own€"`),
+		x("white space of an entity", none, "<!DOCTYPE a [<!ENTITY x 'p\tq\nr'>]><a b='&x;'>&x;</a>", `{"@b":"p q r","#text":"p\tq\nr"}`),
+		x("entities that nobody refers to", none, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd"><!ENTITY y PUBLIC "p" 'http://x.test/'><!ENTITY % z "<!ENTITY a 'b'>"><!ENTITY m "<b/>"><!ENTITY c "&c;">]><a>1</a>`, `"1"`),
+		refused("an external entity", none, `<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;</a>`, "stands outside of the document", 57),
+		refused("an entity of the document type", none, `<!DOCTYPE a [<!ENTITY % x "y">]><a>&x;</a>`, "an entity that is not known", 35),
+		refused("markup in an entity", none, `<!DOCTYPE a [<!ENTITY x "<b/>">]><a>&x;</a>`, "stands for markup", 36),
+		refused("markup in an entity, by number", none, `<!DOCTYPE a [<!ENTITY x "&#60;b/>">]><a>&x;</a>`, "stands for markup", 40),
+		refused("an entity that is itself", none, `<!DOCTYPE a [<!ENTITY x "&y;"><!ENTITY y "&x;">]><a>&x;</a>`, "stands for itself", 52),
+		refused("an entity of nothing", none, `<!DOCTYPE a [<!ENTITY x "&y;">]><a>&x;</a>`, "refers to one that is not known", 35),
+		refused("an entity with a &", none, `<!DOCTYPE a [<!ENTITY x "a & b">]><a>&x;</a>`, "begins no reference", 37),
+		refused("a cut entity", none, `<!DOCTYPE a [<!ENTITY x "y`, "the text ends inside the document type", 26),
 		refused("a lone &", none, "<a>R&D</a>", "a & that begins no reference", 4),
 		refused("a lone & in an attribute", none, "<a b='x?a=1&b=2'/>", "a & that begins no reference", 11),
 		refused("reference to NUL", none, "<a>&#0;</a>", "a numeric reference to no character", 3),
@@ -208,5 +220,27 @@ func TestXMLContextEnds(t *testing.T) {
 	err := xmlWith(XMLOptions{Records: "a"}).Stream(&decodetest.Endless{Context: t.Context(), N: 3}, strings.NewReader(string(many("<a/>"))), &decode.Input{}, decode.NewTree(decode.Limits{}))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("stream: %v", err)
+	}
+}
+
+// TestXMLEntitiesAreBounded: a few lines may not become gigabytes, by depth or by number.
+func TestXMLEntitiesAreBounded(t *testing.T) {
+	t.Parallel()
+	var laughs strings.Builder
+	laughs.WriteString(`<!DOCTYPE a [<!ENTITY l0 "lol">`)
+	for i := range 12 {
+		fmt.Fprintf(&laughs, `<!ENTITY l%d "%s">`, i+1, strings.Repeat(fmt.Sprintf("&l%d;", i), 10))
+	}
+	laughs.WriteString("]><a>&l12;</a>")
+	quadratic := `<!DOCTYPE a [<!ENTITY x "` + strings.Repeat("x", 100_000) + `">]><a>` + strings.Repeat("&x;", 100_000) + "</a>"
+	for name, text := range map[string]string{"depth": laughs.String(), "number": quadratic} {
+		err := new(XML).Decode(t.Context(), &decode.Input{Body: []byte(text)}, decode.NewWriter(nil, decode.Limits{}))
+		if limit, ok := errors.AsType[*decode.LimitError](err); !ok || !strings.Contains(limit.What, "entities") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	fine := `<!DOCTYPE a [<!ENTITY owl "http://www.w3.org/2002/07/owl#">]><a>` + strings.Repeat("<b>&owl;Thing</b>", 5000) + "</a>"
+	if err := (&XML{XMLOptions: XMLOptions{List: []string{"a/b"}}}).Decode(t.Context(), &decode.Input{Body: []byte(fine)}, decode.NewWriter(nil, decode.Limits{})); err != nil {
+		t.Errorf("an ontology: %v", err)
 	}
 }

@@ -1,6 +1,7 @@
 package markup
 
 import (
+	"errors"
 	"html"
 	"strings"
 	"unicode/utf8"
@@ -9,14 +10,14 @@ import (
 )
 
 // appendText appends what a piece of text stands for. At is its place in the document, for errors.
-func (plan *xmlPlan) appendText(to []byte, text string, kind xmlKind, at int64) ([]byte, error) {
+func (t *xmlTeller) appendText(to []byte, text string, kind xmlKind, at int64) ([]byte, error) {
 	for i := 0; i < len(text); {
 		c := text[i]
 		class := xmlClass[c]
 		switch {
 		case class == xmlAnd && kind != xmlCData:
 			var err error
-			if to, i, err = plan.reference(to, text, i, at); err != nil {
+			if to, i, err = t.reference(to, text, i, kind, at); err != nil {
 				return nil, err
 			}
 			continue
@@ -48,11 +49,12 @@ func (plan *xmlPlan) appendText(to []byte, text string, kind xmlKind, at int64) 
 	return to, nil
 }
 
-// longestEntity is longer than any name of HTML.
-const longestEntity = 40
+// longestEntity is longer than any name of HTML, and than those that documents declare.
+const longestEntity = 100
 
 // reference appends what the reference at text[i] stands for.
-func (plan *xmlPlan) reference(to []byte, text string, i int, at int64) (out []byte, next int, err error) {
+func (t *xmlTeller) reference(to []byte, text string, i int, kind xmlKind, at int64) (out []byte, next int, err error) {
+	plan := t.plan
 	fail := func(msg string) ([]byte, int, error) {
 		if plan.lenient {
 			return append(to, '&'), i + 1, nil
@@ -72,17 +74,18 @@ func (plan *xmlPlan) reference(to []byte, text string, i int, at int64) (out []b
 		}
 		return utf8.AppendRune(to, r), next, nil
 	}
-	switch name {
-	case "amp":
-		return append(to, '&'), next, nil
-	case "lt":
-		return append(to, '<'), next, nil
-	case "gt":
-		return append(to, '>'), next, nil
-	case "quot":
-		return append(to, '"'), next, nil
-	case "apos":
-		return append(to, '\''), next, nil
+	if c, ok := predefined(name); ok {
+		return append(to, c), next, nil
+	}
+	if t.entities != nil && t.entities.declared[name] != nil {
+		own, err := t.entities.expand(name)
+		if problem, ok := errors.AsType[entityError](err); ok {
+			return fail(string(problem))
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		return appendEntity(to, own, kind), next, nil
 	}
 	if !xmlName(name) {
 		return fail("a & that begins no reference; see the option lenient")
@@ -94,6 +97,18 @@ func (plan *xmlPlan) reference(to []byte, text string, i int, at int64) (out []b
 		}
 	}
 	return fail("an entity that is not known (HTML's are with entities html)")
+}
+
+// appendEntity appends what an entity stands for; in an attribute white space is a blank.
+func appendEntity(to []byte, text string, kind xmlKind) []byte {
+	at := len(to)
+	to = append(to, text...)
+	for i := at; i < len(to) && kind == xmlAttr; i++ {
+		if to[i] == '\t' || to[i] == '\n' || to[i] == '\r' {
+			to[i] = ' '
+		}
+	}
+	return to
 }
 
 // numericReference reads what is between &# and the semicolon.
