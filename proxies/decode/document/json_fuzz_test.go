@@ -47,7 +47,7 @@ func FuzzNDJSON(f *testing.F) {
 		var want []json.RawMessage
 		var bad error
 		for line := range strings.SplitSeq(string(body), "\n") {
-			if strings.Trim(line, ascii.Space) == "" {
+			if line = strings.TrimPrefix(line, recordSeparator); strings.Trim(line, ascii.Space) == "" {
 				continue
 			}
 			w := decode.NewWriter(nil, decode.Limits{Depth: decode.DefaultDepth - 1})
