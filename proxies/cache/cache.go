@@ -94,6 +94,13 @@ func (e *entry) found(now time.Time, how string) Found {
 	return Found{Value: e.value, How: how, Age: now.Sub(e.stored), TTL: e.fresh.Sub(now)}
 }
 
+// stale is the value in the place of one that could not be loaded.
+func (e *entry) stale(now time.Time, err error) Found {
+	found := e.found(now, Stale)
+	found.Failed = err
+	return found
+}
+
 // overhead is what an entry takes beside its value, in bytes.
 const overhead = 512
 
@@ -166,17 +173,19 @@ func (c *Cache) Get(ctx context.Context, r *Request) (Found, error) {
 	}
 	f, others := c.join(ctx, r)
 	defer f.leave()
+	instead := func() bool { return old && c.now().Before(e.fresh.Add(r.IfError)) } // of what cannot be loaded
 	if err := f.wait(ctx, r.Until); err != nil {
+		if ctx.Err() == nil && instead() {
+			return e.stale(c.now(), err), nil
+		}
 		return Found{How: Miss}, err
 	}
 	got := f.found
 	if others && got.How == Miss {
 		got.How = Coalesced
 	}
-	if f.err != nil && !f.lasting && old && c.now().Before(e.fresh.Add(r.IfError)) {
-		stale := e.found(c.now(), Stale)
-		stale.Failed = f.err
-		return stale, nil
+	if f.err != nil && !f.lasting && instead() {
+		return e.stale(c.now(), f.err), nil
 	}
 	return got, f.err
 }

@@ -171,7 +171,7 @@ func (f *fetch) cached(ctx context.Context, fr *frame, to destination) *problem.
 	res := &fr.results[f.index]
 	*res = result{json: v.json, tree: v.tree, status: v.status, parts: v.parts, found: &found}
 	if found.Failed != nil {
-		res.parts = append(slices.Clip(res.parts), problem.Of(found.Failed))
+		res.parts = append(slices.Clip(res.parts), f.uncached(found.Failed)) //nolint:contextcheck // as above
 	}
 	if own && found.How != cache.Miss { // what it was judged by may have been another's
 		if err := f.failWhen.judge(ctx, fr, v.tree); err != nil {
@@ -198,7 +198,7 @@ func (f *fetch) cacheRequest(ctx context.Context, fr *frame, to destination) (*c
 	c := f.cache
 	req := &cache.Request{
 		Tag:             cache.Tag{Service: fr.route.service.Name, Route: fr.route.method + " " + fr.route.pattern, Fetch: f.path, Target: to.target},
-		WhileRevalidate: time.Duration(c.StaleWhileRevalidate), IfError: c.ifError, Until: f.until(fr),
+		WhileRevalidate: time.Duration(c.StaleWhileRevalidate), IfError: c.ifError, Until: f.until(fr).Add(landing),
 		Load: func(ctx context.Context) cache.Loaded { return f.fill(ctx, fr, to) },
 	}
 	if c.static != nil {
@@ -277,6 +277,10 @@ func (f *fetch) unfilled(p *problem.Problem) cache.Loaded {
 	out.Lasting = answered || p.Status < 500 || p.Code == problem.Internal
 	return out
 }
+
+// landing is how long after its deadline a load is waited for: who leaves at the same moment ends it as if nobody had wanted it,
+// and then neither the breaker counts it nor an older value stands in.
+const landing = 10 * time.Millisecond
 
 // cacheFailureSize is what a failure takes, in bytes.
 const cacheFailureSize = 1 << 10

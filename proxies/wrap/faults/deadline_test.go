@@ -4,6 +4,9 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -138,5 +141,69 @@ func TestBudgetOfPagesIsOne(t *testing.T) {
 	}
 	if n := main.asked.Load(); n > 2 {
 		t.Errorf("it was asked %d times: there is time for one wait", n)
+	}
+}
+
+// TestHangingBackendIsCounted: the breaker counts what hangs to the end of a budget, also where it is loaded for many.
+func TestHangingBackendIsCounted(t *testing.T) {
+	t.Parallel()
+	const times = 6
+	budget := func(f *wrap.Fetch) { f.Budget = wrap.Duration(50 * time.Millisecond) }
+	stale := func(f *wrap.Fetch) { f.Stale = wrap.Duration(time.Hour) }
+	for name, f := range map[string]wrap.Fetch{
+		"plain":  gets("", "main", "/hangs", budget),
+		"cached": gets("", "main", "/hangs", budget, kept),
+		"stale":  gets("", "main", "/hangs", budget, stale),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, url := served(t, trickling)
+			r := rigged(t, []wrap.Backend{backend("main", url)}, wrap.Route{Pattern: "/x", Fetches: []wrap.Fetch{f}})
+			for range times {
+				if a := r.ask(t.Context(), t, "/x"); a.status != http.StatusGatewayTimeout || a.Type != "backend_timeout" {
+					t.Errorf("%d %s", a.status, a.text)
+				}
+			}
+			if n := r.failures("main"); n != times {
+				t.Errorf("the breaker counts %d failures of %d", n, times)
+			}
+		})
+	}
+}
+
+// TestStaleWhereTheBudgetEnds: an older value stands in for one that does not come in time.
+func TestStaleWhereTheBudgetEnds(t *testing.T) {
+	t.Parallel()
+	var hangs atomic.Bool
+	main, url := served(t, func(w http.ResponseWriter, r *http.Request) {
+		if hangs.Load() {
+			<-r.Context().Done()
+			return
+		}
+		_, _ = io.WriteString(w, `{"n":1}`)
+	})
+	r := rigged(t, []wrap.Backend{backend("main", url)}, wrap.Route{Pattern: "/x", Budget: wrap.Duration(patience), Fetches: []wrap.Fetch{
+		gets("b", "main", "/x", func(f *wrap.Fetch) { f.Stale, f.Budget = wrap.Duration(time.Hour), wrap.Duration(100*time.Millisecond) }),
+	}, Reply: "{ n: $b.n }"})
+	eventually(t, "there is a value", func() bool { return r.ask(t.Context(), t, "/x").status == http.StatusOK })
+	hangs.Store(true)
+	before := main.asked.Load()
+	var all sync.WaitGroup
+	for i := range 20 {
+		ask := func() {
+			a := r.ask(t.Context(), t, "/x")
+			if a.status != http.StatusOK || !strings.HasPrefix(a.text, `{"n":1,`) || len(a.partial) != 1 || a.partial[0].Type != "backend_timeout" || a.partial[0].Fetch != "b" {
+				t.Errorf("%d %s", a.status, a.text)
+			}
+		}
+		if i < 5 {
+			ask()
+		} else {
+			all.Go(ask)
+		}
+	}
+	all.Wait()
+	if n := main.asked.Load() - before; n < 6 || n > 20 {
+		t.Errorf("it was asked %d times", n)
 	}
 }
