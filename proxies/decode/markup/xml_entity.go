@@ -23,6 +23,7 @@ type xmlEntity struct {
 	busy     bool // it is being expanded
 	done     bool
 	text     string // what it stands for, once done
+	err      error  // or why it stands for nothing
 }
 
 // Limits of what entities may become: so many bytes, and for each byte of the document so many more. A document of a few lines
@@ -70,7 +71,7 @@ func (e *xmlEntities) declare(buf []byte, i int) (next int, ok bool) {
 		return 0, false
 	}
 	if !known {
-		e.declared[name] = &xmlEntity{value: withoutNumeric(string(buf[i+1 : i+1+n]))}
+		e.declared[name] = &xmlEntity{value: withoutNumeric(entityLines(string(buf[i+1 : i+1+n])))}
 	}
 	return i + 2 + n, true
 }
@@ -82,6 +83,14 @@ func entityWhite(buf []byte, i int) int {
 		i++
 	}
 	return i
+}
+
+// entityLines makes a line feed of every end of line, as it is in text; a numeric reference to one is none.
+func entityLines(value string) string {
+	if !strings.Contains(value, "\r") {
+		return value
+	}
+	return strings.ReplaceAll(strings.ReplaceAll(value, "\r\n", "\n"), "\r", "\n")
 }
 
 // withoutNumeric replaces the numeric references of a value; what is none stays.
@@ -119,17 +128,15 @@ func (e *xmlEntities) expand(name string) (string, error) {
 		return "", entityError("a reference to an entity that stands outside of the document, which is never read")
 	case ent.busy:
 		return "", entityError("an entity that stands for itself")
-	case strings.Contains(ent.value, "<"):
-		return "", entityError("an entity that stands for markup")
 	}
 	if !ent.done {
+		// What is wrong is kept as well: a lenient reader goes on, and to find it anew takes as long as the value is.
 		ent.busy = true
-		text, err := e.plain(ent.value)
-		ent.busy = false
-		if err != nil {
-			return "", err
-		}
-		ent.text, ent.done = text, true
+		ent.text, ent.err = e.plain(ent.value)
+		ent.busy, ent.done = false, true
+	}
+	if ent.err != nil {
+		return "", ent.err
 	}
 	return ent.text, e.count(len(ent.text))
 }
@@ -144,6 +151,9 @@ func (e *xmlEntities) count(n int) error {
 
 // plain replaces the references in a value.
 func (e *xmlEntities) plain(value string) (string, error) {
+	if strings.Contains(value, "<") {
+		return "", entityError("an entity that stands for markup")
+	}
 	if !strings.Contains(value, "&") {
 		return value, nil
 	}

@@ -3,6 +3,7 @@ package markup
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -60,7 +61,7 @@ func TestFactorXML(t *testing.T) { //nolint:paralleltest // it measures the memo
 func TestXMLTime(t *testing.T) {
 	t.Parallel()
 	for _, o := range []XMLOptions{{Repeated: "array"}, {Arrays: true}, {Lenient: true, Repeated: "array"}, {Lenient: true, Mixed: "text"}, {Records: "a"}, {List: []string{"a/b", "r/a", "r/*"}, Content: []string{"a"}}} {
-		for _, body := range xmlHostile() {
+		for _, body := range slices.Concat(xmlHostile(), xmlEntityBombs()) {
 			body = strings.Replace(body, "</r>", body[min(3, len(body)):], 1)
 			ctx, stop := context.WithTimeout(t.Context(), 20*time.Second)
 			start := time.Now()

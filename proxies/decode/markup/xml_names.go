@@ -1,5 +1,7 @@
 package markup
 
+import "bytes"
+
 // xmlSpaces are the namespaces in scope. A namespace is known by a hash of its name: that two are taken for one only
 // keeps an error from being found.
 type xmlSpaces struct {
@@ -25,11 +27,27 @@ func (p *xmlParser) declare(from int) {
 		}
 		switch {
 		case len(name) == len(mark):
-			p.spaces.bind("", p.buf[n.a:n.b], len(p.open))
+			p.spaces.bind("", p.space(n), len(p.open))
 		case int(n.ns) == len(mark)+1:
-			p.spaces.bind(string(name[len(mark)+1:]), p.buf[n.a:n.b], len(p.open))
+			p.spaces.bind(string(name[len(mark)+1:]), p.space(n), len(p.open))
 		}
 	}
+}
+
+// space is the name of a namespace, which entities may stand for, as in drawings that Illustrator saves. One that cannot be
+// read stays as it is written: whether that is an error is seen where it is told.
+func (p *xmlParser) space(n *xmlNode) []byte {
+	written := p.buf[n.a:n.b]
+	if p.entities == nil || bytes.IndexByte(written, '&') < 0 {
+		return written
+	}
+	p.entities.read = p.base + int64(p.pos)
+	t := xmlTeller{plan: p.plan, entities: p.entities}
+	name, err := t.appendText(nil, string(written), xmlAttr, 0)
+	if err != nil {
+		return written
+	}
+	return name
 }
 
 func (s *xmlSpaces) bind(prefix string, name []byte, depth int) {
