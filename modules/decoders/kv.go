@@ -27,6 +27,7 @@ func (m *KV) Validate() error { return m.Check() }
 //		comment   hash|semicolon|"<prefix>"... | none
 //		inline_comments
 //		repeated  error|first|last|list
+//		records   blank
 //		numbers
 //		sections
 //		quotes
@@ -47,6 +48,7 @@ func (m *KV) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}},
 		"inline_comments": flag(&m.InlineComments),
 		"repeated":        word("repeated list", same, &m.Repeated),
+		"records":         word("records blank", same, &m.Records),
 		"numbers":         flag(&m.Numbers),
 		"sections":        flag(&m.Sections),
 		"quotes":          flag(&m.Quotes),

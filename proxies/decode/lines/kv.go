@@ -64,6 +64,9 @@ type KV struct {
 	// Repeated says what becomes of a name that occurs again: "error" refuses the document, "first" or "last" take
 	// that value, "list" makes every value an array of strings, also of names that occur once. Default: "error".
 	Repeated string `json:"repeated,omitempty"`
+	// Records "blank" makes an array of objects, one of the lines up to a blank one; those without any pair are left out.
+	// Excludes Sections. Default: the whole body is one object.
+	Records string `json:"records,omitempty"`
 	// Numbers makes numbers, true, false and null of values that are written as in JSON: 007 and 1. stay strings.
 	// Default: all values are strings.
 	Numbers bool `json:"numbers,omitempty"`
@@ -74,6 +77,7 @@ const (
 	kvFactor          = 50
 	kvCollectedFactor = 75
 	kvSectionsFactor  = 80
+	kvRecordsFactor   = 80
 )
 
 // Check implements the check at load.
@@ -106,6 +110,12 @@ func (d *KV) Check() error {
 	if d.InlineComments && d.NoComment {
 		return errors.New("inline_comments needs comments")
 	}
+	if d.Records != "" && d.Records != KVBlank {
+		return fmt.Errorf("records %q: want blank", d.Records)
+	}
+	if d.Records != "" && d.Sections {
+		return errors.New("records and sections exclude each other")
+	}
 	switch d.Continuation {
 	case "", KVBackslash, KVIndent, KVFold:
 	default:
@@ -121,6 +131,9 @@ func (d *KV) Check() error {
 
 // Factor implements decode.Decoder.
 func (d *KV) Factor() float64 {
+	if d.Records != "" {
+		return kvRecordsFactor
+	}
 	if d.Sections && d.streams() {
 		return kvSectionsFactor
 	}
@@ -135,17 +148,20 @@ func (d *KV) streams() bool { return d.Repeated == "" || d.Repeated == repeated.
 
 // Decode implements decode.Decoder.
 func (d *KV) Decode(ctx context.Context, in *decode.Input, out decode.Sink) error {
-	return hinted(d.tell(ctx, in, out))
+	if d.Records == KVBlank {
+		return hinted(d.tellRecords(ctx, string(in.Body), out))
+	}
+	return hinted(d.tell(ctx, string(in.Body), out))
 }
 
-func (d *KV) tell(ctx context.Context, in *decode.Input, out decode.Sink) error {
+func (d *KV) tell(ctx context.Context, text string, out decode.Sink) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	if d.rich() {
-		return d.decodeRich(ctx, string(in.Body), out)
+		return d.decodeRich(ctx, text, out)
 	}
-	l := linewise.Lines{Text: string(in.Body)}
+	l := linewise.Lines{Text: text}
 	p := interrupt.Poll{Ctx: ctx}
 	scalar := typed.TellString
 	if d.Numbers {
