@@ -13,10 +13,11 @@ const (
 	keptName   = "fairway, `cache 1s`"
 )
 
-// Limits of joining, in ms.
+// Limits of joining, in ms, and the clients of the cells whose time counts and not their cost.
 const (
-	slowestPart = 50  // of W5b
-	partBudget  = 100 // of the part of W5c that hangs
+	latencyConnections = 16
+	slowestPart        = 50  // of W5b
+	partBudget         = 100 // of the part of W5c that hangs
 )
 
 // joins returns the cells of several fetches in one answer, W5, and of one that is kept, W2.
@@ -28,6 +29,10 @@ func (b *bench) joins(f *field) []*cell {
 			status: http.StatusOK, contentType: "application/json", body: body,
 		}
 	}
+	patient := func(c *cell) *cell {
+		c.connections = latencyConnections
+		return c
+	}
 	return []*cell{
 		fairway("W2", keptName, "`decode kv` and `cache 1s`", "/kept/status", equalsJSON(map[string]any{"Température": "21.5 degrés"})),
 		fairway("W5", fairwayName, "three `fetch`", "/w5/merge", merged),
@@ -36,8 +41,8 @@ func (b *bench) joins(f *field) []*cell {
 			workload: "W5", gateway: luraName, note: "three backends in groups", process: f.lura, address: f.luraAt, path: "/merge",
 			status: http.StatusOK, contentType: "application/json", body: merged,
 		},
-		fairway("W5b", fairwayName, "backends that take 5, 20 and 50 ms", "/w5/slow", merged),
-		fairway("W5c", fairwayName, "one part fails, one hangs for its `budget` of 100 ms", "/w5/partial", contains(`"a":{`, `"b":null,"c":null,"partial":[`)),
+		patient(fairway("W5b", fairwayName, "backends that take 5, 20 and 50 ms", "/w5/slow", merged)),
+		patient(fairway("W5c", fairwayName, "one part fails, one hangs for its `budget` of 100 ms", "/w5/partial", contains(`"a":{`, `"b":null,"c":null,"partial":[`))),
 	}
 }
 

@@ -36,8 +36,8 @@ func Ratios(values, bases []float64) []float64 {
 	return ratios
 }
 
-// subBuckets is the number of buckets for each power of two: a quantile is at most an eighth too high.
-const subBuckets = 8
+// subBuckets is the number of buckets for each power of two: a quantile is at most a 64th too high.
+const subBuckets = 64
 
 // Histogram counts durations in buckets that grow with the duration. The zero value is empty. It is not safe for concurrent use.
 type Histogram struct {
