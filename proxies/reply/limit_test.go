@@ -104,9 +104,6 @@ func peak(f func()) uint64 {
 
 // TestDangersAreEnded runs one after the other, since it looks at the memory of the process.
 func TestDangersAreEnded(t *testing.T) { //nolint:paralleltest // see above
-	if testing.Short() {
-		t.Skip("takes a while")
-	}
 	for source, input := range dangers() {
 		p, err := Compile(source, nil)
 		if err != nil {

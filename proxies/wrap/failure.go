@@ -65,6 +65,22 @@ func (f *fetch) problem(to *backend, err error) *problem.Problem {
 	case upstream.Judged:
 		p.Status = cmp.Or(failure.Verdict, http.StatusBadGateway)
 		p.Describe(problem.BackendFailed, who+" answered that it failed.")
+	case upstream.BreakerOpen, upstream.MemorySpent, upstream.Cancelled, upstream.Defect:
+		ownFailure(p, failure.Kind, who)
+	case upstream.Login:
+		p.Describe(problem.BackendUnreachable, who+" did not let the gateway log in.")
+	case upstream.Unsendable:
+		p.Status = http.StatusInternalServerError
+		p.Describe(problem.Internal, "The gateway made a request that cannot be sent; the log has more under this request id.")
+	case upstream.Unusable:
+		p.Describe(problem.ReplyFailed, "Nothing could be made of what "+who+" answered.")
+	}
+	return p
+}
+
+// ownFailure describes what is not the backend's doing, or not of this request, and is the same whatever the backend is.
+func ownFailure(p *problem.Problem, kind upstream.Kind, who string) {
+	switch kind {
 	case upstream.BreakerOpen:
 		p.Status = http.StatusServiceUnavailable
 		p.RetryAfter = max(p.RetryAfter, time.Second)
@@ -76,18 +92,10 @@ func (f *fetch) problem(to *backend, err error) *problem.Problem {
 	case upstream.Cancelled:
 		p.Status = statusClientClosed
 		p.Describe("", "The caller hung up.")
-	case upstream.Login:
-		p.Describe(problem.BackendUnreachable, who+" did not let the gateway log in.")
-	case upstream.Unsendable:
-		p.Status = http.StatusInternalServerError
-		p.Describe(problem.Internal, "The gateway made a request that cannot be sent; the log has more under this request id.")
-	case upstream.Unusable:
-		p.Describe(problem.ReplyFailed, "Nothing could be made of what "+who+" answered.")
-	case upstream.Defect:
+	default:
 		p.Status = http.StatusInternalServerError
 		p.Describe(problem.Internal, "The gateway itself failed; the log has more under this request id.")
 	}
-	return p
 }
 
 // statusClientClosed is nginx's word for a caller who did not wait; nobody reads it but logs and metrics.

@@ -298,20 +298,8 @@ func (q *query) problem(err error) *problem.Problem {
 		p.Describe(problem.BackendFailed, who+" refused the query.")
 	case upstream.Unusable:
 		q.misfit(p)
-	case upstream.BreakerOpen:
-		p.Status = http.StatusServiceUnavailable
-		p.RetryAfter = max(p.RetryAfter, time.Second)
-		p.Describe(problem.BreakerOpen, who+" failed too often lately and is left alone for a while.")
-	case upstream.MemorySpent:
-		p.Status = http.StatusServiceUnavailable
-		p.RetryAfter = max(p.RetryAfter, time.Second)
-		p.Describe(problem.MemorySpent, "The gateway is reading as much as its memory allows; try again soon.")
-	case upstream.Cancelled:
-		p.Status = statusClientClosed
-		p.Describe("", "The caller hung up.")
-	case upstream.Defect, upstream.Unsendable:
-		p.Status = http.StatusInternalServerError
-		p.Describe(problem.Internal, "The gateway itself failed; the log has more under this request id.")
+	case upstream.BreakerOpen, upstream.MemorySpent, upstream.Cancelled, upstream.Defect, upstream.Unsendable:
+		ownFailure(p, failure.Kind, who)
 	case upstream.Unreachable, upstream.Cut, upstream.Status, upstream.Redirected, upstream.Empty, upstream.Login:
 		p.Describe(problem.BackendUnreachable, who+" cannot be reached.")
 	}

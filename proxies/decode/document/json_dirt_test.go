@@ -3,7 +3,6 @@ package document
 import (
 	"encoding/json"
 	"errors"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -169,13 +168,7 @@ func FuzzJSONDirt(f *testing.F) {
 // TestJSONPeers holds what is accepted to Python, and to jq where that keeps what it reads.
 func TestJSONPeers(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		if strings.Contains(os.Getenv("FAIRWAY_REQUIRE"), "python3") {
-			t.Fatal("python3 is required")
-		}
-		t.Skip("no python3")
-	}
+	python := decodetest.Peer(t, "python3")
 	const script = `import json,sys
 out=[]
 for s in json.load(sys.stdin):

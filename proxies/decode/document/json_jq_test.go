@@ -5,7 +5,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
@@ -20,13 +19,7 @@ import (
 // compared as those of a float, which is what jq keeps.
 func TestJSONAgainstJQ(t *testing.T) {
 	t.Parallel()
-	jq, err := exec.LookPath("jq")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "jq") {
-			t.Fatal(err)
-		}
-		t.Skip("jq is not installed")
-	}
+	jq := decodetest.Peer(t, "jq")
 	files, err := filepath.Glob(filepath.Join("testdata", "json", "*.want"))
 	if err != nil {
 		t.Fatal(err)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"os/exec"
 	"strings"
 	"testing"
@@ -175,13 +174,7 @@ func TestYAMLOfJSON(t *testing.T) {
 // withPyYAML gives what a program prints, in Python with PyYAML, which reads and writes YAML 1.1.
 func withPyYAML(t *testing.T, program, in string) ([]byte, error) {
 	t.Helper()
-	if exec.CommandContext(t.Context(), "python3", "-c", "import yaml").Run() != nil {
-		if strings.Contains(os.Getenv("FAIRWAY_REQUIRE"), "python3") {
-			t.Fatal("python3 has no yaml")
-		}
-		t.Skip("python3 has no yaml")
-	}
-	c := exec.CommandContext(t.Context(), "python3", "-c", program)
+	c := exec.CommandContext(t.Context(), decodetest.PyYAML(t), "-c", program)
 	c.Stdin = strings.NewReader(in)
 	return c.Output()
 }

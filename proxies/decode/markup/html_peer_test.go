@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"html"
 	"math/rand/v2"
-	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/decode/internal/decodetest"
 )
 
 // htmlPeer reads tables with Python's html.parser: one array of rows for each document of a JSON array.
@@ -46,13 +45,7 @@ json.dump(out, sys.stdout)
 // TestHTMLAgainstPython compares tables made at random with what Python's parser finds in them.
 func TestHTMLAgainstPython(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "python3") {
-			t.Fatal(err)
-		}
-		t.Skip("python3 is not installed")
-	}
+	python := decodetest.Peer(t, "python3")
 	rng := rand.New(rand.NewPCG(1, 2))
 	docs := make([]string, 300)
 	for i := range docs {

@@ -40,23 +40,11 @@ for doc in json.load(sys.stdin):
 json.dump(out, sys.stdout)
 `
 
-func xmlTool(t *testing.T, name string) string {
-	t.Helper()
-	path, err := exec.LookPath(name)
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), name) {
-			t.Fatal(err)
-		}
-		t.Skip(name + " is not installed")
-	}
-	return path
-}
-
 // TestXMLAgainstPython holds documents made at random, many of them broken, to what Python makes of them: what it
 // reads we read, and alike.
 func TestXMLAgainstPython(t *testing.T) {
 	t.Parallel()
-	python := xmlTool(t, "python3")
+	python := decodetest.Peer(t, "python3")
 	rng := rand.New(rand.NewPCG(3, 4))
 	docs := make([]string, 2000)
 	for i := range docs {
@@ -151,7 +139,7 @@ func broken(rng *rand.Rand, doc string) string {
 // TestXMLAgainstXmllint reads documents of the corpus as libxml2 writes them anew: without CDATA, references, prolog.
 func TestXMLAgainstXmllint(t *testing.T) {
 	t.Parallel()
-	xmllint := xmlTool(t, "xmllint")
+	xmllint := decodetest.Peer(t, "xmllint")
 	files, err := filepath.Glob("testdata/*/*.xml")
 	if err != nil {
 		t.Fatal(err)

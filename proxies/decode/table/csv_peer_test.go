@@ -6,9 +6,7 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
-	"os"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
@@ -52,13 +50,7 @@ func csvDialects() []CSV {
 // writes, too.
 func TestCSVAgainstPython(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "python3") {
-			t.Fatal(err)
-		}
-		t.Skip("python3 is not installed")
-	}
+	python := decodetest.Peer(t, "python3")
 	rng := rand.New(rand.NewPCG(3, 4))
 	text := func(from string, n int) string {
 		letters := []rune(from)
