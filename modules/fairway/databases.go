@@ -247,6 +247,9 @@ func (d declared) Database(name string) wrap.Database {
 // unopened is a database of which only the dialect is known.
 type unopened struct{ dialect database.Dialect }
 
+// Breaker implements wrap.Database.
+func (unopened) Breaker() string { return "closed" }
+
 // Dialect implements wrap.Database.
 func (u unopened) Dialect() database.Dialect { return u.dialect }
 

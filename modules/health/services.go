@@ -20,6 +20,8 @@ type service struct {
 	Documents   []string  `json:"documents"`
 	Routes      []string  `json:"routes"`
 	Backends    []backend `json:"backends"`
+	// Databases are those that routes ask; absent where there are none.
+	Databases []base `json:"databases,omitempty"`
 }
 
 // backend is a backend's name (empty for the one without) and the state of the breaker of each of its addresses:
@@ -27,6 +29,12 @@ type service struct {
 type backend struct {
 	Name     string   `json:"name"`
 	Breakers []string `json:"breakers"`
+}
+
+// base is a database's name and the state of its breaker: closed, half-open or open.
+type base struct {
+	Name    string `json:"name"`
+	Breaker string `json:"breaker"`
 }
 
 // services lists the services by prefix. One that stands at several prefixes is compiled once for each.
@@ -64,6 +72,9 @@ func newService(s *wrap.Service, d wrap.Description) service {
 			entry.Breakers = append(entry.Breakers, a.State)
 		}
 		out.Backends = append(out.Backends, entry)
+	}
+	for _, d := range s.Databases() {
+		out.Databases = append(out.Databases, base(d))
 	}
 	return out
 }

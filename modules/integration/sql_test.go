@@ -234,6 +234,17 @@ func TestDatabaseDown(t *testing.T) {
 		g.get(t, "/orders/broken/query").wantProblem(t, http.StatusBadGateway, "backend_failed")
 	}
 	g.get(t, "/orders/2").wantJSON(t, http.StatusOK, `{"rows":[{"customer":"bob"}],"others":[{"id":2}]}`)
+	if list := g.get(t, "/services").body; !strings.Contains(list, `"databases":[{"name":"main","breaker":"closed"}]`) {
+		t.Errorf("the services are %s", list)
+	}
+	lost := startGateway(t, withDatabase("sqlite:"+path+".lost", ordersService("Orders")))
+	for range 5 {
+		lost.get(t, "/orders/2").wantProblem(t, http.StatusBadGateway, "backend_unreachable")
+	}
+	lost.get(t, "/orders/2").wantProblem(t, http.StatusServiceUnavailable, "breaker_open")
+	if list := lost.get(t, "/services").body; !strings.Contains(list, `"databases":[{"name":"main","breaker":"open"}]`) {
+		t.Errorf("the services are %s", list)
+	}
 	store := startGateway(t, siteWith("\tfairway {\n\t\tdatabase sqlite:/nowhere/at/all.db\n\t}", "\thealth\n"))
 	store.get(t, "/ready").wantJSON(t, http.StatusServiceUnavailable, `{"status":"not ready","checks":{"config":"ok","databases":{"store":"failed"}}}`)
 	made := startGateway(t, siteWith("\tfairway {\n\t\tdatabase\n\t}", "\thealth\n"))

@@ -2,6 +2,7 @@ package wrap
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -62,6 +63,13 @@ type BackendStatus struct {
 	Addresses []upstream.AddressStatus
 }
 
+// DatabaseStatus is a database's state for the catalogue.
+type DatabaseStatus struct {
+	Name string
+	// Breaker is closed, half-open or open.
+	Breaker string
+}
+
 // Describe gives the description. Path parameters that are not declared appear as strings.
 func (s *Service) Describe() Description {
 	d := Description{Metadata: s.Metadata, Prefixes: s.config.Prefixes}
@@ -108,6 +116,15 @@ func (s *Service) Backends() []BackendStatus {
 		if b.pool != nil {
 			out = append(out, BackendStatus{Name: b.Name, Addresses: b.pool.Status()})
 		}
+	}
+	return out
+}
+
+// Databases gives the state of the databases that the service's routes ask, by name.
+func (s *Service) Databases() []DatabaseStatus {
+	out := make([]DatabaseStatus, 0, len(s.databases))
+	for _, name := range slices.Sorted(maps.Keys(s.databases)) {
+		out = append(out, DatabaseStatus{Name: name, Breaker: s.databases[name].Breaker()})
 	}
 	return out
 }

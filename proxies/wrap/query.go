@@ -29,6 +29,8 @@ type Databases interface {
 
 // Database is what a service asks.
 type Database interface {
+	// Breaker is closed, half-open or open.
+	Breaker() string
 	// Dialect is Any while a configuration is only checked and does not say what it is.
 	Dialect() database.Dialect
 	// Run runs a query within the deadline of ctx. The error is an *upstream.Failure. The caller releases the result.
@@ -92,7 +94,7 @@ func (rt *route) compileQuery(f *Fetch, sc scope, deps Deps, at place) (*query, 
 	if q.Exec {
 		sc.step.used = true
 	}
-	if err := q.findDatabase(deps, at.field("sql/database")); err != nil {
+	if err := q.findDatabase(rt, deps, at.field("sql/database")); err != nil {
 		return nil, err
 	}
 	if err := q.compileText(sc, at.field("sql/query")); err != nil {
@@ -106,7 +108,7 @@ func (rt *route) compileQuery(f *Fetch, sc scope, deps Deps, at place) (*query, 
 }
 
 // findDatabase finds what is asked. Without Deps.Databases nothing is known of them.
-func (q *query) findDatabase(deps Deps, at place) error {
+func (q *query) findDatabase(rt *route, deps Deps, at place) error {
 	if q.Database == "" {
 		return at.errf("sql needs the name of a database: sql jobs main `select ...`")
 	}
@@ -118,6 +120,7 @@ func (q *query) findDatabase(deps Deps, at place) error {
 		return at.errf("there is no database %s%s; the global option names it: fairway { database %s <dsn> }", q.Database, Suggest(q.Database, names), q.Database)
 	}
 	q.db = deps.Databases.Database(q.Database)
+	rt.service.databases[q.Database] = q.db
 	return nil
 }
 

@@ -32,6 +32,7 @@ type tables struct {
 
 func (*tables) Names() []string            { return []string{"main", "other"} }
 func (d *tables) Database(string) Database { return d }
+func (*tables) Breaker() string            { return "closed" }
 func (*tables) Dialect() database.Dialect  { return database.Postgres }
 func (d *tables) add(q *database.Query) {
 	d.mu.Lock()

@@ -46,12 +46,14 @@ type Service struct {
 	budget   time.Duration
 	backends []*backend
 	origins  []*backend // of absolute targets
-	routes   []*route
-	router   router[*route]
-	debug    bool // callers may ask how bodies were read
-	suffixes bool // a route has outputs by suffix
-	memory   *upstream.Memory
-	release  []func()
+	// databases are those that its routes ask, by name.
+	databases map[string]Database
+	routes    []*route
+	router    router[*route]
+	debug     bool // callers may ask how bodies were read
+	suffixes  bool // a route has outputs by suffix
+	memory    *upstream.Memory
+	release   []func()
 	// refreshers load in the background between Start and Close.
 	refreshers []*refresher
 	tasks      sync.WaitGroup
@@ -61,7 +63,7 @@ type Service struct {
 
 // Compile checks c and makes a service of it. An error is a *ConfigError. The service must be closed.
 func Compile(c *Config, deps Deps) (*Service, error) {
-	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, memory: deps.Memory, config: c, debug: c.Debug}
+	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, memory: deps.Memory, config: c, debug: c.Debug, databases: map[string]Database{}}
 	if s.budget == 0 {
 		s.budget = DefaultBudget
 	}

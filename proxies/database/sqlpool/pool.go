@@ -100,6 +100,9 @@ func Open(cfg Config, o Options) (*Pool, error) {
 // Dialect is the language of the database.
 func (p *Pool) Dialect() database.Dialect { return p.dialect }
 
+// Breaker is closed, half-open or open.
+func (p *Pool) Breaker() string { return p.breaker.State().String() }
+
 // Close closes the connections when the queries that are under way have ended. A request that still holds the pool may use
 // it: connections are then made for it, and closed when it has ended.
 func (p *Pool) Close() {

@@ -21,6 +21,7 @@ type tables struct{ asked, now, open atomic.Int32 }
 
 func (*tables) Names() []string                 { return []string{"main"} }
 func (d *tables) Database(string) wrap.Database { return d }
+func (*tables) Breaker() string                 { return "closed" }
 func (*tables) Dialect() database.Dialect       { return database.SQLite }
 func (d *tables) Run(ctx context.Context, q *database.Query) (*database.Result, error) {
 	d.asked.Add(1)
