@@ -26,6 +26,12 @@ type Login interface {
 	Login(ctx context.Context, site Site, c Credentials) (*State, error)
 }
 
+// Refresher is a Login that can make a session longer without credentials, where its State has a refresh token.
+type Refresher interface {
+	// Refresh gives the state that follows old, which it does not change. After an error of any kind there is a Login.
+	Refresh(ctx context.Context, site Site, old *State) (*State, error)
+}
+
 // State is what a login left behind, and what of it each request carries. It is a secret as a whole.
 type State struct {
 	// Cookies of the backend's origin.

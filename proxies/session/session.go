@@ -20,6 +20,22 @@ const (
 	ModeBitlyProxy Mode = "bitly-proxy"
 )
 
+// Backend is what a strategy may know of the backend that it is for.
+type Backend struct {
+	// Service and Name are for metrics, spans and logs.
+	Service, Name string
+	// Addresses are its origins: https://host[:port] or unix//path.
+	Addresses []string
+	// Elsewhere leads to other origins, with the backend's trust (its TLS certificates of authorities, its forward proxy) and
+	// without what the backend is shown. A name that leads to an address inside is refused; an IP address or localhost is not.
+	Elsewhere http.RoundTripper
+}
+
+// Bound is a Strategy that is told of its backend, once, before it is used.
+type Bound interface {
+	Bind(b Backend) error
+}
+
 // Strategy is how one backend is told who calls. Strategies are used concurrently.
 //
 // Guest modules in the Caddy namespace fairway.auth implement it. A strategy that logs in does so inside RoundTrip:

@@ -12,7 +12,8 @@ type Store interface {
 	// Session gives the record of an index (32 bytes); false: there is none, or it has expired.
 	Session(ctx context.Context, index []byte) (Record, bool, error)
 	// ReplaceSession writes next in the place of the record whose version is old, in one statement; the zero Version stands
-	// for none (an expired one counts as none, and its generation goes on). False: somebody was quicker, and nothing is written.
+	// for none, and an expired one counts as none. next is written as it is; it may have the version that is there, with a
+	// longer life. False: somebody was quicker, and nothing is written.
 	ReplaceSession(ctx context.Context, index []byte, old Version, next Record) (bool, error)
 	// DeleteSession deletes the record of this version, if it is still there.
 	DeleteSession(ctx context.Context, index []byte, old Version) error
@@ -24,7 +25,7 @@ type Store interface {
 
 // Version names one state of a record.
 type Version struct {
-	// Generation grows by one with each login.
+	// Generation grows with each login. It is made of the time, so that it goes on where a record was forgotten.
 	Generation int64
 	// Revision grows by one with each change within a generation: rotated cookies, refreshed tokens.
 	Revision int64
