@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/fairway-gateway/fairway/proxies/identity"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
@@ -88,7 +89,7 @@ func (f *fetch) withBody(fr *frame, h http.Header) http.Header {
 	return h
 }
 
-// hiddenHeaders are those of an answer that belong to the backend's session, and are not shown to programs.
+// hiddenHeaders are those of an answer that belong to the backend's session. Like identity headers, they are not shown to programs.
 func hiddenHeaders() []string {
 	return []string{"Set-Cookie", "Set-Cookie2", "Www-Authenticate", "Proxy-Authenticate", "Authentication-Info", "Proxy-Authentication-Info"}
 }
@@ -97,7 +98,7 @@ func hiddenHeaders() []string {
 func (f *fetch) describe(res *result, a *upstream.Answer) *problem.Problem {
 	headers := make(map[string]any, len(a.Header))
 	for name, values := range a.Header {
-		if !slices.Contains(hiddenHeaders(), name) {
+		if !slices.Contains(hiddenHeaders(), name) && !identity.Is(name) {
 			headers[strings.ToLower(name)] = strings.ToValidUTF8(strings.Join(values, ", "), "\uFFFD")
 		}
 	}
