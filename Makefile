@@ -45,6 +45,10 @@ test: setup ## Run all tests with the race detector
 test-plugin: ## Build the example plugin into a binary with xcaddy and test it
 	.ci/test-plugin
 
+.PHONY: test-e2e
+test-e2e: setup ## Test before real OAuth2 proxies and identity providers, which are built first
+	.ci/test-e2e
+
 .PHONY: lint
 lint: ## Check formatting and run golangci-lint
 	status=0; \

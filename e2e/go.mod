@@ -1,0 +1,3 @@
+module github.com/fairway-gateway/fairway/e2e
+
+go 1.26.0

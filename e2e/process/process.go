@@ -1,0 +1,179 @@
+// Package process starts programs for tests and ends them with everything that they started.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strconv"
+	"syscall"
+	"time"
+)
+
+// grace is how long a program may take to end after it was asked to.
+const grace = 20 * time.Second
+
+// ErrEnded says that a program ended before anybody told it to.
+var ErrEnded = errors.New("the process ended")
+
+// Spec says what to start.
+type Spec struct {
+	// Path of the program, and what comes behind it.
+	Path string
+	Args []string
+	// Env is its whole environment.
+	Env []string
+	// Dir is where it runs. Default: here.
+	Dir string
+	// Log is the file that takes both outputs; it is appended to.
+	Log string
+}
+
+// Process is a program that was started, in a process group of its own. It does not outlive this process.
+type Process struct {
+	spec  Spec
+	cmd   *exec.Cmd
+	ended chan struct{} // closed when it is gone and err is set
+	err   error
+}
+
+// Start starts a program, which the caller stops.
+func Start(spec Spec) (*Process, error) {
+	log, err := os.OpenFile(spec.Log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	defer log.Close()                                                         //nolint:errcheck // the child has its own descriptor
+	cmd := exec.CommandContext(context.Background(), spec.Path, spec.Args...) //nolint:gosec // programs that we built
+	cmd.Env, cmd.Dir = spec.Env, spec.Dir
+	cmd.Stdout, cmd.Stderr = log, log
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	p := &Process{spec: spec, cmd: cmd, ended: make(chan struct{})}
+	go func() { // ends with the process, which Stop or Kill ends
+		defer close(p.ended)
+		p.err = cmd.Wait()
+	}()
+	return p, nil
+}
+
+// PID is its id.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
+// Log is all that it wrote.
+func (p *Process) Log() string {
+	content, err := os.ReadFile(p.spec.Log)
+	if err != nil {
+		return err.Error()
+	}
+	return string(content)
+}
+
+// Running says whether it has not ended.
+func (p *Process) Running() bool {
+	select {
+	case <-p.ended:
+		return false
+	default:
+		return true
+	}
+}
+
+// Stop ends it as an operator would, and whatever it started. An end that was not asked for or not in order is an error.
+func (p *Process) Stop() error {
+	defer p.killGroup()
+	if !p.Running() {
+		return errors.Join(ErrEnded, p.err)
+	}
+	if err := p.cmd.Process.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	timer := time.NewTimer(grace)
+	defer timer.Stop()
+	select {
+	case <-p.ended:
+	case <-timer.C:
+		p.Kill()
+		return fmt.Errorf("it did not end within %v", grace)
+	}
+	var exit *exec.ExitError
+	if errors.As(p.err, &exit) && exit.Exited() {
+		return p.err
+	}
+	return nil // or by the signal, as programs do that do not handle it
+}
+
+// Kill ends it at once, as a crash would.
+func (p *Process) Kill() {
+	p.killGroup()
+	<-p.ended
+}
+
+// killGroup ends what is left of the process group.
+func (p *Process) killGroup() { _ = syscall.Kill(-p.PID(), syscall.SIGKILL) }
+
+// Await asks for url until it answers with a status below 500, and fails when the process ends or limit has passed.
+func (p *Process) Await(ctx context.Context, url string, limit time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	client := &http.Client{
+		Transport:     &http.Transport{DisableKeepAlives: true},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	var last error
+	for {
+		if last = ask(ctx, client, url); last == nil {
+			return nil
+		}
+		timer := time.NewTimer(10 * time.Millisecond)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return fmt.Errorf("no answer within %v: %w\n%s", limit, last, p.Log())
+		case <-p.ended:
+			timer.Stop()
+			return fmt.Errorf("%w: %w\n%s", ErrEnded, p.err, p.Log())
+		case <-timer.C:
+		}
+	}
+}
+
+func ask(ctx context.Context, client *http.Client, url string) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close() //nolint:errcheck // it was only read
+	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)); err != nil {
+		return err
+	}
+	if resp.StatusCode >= http.StatusInternalServerError {
+		return errors.New(resp.Status)
+	}
+	return nil
+}
+
+// FreePort is a port of 127.0.0.1 that nothing listens on, below those that outgoing connections take.
+func FreePort() (string, error) {
+	for range 200 {
+		port := strconv.Itoa(20000 + rand.IntN(12000))        //nolint:gosec // no secret
+		listener, err := net.Listen("tcp", "127.0.0.1:"+port) //nolint:noctx // at once
+		if err != nil {
+			continue
+		}
+		return port, listener.Close()
+	}
+	return "", errors.New("found no free port")
+}
