@@ -24,7 +24,8 @@ const (
 type Backend struct {
 	// Service and Name are for metrics, spans and logs.
 	Service, Name string
-	// Addresses are its origins: https://host[:port] or unix//path.
+	// Addresses are its origins: https://host[:port] or unix//path. None: in pass-through they are chosen by request, and each
+	// origin (of the request's URL) is a backend of its own, whose sessions no other sees.
 	Addresses []string
 	// Elsewhere leads to other origins, with the backend's trust (its TLS certificates of authorities, its forward proxy) and
 	// without what the backend is shown. A name that leads to an address inside is refused; an IP address or localhost is not.
