@@ -78,8 +78,21 @@ func (b *Basic) Check() error {
 	if user := secrets().ReplaceAllString(b.User, ""); strings.Contains(user, ":") {
 		return fmt.Errorf("the user %q has a colon, which ends the name in what is sent", b.User)
 	}
-	if b.Password != "" && !strings.Contains(b.Password, "{env.") && !strings.Contains(b.Password, "{file.") {
-		return errors.New("a password must not stand in the configuration; write {env.NAME} or {file./run/secrets/name}")
+	return hidden("password", b.Password)
+}
+
+// hidden refuses a secret that would stand in the configuration for everybody to read. An empty one is none.
+func hidden(what, value string) error {
+	if value != "" && !secrets().MatchString(value) {
+		return fmt.Errorf("a %s must not stand in the configuration; write {env.NAME} or {file./run/secrets/name}", what)
+	}
+	return nil
+}
+
+// noBlock refuses a block, of an auth that has none.
+func noBlock(d *caddyfile.Dispenser, who string) error {
+	if d.NextBlock(d.Nesting()) {
+		return d.Errf("%s has no word %s", who, d.Val())
 	}
 	return nil
 }
@@ -119,10 +132,7 @@ func (b *Basic) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	default:
 		return d.Err("auth basic takes nothing (the caller's own credentials) or a user and a password: auth basic {env.USER} {env.PASSWORD}")
 	}
-	if d.NextBlock(d.Nesting()) {
-		return d.Errf("auth basic has no word %s", d.Val())
-	}
-	return nil
+	return noBlock(d, "auth basic")
 }
 
 // Interface guards.

@@ -163,18 +163,23 @@ func (a *App) Deps(ctx caddy.Context) wrap.Deps {
 
 // backend gives the pool of a backend: the one of an earlier configuration if nothing of it has changed.
 func (a *App) backend(cfg upstream.Config) (*upstream.Backend, func(), error) {
-	key, err := json.Marshal(cfg)
+	config, err := json.Marshal(cfg)
 	if err != nil {
 		return nil, nil, err
 	}
-	v, _, err := shared.LoadOrNew("backend "+string(key), func() (caddy.Destructor, error) {
+	files, err := cfg.TLS.Fingerprint() // certificates are renewed in their place
+	if err != nil {
+		return nil, nil, err
+	}
+	key := "backend " + string(config) + files
+	v, _, err := shared.LoadOrNew(key, func() (caddy.Destructor, error) {
 		b, err := upstream.New(cfg, upstream.Options{Metrics: a.process.metrics, Memory: a.process.memory, Logger: a.ctx.Slogger()})
 		return pool{b}, err
 	})
 	if err != nil {
 		return nil, nil, err
 	}
-	release := sync.OnceFunc(func() { _, _ = shared.Delete("backend " + string(key)) })
+	release := sync.OnceFunc(func() { _, _ = shared.Delete(key) })
 	return v.(pool).Backend, release, nil
 }
 

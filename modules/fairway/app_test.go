@@ -3,8 +3,11 @@ package fairway
 import (
 	"context"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"math"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -101,6 +104,49 @@ func TestLifeCycle(t *testing.T) { //nolint:paralleltest // what outlives a relo
 	}
 	if n := uses("backend "+string(key)) + uses(processKey); n != 0 {
 		t.Errorf("%d still hold something", n)
+	}
+}
+
+// TestRenewedCertificate checks that a reload takes over files that were replaced in their place, and keeps what has not changed.
+func TestRenewedCertificate(t *testing.T) { //nolint:paralleltest // what outlives a reload is one for the process
+	a := provisioned(t, 0)
+	t.Cleanup(func() {
+		if err := a.Cleanup(); err != nil {
+			t.Error(err)
+		}
+	})
+	server := httptest.NewTLSServer(http.NotFoundHandler())
+	t.Cleanup(server.Close)
+	file := filepath.Join(t.TempDir(), "ca.pem")
+	write := func(comment string) {
+		text := append([]byte(comment), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: server.Certificate().Raw})...)
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := upstream.Config{Addresses: []string{"https://127.0.0.1:9"}, TLS: upstream.TLS{CA: []string{file}}}
+	open := func() *upstream.Backend {
+		b, release, err := a.backend(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(release)
+		return b
+	}
+	write("# of last year\n")
+	first := open()
+	if open() != first {
+		t.Error("the same files make another backend")
+	}
+	write("# of this year\n")
+	if open() == first {
+		t.Error("the renewed file is not read")
+	}
+	if err := os.Remove(file); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := a.backend(cfg); err == nil {
+		t.Error("a file that is gone is no error")
 	}
 }
 

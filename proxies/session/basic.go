@@ -39,6 +39,9 @@ func (b Basic) PerCaller() bool { return b.User == "" }
 // ServiceAccount says whether fixed credentials are sent.
 func (b Basic) ServiceAccount() bool { return b.User != "" }
 
+// SetsHeaders gives Authorization.
+func (Basic) SetsHeaders() []string { return []string{"Authorization"} }
+
 // RoundTrip sends req with an Authorization header.
 func (b Basic) RoundTrip(req *http.Request, caller Caller, next http.RoundTripper) (*http.Response, error) {
 	user, password := b.User, b.Password
@@ -51,6 +54,6 @@ func (b Basic) RoundTrip(req *http.Request, caller Caller, next http.RoundTrippe
 
 // Interface guards.
 var (
-	_ Strategy = None{}
-	_ Strategy = Basic{}
+	_ Strategy     = None{}
+	_ HeaderSetter = Basic{}
 )

@@ -54,3 +54,18 @@ type Strategy interface {
 	// caller. req is the strategy's to change; its header is not shared.
 	RoundTrip(req *http.Request, caller Caller, next http.RoundTripper) (*http.Response, error)
 }
+
+// HeaderSetter is a Strategy that sets headers of what it sends. A configuration that sets one of them too is refused, since
+// one of the two would silently win.
+type HeaderSetter interface {
+	Strategy
+	// SetsHeaders gives their names in canonical spelling.
+	SetsHeaders() []string
+}
+
+// Certified is a Strategy that shows the backend a certificate when a connection begins.
+type Certified interface {
+	Strategy
+	// ClientCertificate gives the PEM files of the certificate, with its chain, and of its key.
+	ClientCertificate() (certificate, key string)
+}

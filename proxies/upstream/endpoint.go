@@ -69,18 +69,8 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 	if cfg.Guarded {
 		dialer.Control = guard
 	}
-	t := &http.Transport{
-		DialContext:            dialer.DialContext,
-		TLSClientConfig:        trust.Clone(),
-		TLSHandshakeTimeout:    tlsTimeout,
-		DisableCompression:     true, // the attempt asks for gzip and inflates under its limit
-		MaxIdleConnsPerHost:    idlePerAddress,
-		IdleConnTimeout:        idleTimeout,
-		ExpectContinueTimeout:  continueTimeout,
-		MaxResponseHeaderBytes: headerLimit,
-		ForceAttemptHTTP2:      true,
-		HTTP2:                  &http.HTTP2Config{SendPingTimeout: pingAfter, PingTimeout: pingTimeout},
-	}
+	t := newTransport(trust)
+	t.DialContext = dialer.DialContext
 	e := &endpoint{origin: o, address: address, transport: t}
 	e.blank = &http.Request{Host: o.host, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	if o.socket != "" {
@@ -168,14 +158,8 @@ func (t TLS) load() (*tls.Config, error) {
 	}
 	if len(t.CA) > 0 {
 		c.RootCAs = x509.NewCertPool()
-	}
-	for _, file := range t.CA {
-		pem, err := os.ReadFile(file)
-		if err != nil {
-			return nil, fmt.Errorf("tls: ca: %w", err)
-		}
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("tls: ca: %s holds no certificate in PEM", file)
+		if err := t.appendTo(c.RootCAs); err != nil {
+			return nil, err
 		}
 	}
 	if t.ClientCertificateFile != "" {
@@ -186,4 +170,18 @@ func (t TLS) load() (*tls.Config, error) {
 		c.Certificates = []tls.Certificate{pair}
 	}
 	return c, nil
+}
+
+// appendTo adds the authorities to a pool.
+func (t TLS) appendTo(pool *x509.CertPool) error {
+	for _, file := range t.CA {
+		pem, err := os.ReadFile(file)
+		if err != nil {
+			return fmt.Errorf("tls: ca: %w", err)
+		}
+		if !pool.AppendCertsFromPEM(pem) {
+			return fmt.Errorf("tls: ca: %s holds no certificate in PEM", file)
+		}
+	}
+	return nil
 }

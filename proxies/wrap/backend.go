@@ -76,7 +76,10 @@ func (s *Service) compileBackend(b *Backend, deps Deps, at place) (*backend, err
 		}
 		out.header = append(out.header, *compiled)
 	}
-	cfg, err := b.upstream(s.Name, sc, at)
+	if err := checkAuth(out, at); err != nil {
+		return nil, err
+	}
+	cfg, err := out.upstream(s.Name, sc, at)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +101,7 @@ func (s *Service) open(b *backend, deps Deps, at place) error {
 	}
 	b.pool = pool
 	s.release = append(s.release, release)
-	return nil
+	return s.bind(b, at)
 }
 
 // upstream makes the configuration of the pool, with every placeholder resolved.
@@ -132,7 +135,7 @@ func (b *Backend) upstream(service string, sc scope, at place) (upstream.Config,
 			return cfg, err
 		}
 		if sc.secret == nil && strings.Contains(a, "{") {
-			address = "http://unresolved.invalid:" + itoa(i+1)
+			address = "https://unresolved.invalid:" + itoa(i+1)
 		}
 		if slices.Contains(cfg.Addresses, address) {
 			return cfg, at.field("addresses/"+itoa(i)).errf("the address %s is there twice", a)

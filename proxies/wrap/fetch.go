@@ -122,8 +122,8 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 		if err != nil {
 			return err
 		}
-		if compiled.name == "Authorization" && f.strategy.Mode() != session.ModeNone {
-			return at.field("header/" + itoa(i)).errf("the backend's auth sets Authorization already")
+		if slices.Contains(setHeaders(f.strategy), compiled.name) {
+			return at.field("header/"+itoa(i)).errf("the backend's auth sets %s already", compiled.name)
 		}
 		own = append(own, *compiled)
 	}
