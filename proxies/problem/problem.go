@@ -16,31 +16,36 @@ const typePrefix = "urn:fairway:problem:"
 // Codes name what went wrong; they are the last part of the `type` member and never change their meaning.
 // A problem that HTTP's own status says all about has no code and the type about:blank.
 const (
-	BadParameter       = "bad_parameter"       // a parameter of the caller is missing or not as declared
-	BadBody            = "bad_body"            // the body of the request is not as the route takes it
-	BadPath            = "bad_path"            // the path holds what no backend should ever see
-	NoCredentials      = "no_credentials"      // the backend needs the caller's credentials and there are none
-	BackendStatus      = "backend_status"      // the backend answered with a status of failure
-	BackendRedirect    = "backend_redirect"    // the backend redirected where it may not
-	BackendTimeout     = "backend_timeout"     // no complete answer in time
-	BackendUnreachable = "backend_unreachable" // no connection, or the connection broke
-	BackendCut         = "backend_cut"         // the body ended before its length
-	BackendTooLarge    = "backend_too_large"   // the body is longer than the backend's limit
-	BackendEmpty       = "backend_empty"       // no body where one was due
-	Undecodable        = "undecodable"         // the body is not what the decoder or charset says
-	BackendFailed      = "backend_failed"      // fail_when found a failure inside an answer of success
-	BreakerOpen        = "breaker_open"        // the backend failed too often lately and is left alone
-	MemorySpent        = "memory_spent"        // the gateway's budget for buffered bytes is spent
-	ReplyFailed        = "reply_failed"        // a jq program could not make its value of this answer
-	SchemaDrift        = "schema_drift"        // the answer is not of the shape that the route promises
-	NotAcceptable      = "not_acceptable"      // the caller accepts none of the outputs that the route has
-	BadValue           = "bad_value"           // a value that one fetch gave cannot stand where another one has it
-	OriginNotAllowed   = "origin_not_allowed"  // a URL in a value leads where the backend's origins do not allow
-	PaginationLoop     = "pagination_loop"     // a page leads to one that was there before
-	Truncated          = "truncated"           // a list was longer than may be read of it
-	DependencyFailed   = "dependency_failed"   // a fetch needs the value of another that failed
-	NestedPartial      = "nested_partial"      // the backend is a gateway that answered without one of its parts
-	Internal           = "internal"            // a defect of the gateway
+	BadParameter         = "bad_parameter"          // a parameter of the caller is missing or not as declared
+	BadBody              = "bad_body"               // the body of the request is not as the route takes it
+	BadPath              = "bad_path"               // the path holds what no backend should ever see
+	NoCredentials        = "no_credentials"         // the backend needs the caller's credentials and there are none
+	BadCredentials       = "bad_credentials"        // the credentials were tried at the backend's login and refused
+	MFARequired          = "mfa_required"           // the backend's login asks for a second factor
+	UnsupportedLoginPage = "unsupported_login_page" // the backend's login is none that can be gone through
+	NotAllowed           = "not_allowed"            // the login went well, and its user may not in
+	LoginUnavailable     = "login_unavailable"      // the backend's login does not work now
+	BackendStatus        = "backend_status"         // the backend answered with a status of failure
+	BackendRedirect      = "backend_redirect"       // the backend redirected where it may not
+	BackendTimeout       = "backend_timeout"        // no complete answer in time
+	BackendUnreachable   = "backend_unreachable"    // no connection, or the connection broke
+	BackendCut           = "backend_cut"            // the body ended before its length
+	BackendTooLarge      = "backend_too_large"      // the body is longer than the backend's limit
+	BackendEmpty         = "backend_empty"          // no body where one was due
+	Undecodable          = "undecodable"            // the body is not what the decoder or charset says
+	BackendFailed        = "backend_failed"         // fail_when found a failure inside an answer of success
+	BreakerOpen          = "breaker_open"           // the backend failed too often lately and is left alone
+	MemorySpent          = "memory_spent"           // the gateway's budget for buffered bytes is spent
+	ReplyFailed          = "reply_failed"           // a jq program could not make its value of this answer
+	SchemaDrift          = "schema_drift"           // the answer is not of the shape that the route promises
+	NotAcceptable        = "not_acceptable"         // the caller accepts none of the outputs that the route has
+	BadValue             = "bad_value"              // a value that one fetch gave cannot stand where another one has it
+	OriginNotAllowed     = "origin_not_allowed"     // a URL in a value leads where the backend's origins do not allow
+	PaginationLoop       = "pagination_loop"        // a page leads to one that was there before
+	Truncated            = "truncated"              // a list was longer than may be read of it
+	DependencyFailed     = "dependency_failed"      // a fetch needs the value of another that failed
+	NestedPartial        = "nested_partial"         // the backend is a gateway that answered without one of its parts
+	Internal             = "internal"               // a defect of the gateway
 )
 
 // Problem is one failure as the caller is told it. It is an error, so that it can travel up unchanged.

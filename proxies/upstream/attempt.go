@@ -17,6 +17,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/session"
 )
 
 // attempt makes attempt number n: it chooses an address whose breaker lets it through, and has the breaker count
@@ -218,6 +219,9 @@ func sendFailure(parent, ctx context.Context, err error) *Failure {
 	if f, ok := errors.AsType[*Failure](err); ok {
 		own := *f
 		return &own
+	}
+	if login, ok := errors.AsType[*session.LoginError](err); ok {
+		return &Failure{Kind: Login, RetryAfter: login.RetryAfter, Err: err}
 	}
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &Failure{Kind: Timeout, Err: err}

@@ -24,7 +24,7 @@ const (
 	BreakerOpen                 // nothing was sent: not retried
 	MemorySpent                 // the budget for buffered bytes is spent: not retried, not counted
 	Cancelled                   // the caller hung up: neither
-	Login                       // the strategy could not log in: neither (the login issue refines it)
+	Login                       // the strategy could not log in: neither
 	Unsendable                  // the call is none that can be sent, a defect of who made it: neither
 	Unusable                    // the answer was good, and nothing could be made of it: not retried, a success for the breaker
 	Defect                      // a strategy or a decoder panicked, which says nothing of the backend: neither

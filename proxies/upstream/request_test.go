@@ -259,6 +259,9 @@ func TestOddStrategies(t *testing.T) {
 		"login": {func(*http.Request, http.RoundTripper) (*http.Response, error) {
 			return nil, fmt.Errorf("logging in: %w", &Failure{Kind: Login})
 		}, Login},
+		"login refused": {func(*http.Request, http.RoundTripper) (*http.Response, error) {
+			return nil, fmt.Errorf("logging in: %w", &session.LoginError{Kind: session.BadCredentials})
+		}, Login},
 		"no body": {func(req *http.Request, _ http.RoundTripper) (*http.Response, error) {
 			return &http.Response{StatusCode: http.StatusOK, Request: req}, nil
 		}, 0},

@@ -11,6 +11,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/decode/charset"
 	"github.com/fairway-gateway/fairway/proxies/decode/markup"
 	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -68,7 +69,13 @@ func (f *fetch) problem(to *backend, err error) *problem.Problem {
 	case upstream.BreakerOpen, upstream.MemorySpent, upstream.Cancelled, upstream.Defect:
 		ownFailure(p, failure.Kind, who)
 	case upstream.Login:
-		p.Describe(problem.BackendUnreachable, who+" did not let the gateway log in.")
+		login, ok := errors.AsType[*session.LoginError](failure.Err)
+		if !ok {
+			login = &session.LoginError{Err: failure.Err}
+		}
+		refused := login.Refusal(who, to.config.Service, f.strategy.ServiceAccount())
+		p.Status, p.RetryAfter, p.Header = refused.Status, refused.RetryAfter, refused.Header
+		p.Describe(refused.Code, refused.Detail)
 	case upstream.Unsendable:
 		p.Status = http.StatusInternalServerError
 		p.Describe(problem.Internal, "The gateway made a request that cannot be sent; the log has more under this request id.")
@@ -154,6 +161,6 @@ func (f *fetch) reflect(p *problem.Problem, failure *upstream.Failure, who strin
 		p.Status = s
 	}
 	if p.Status == http.StatusUnauthorized {
-		p.Header = challenge(f.backend.config.Service)
+		p.Header = session.Challenge(f.backend.config.Service)
 	}
 }

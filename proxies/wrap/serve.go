@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"runtime/debug"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/problem"
@@ -182,12 +181,9 @@ func (x *exchange) admitted() *problem.Problem {
 	if p := x.admit(); p != nil {
 		return p
 	}
-	x.caller = callerOf(x.r)
+	x.caller = session.CallerOf(x.r)
 	if x.route.creds && !x.caller.Basic {
-		return &problem.Problem{
-			Code: problem.NoCredentials, Status: http.StatusUnauthorized,
-			Detail: "This service needs HTTP Basic credentials, which it passes on to its backend.", Header: challenge(x.route.service.Name),
-		}
+		return session.NoCredentials(x.route.service.Name)
 	}
 	if p := x.takeKey(); p != nil {
 		return p
@@ -248,21 +244,6 @@ func (x *exchange) status() (int, *problem.Problem) {
 		return 0, replyFailed("The program of the reply's status gave none of 200 to 599, or one that no answer can have here.", "", nil)
 	}
 	return status, nil
-}
-
-// callerOf reads the Basic credentials of r, if there are any.
-func callerOf(r *http.Request) session.Caller {
-	if len(r.Header["Authorization"]) != 1 {
-		return session.Caller{}
-	}
-	user, password, ok := r.BasicAuth()
-	return session.Caller{User: user, Password: password, Basic: ok}
-}
-
-// challenge asks for HTTP Basic credentials (RFC 7617).
-func challenge(realm string) http.Header {
-	realm = strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(realm)
-	return http.Header{"Www-Authenticate": {`Basic realm="` + realm + `", charset="UTF-8"`}}
 }
 
 // judged makes a problem of what the route's own fail_when found.
