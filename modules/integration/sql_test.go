@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 	_ "modernc.org/sqlite" // to make files of it
 
-	"github.com/fairway-gateway/fairway/proxies/database/pgtest"
+	"github.com/fairway-gateway/fairway/internal/pgtest"
 )
 
 const orders = `create table orders (id integer primary key, customer text not null, total numeric(10,2));

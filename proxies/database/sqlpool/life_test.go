@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairway-gateway/fairway/proxies/database/pgtest"
+	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 

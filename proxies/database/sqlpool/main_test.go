@@ -17,7 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/fairway-gateway/fairway/proxies/database"
-	"github.com/fairway-gateway/fairway/proxies/database/pgtest"
+	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )

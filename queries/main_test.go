@@ -1,0 +1,139 @@
+package queries
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/fairway-gateway/fairway/internal/pgtest"
+)
+
+// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
+var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
+	s, err := pgtest.Start()
+	started.Store(s)
+	return s, err
+})
+
+var started atomic.Pointer[pgtest.Server]
+
+// openEnv has the tests' binary open the store of a DSN and end: it is the second process of tests that need one.
+const openEnv = "FAIRWAY_TEST_OPEN"
+
+func TestMain(m *testing.M) {
+	if dsn := os.Getenv(openEnv); dsn != "" {
+		if err := openOnce(dsn); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func openOnce(dsn string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	s, err := Open(ctx, Config{DSN: dsn})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	_, _, err = s.Session(ctx, index(1))
+	return err
+}
+
+func run(m *testing.M) int {
+	code := m.Run()
+	// What waits for the server to end is pgtest's own.
+	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if s := started.Load(); s != nil {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	return code
+}
+
+// postgresDSN is the address of a database of its own for the test.
+func postgresDSN(t testing.TB) string {
+	t.Helper()
+	s, err := startServer()
+	switch {
+	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("t%d", time.Now().UnixNano())
+	command(t, s.DSN("postgres"), "create database "+name)
+	return s.DSN(name) + poolOption
+}
+
+// poolOption keeps the pools of all tests under what the server has.
+const poolOption = "&pool_max_conns=5"
+
+// command runs statements on a connection of its own.
+func command(t testing.TB, dsn, text string) {
+	t.Helper()
+	conn, err := pgx.Connect(t.Context(), strings.TrimSuffix(dsn, poolOption))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	if _, err := conn.PgConn().Exec(t.Context(), text).ReadAll(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func sqliteDSN(t testing.TB) string {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "a b#%.db")
+}
+
+// both runs a test with each engine, on an empty database.
+func both(t *testing.T, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, sqliteDSN(t))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, postgresDSN(t))
+	})
+}
+
+func openStore(t testing.TB, dsn string) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Config{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// index is an index of 32 bytes.
+func index(n byte) []byte {
+	out := make([]byte, 32)
+	out[31] = n
+	return out
+}
+
+func in(d time.Duration) time.Time { return time.Now().Add(d) }

@@ -1,0 +1,143 @@
+package queries
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func migrationsOf(t *testing.T, s *Store) *Migrations {
+	t.Helper()
+	m, err := s.migrations(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m
+}
+
+// TestMigrations goes down to nothing, step by step, and up again.
+func TestMigrations(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		m := migrationsOf(t, s)
+		want := func(applied int64) {
+			t.Helper()
+			got, newest, err := m.Version(t.Context())
+			if err != nil || got != applied || newest != 1 {
+				t.Fatalf("version %d of %d, %v; want %d", got, newest, err, applied)
+			}
+			all, err := m.Status(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, one := range all {
+				if one.Applied.IsZero() != (one.Version > applied) || one.Applied.Location() != time.UTC {
+					t.Errorf("%+v", one)
+				}
+				all[i].Applied = time.Time{}
+			}
+			if diff := cmp.Diff([]Migration{{Version: 1, Name: "00001_sessions.sql"}}, all); diff != "" {
+				t.Error(diff)
+			}
+		}
+		steps := func(n int, err error) int {
+			t.Helper()
+			if err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		want(1)
+		for i := int64(0); ; i-- {
+			if steps(m.Down(t.Context())) == 0 {
+				break
+			}
+			want(i)
+		}
+		if _, _, err := s.Session(t.Context(), index(1)); err == nil {
+			t.Error("the tables are still there")
+		}
+		if n := steps(m.Up(t.Context())); n != 1 {
+			t.Errorf("%d were applied", n)
+		}
+		if n := steps(m.Up(t.Context())); n != 0 {
+			t.Errorf("%d were applied again", n)
+		}
+		want(1)
+		replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
+		if n := steps(m.DownTo(t.Context(), 0)); n != 1 {
+			t.Errorf("%d were taken back", n)
+		}
+		want(0)
+		steps(m.Up(t.Context()))
+		wantStored(t, s, index(1), stored{})
+	})
+}
+
+// TestTwoProcesses holds that processes that start at once on an empty database all find it migrated.
+func TestTwoProcesses(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		var all sync.WaitGroup
+		for range 4 {
+			all.Go(func() {
+				cmd := exec.CommandContext(t.Context(), self)
+				cmd.Env = append(os.Environ(), openEnv+"="+dsn)
+				if out, err := cmd.CombinedOutput(); err != nil {
+					t.Errorf("%v: %s", err, out)
+				}
+			})
+		}
+		all.Wait()
+	})
+}
+
+// TestMigrationLock holds that the lock is waited for as long as one may, and free when its holder is done.
+func TestMigrationLock(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		m := migrationsOf(t, s)
+		unlock, err := m.lock(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+		defer cancel()
+		if _, err := Open(ctx, Config{DSN: dsn}); err == nil {
+			t.Error("somebody else migrates, too")
+		}
+		unlock()
+		openStore(t, dsn)
+	})
+}
+
+// TestNewerSchema holds that a gateway of this version still works on a schema that a later one has migrated.
+func TestNewerSchema(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		const later = "insert into fairway_migrations (version_id, is_applied) values (99, true)"
+		if IsPostgres(dsn) {
+			command(t, dsn, later)
+		} else if _, err := s.engine.(*file).write.ExecContext(t.Context(), later); err != nil {
+			t.Fatal(err)
+		}
+		replace(t, openStore(t, dsn), index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
+	})
+}

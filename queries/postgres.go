@@ -1,0 +1,100 @@
+package queries
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/jackc/pgx/v5/stdlib"
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// connectTimeout is for one connection, where the DSN says nothing else.
+const connectTimeout = 5 * time.Second
+
+// server is PostgreSQL as an engine.
+type server struct{ pool *pgxpool.Pool }
+
+func openPostgres(ctx context.Context, dsn string) (*server, error) {
+	pool, err := postgresPool(ctx, dsn)
+	if err != nil {
+		return nil, err
+	}
+	e := &server{pool: pool}
+	if err := e.ping(ctx); err != nil {
+		pool.Close()
+		return nil, &UnavailableError{Err: err}
+	}
+	return e, nil
+}
+
+func postgresPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		// What it says may show pieces of the DSN.
+		return nil, errors.New("the address of the store cannot be read; write it like postgres://user:password@host:5432/name?sslmode=verify-full, with what is no letter or digit escaped in user and password")
+	}
+	if cfg.ConnConfig.ConnectTimeout == 0 {
+		cfg.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	if params := cfg.ConnConfig.RuntimeParams; params["application_name"] == "" {
+		params["application_name"] = "fairway"
+	}
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
+		return nil
+	}
+	return pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg)
+}
+
+func (e *server) queries() db.Querier { return db.New(e.pool) }
+
+func (e *server) inTx(ctx context.Context, f func(db.Querier) error) error {
+	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return f(db.New(tx)) })
+}
+
+func (e *server) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
+
+func (e *server) close() { e.pool.Close() }
+
+//go:embed migrations/postgres/*.sql
+var postgresMigrations embed.FS
+
+func (e *server) migrations(log *slog.Logger) (*Migrations, error) {
+	dir, err := fs.Sub(postgresMigrations, "migrations/postgres")
+	if err != nil {
+		return nil, err
+	}
+	return newMigrations(goose.DialectPostgres, stdlib.OpenDBFromPool(e.pool), dir, storeTable, e.lock, log)
+}
+
+// lockNumber is that of goose, so that its own command waits, too.
+const lockNumber = lock.DefaultLockID
+
+// lock takes an advisory lock of the database, with a connection of its own: the pool may have no second one. It is not
+// waited for in the server, since who waits there is in the way of indexes that are made concurrently.
+func (e *server) lock(ctx context.Context) (func(), error) {
+	conn, err := pgx.ConnectConfig(ctx, e.pool.Config().ConnConfig)
+	if err != nil {
+		return nil, &UnavailableError{Err: err}
+	}
+	unlock := func() { _ = conn.Close(context.WithoutCancel(ctx)) } // the end of the session is that of the lock
+	err = untilLocked(ctx, func() (ok bool, err error) {
+		err = conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", lockNumber).Scan(&ok)
+		return ok, err
+	})
+	if err != nil {
+		unlock()
+		return nil, err
+	}
+	return unlock, nil
+}

@@ -1,0 +1,183 @@
+// Package queries is the store: the database that all gateways and runners share. It has the migrations of the schema, the
+// SQL for PostgreSQL and SQLite, and the code that sqlc makes of it, which is the same for both but for the engine.
+//
+//	sql/<engine>/*.sql     one statement for each thing that can be done
+//	migrations/<engine>/   the schema, by goose, up and down
+//	db/                    made by sqlc for PostgreSQL; its Querier is the interface of both
+//	internal/lite/         made by sqlc for SQLite, and by internal/adapt as a db.Querier
+//
+// Times are the database's: no statement is told what time it is, since the clocks of gateways differ. Who wins is decided
+// by a single statement or a constraint, never by reading first.
+package queries
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// Config is where a store is, and how it behaves.
+type Config struct {
+	// DSN is sqlite:<path of a file>, which is made where there is none, or postgres://user:password@host:port/name?options
+	// as libpq and pgxpool have them (pool_max_conns, sslmode, ...). It has no placeholders.
+	DSN string
+	// Sweep is how often what has expired long ago is deleted. Default one minute.
+	Sweep time.Duration
+	// Logger is told what is migrated, and what fails in the background. Default none.
+	Logger *slog.Logger
+}
+
+// Store is an open store whose schema is that of this version. It is used concurrently.
+type Store struct {
+	engine
+	log  *slog.Logger
+	stop context.CancelFunc
+	done sync.WaitGroup
+}
+
+// engine is what the two databases do differently.
+type engine interface {
+	// queries are single statements.
+	queries() db.Querier
+	// inTx runs f in a transaction, which is committed if f gives no error.
+	inTx(ctx context.Context, f func(db.Querier) error) error
+	ping(ctx context.Context) error
+	// migrations has the schema's.
+	migrations(log *slog.Logger) (*Migrations, error)
+	close()
+}
+
+// Open connects to a database and brings its schema up to this version, alone among all processes that try. An error that
+// is an *UnavailableError may be over later. ctx is for the opening. Close it.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Sweep <= 0 {
+		cfg.Sweep = time.Minute
+	}
+	e, err := open(ctx, cfg.DSN)
+	if err != nil {
+		return nil, err
+	}
+	if err := up(ctx, e, cfg.Logger); err != nil {
+		e.close()
+		return nil, err
+	}
+	s := &Store{engine: e, log: cfg.Logger}
+	background, stop := context.WithCancel(context.WithoutCancel(ctx))
+	s.stop = stop
+	s.done.Go(func() { s.sweepEvery(background, cfg.Sweep) })
+	return s, nil
+}
+
+func open(ctx context.Context, dsn string) (engine, error) {
+	switch {
+	case strings.HasPrefix(dsn, sqliteScheme):
+		return openSQLite(ctx, strings.TrimPrefix(dsn, sqliteScheme))
+	case IsPostgres(dsn):
+		return openPostgres(ctx, dsn)
+	}
+	return nil, errors.New("a store is sqlite:<path> or postgres://user@host:port/name")
+}
+
+// sqliteScheme is before the path of a file.
+const sqliteScheme = "sqlite:"
+
+// IsPostgres says whether a DSN is that of a server, which several gateways may share.
+func IsPostgres(dsn string) bool {
+	return strings.HasPrefix(dsn, "postgres://") || strings.HasPrefix(dsn, "postgresql://")
+}
+
+// UnavailableError says that a database does not answer now, or that another process migrates it for long.
+type UnavailableError struct{ Err error }
+
+func (e *UnavailableError) Error() string { return "the store is not available: " + e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *UnavailableError) Unwrap() error { return e.Err }
+
+func up(ctx context.Context, e engine, log *slog.Logger) error {
+	m, err := e.migrations(log)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	_, err = m.Up(ctx)
+	return err
+}
+
+// Close ends what the store does in the background and closes its connections.
+func (s *Store) Close() {
+	s.stop()
+	s.done.Wait()
+	s.close()
+}
+
+// Ping says whether the database answers.
+func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
+
+// Queries are the statements of the store, each by itself. Where one gives no row, its error is sql.ErrNoRows.
+func (s *Store) Queries() db.Querier { return s.queries() }
+
+// InTx runs f in a transaction: what it does becomes true as a whole, or, where it gives an error or panics, not at all. On
+// SQLite there is one such at a time.
+func (s *Store) InTx(ctx context.Context, f func(db.Querier) error) error { return s.inTx(ctx, f) }
+
+// Settings of the sweep.
+const (
+	// keepSessions is for how long an expired session is kept for its generation, keepLeases a lease for its fence.
+	keepSessions = time.Hour
+	keepLeases   = 24 * time.Hour
+	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
+	sweepRows   = 500
+	sweepRounds = 20
+)
+
+// sweepEvery deletes what has expired, until ctx ends.
+func (s *Store) sweepEvery(ctx context.Context, every time.Duration) {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.sweep(ctx, keepSessions, keepLeases); err != nil && ctx.Err() == nil {
+			s.log.WarnContext(ctx, "what has expired could not be deleted", slog.Any("error", err))
+		}
+	}
+}
+
+func (s *Store) sweep(ctx context.Context, sessions, leases time.Duration) error {
+	q := s.queries()
+	return errors.Join(
+		rounds(func() (int64, error) {
+			return q.DeleteExpiredSessions(ctx, db.DeleteExpiredSessionsParams{KeepMs: sessions.Milliseconds(), AtMost: sweepRows})
+		}),
+		rounds(func() (int64, error) {
+			return q.DeleteExpiredLeases(ctx, db.DeleteExpiredLeasesParams{KeepMs: leases.Milliseconds(), AtMost: sweepRows})
+		}),
+	)
+}
+
+// rounds repeats a statement as long as it deletes as much as it may.
+func rounds(once func() (int64, error)) error {
+	for range sweepRounds {
+		n, err := once()
+		if err != nil {
+			return fmt.Errorf("sweeping: %w", err)
+		}
+		if n < sweepRows {
+			return nil
+		}
+	}
+	return nil
+}

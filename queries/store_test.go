@@ -1,0 +1,335 @@
+package queries
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"maps"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// statements runs each of the Querier once, in an order in which all find something.
+func statements() (order []string, all map[string]func(ctx context.Context, q db.Querier) (any, error)) {
+	type run = func(ctx context.Context, q db.Querier) (any, error)
+	all = map[string]run{
+		"InsertSession": func(ctx context.Context, q db.Querier) (any, error) {
+			return q.InsertSession(ctx, db.InsertSessionParams{SessionIndex: index(7), Generation: 1, Sealed: []byte("a"), LifetimeMs: 0})
+		},
+		"UpdateSession": func(ctx context.Context, q db.Querier) (any, error) {
+			return q.UpdateSession(ctx, db.UpdateSessionParams{SessionIndex: index(7), OldGeneration: 1, Generation: 1, Revision: 1, Sealed: []byte("b"), LifetimeMs: -5000})
+		},
+		"GetSession": func(ctx context.Context, q db.Querier) (any, error) {
+			row, err := q.GetSession(ctx, index(7))
+			if row.LeftMs > -5000 || row.LeftMs < -60000 {
+				err = errors.Join(err, errors.New("it has another time left than it was given"))
+			}
+			row.LeftMs = 0
+			return row, err
+		},
+		"DeleteSession": func(ctx context.Context, q db.Querier) (any, error) {
+			return q.DeleteSession(ctx, db.DeleteSessionParams{SessionIndex: index(7), Generation: 1})
+		},
+		"DeleteExpiredSessions": func(ctx context.Context, q db.Querier) (any, error) {
+			return q.DeleteExpiredSessions(ctx, db.DeleteExpiredSessionsParams{KeepMs: 1000, AtMost: 10})
+		},
+		"TakeLease": func(ctx context.Context, q db.Querier) (any, error) {
+			fence, err := q.TakeLease(ctx, db.TakeLeaseParams{Name: "n", Holder: "h", LifetimeMs: 5000})
+			return fence > 0, err
+		},
+		"ReleaseLease": func(ctx context.Context, q db.Querier) (any, error) {
+			return q.ReleaseLease(ctx, db.ReleaseLeaseParams{Name: "n", Holder: "h"})
+		},
+		"DeleteExpiredLeases": func(ctx context.Context, q db.Querier) (any, error) {
+			return q.DeleteExpiredLeases(ctx, db.DeleteExpiredLeasesParams{KeepMs: -1000, AtMost: 10})
+		},
+	}
+	return []string{"InsertSession", "UpdateSession", "GetSession", "DeleteSession", "DeleteExpiredSessions", "TakeLease", "ReleaseLease", "DeleteExpiredLeases"}, all
+}
+
+// TestStatements runs every statement on both engines, by itself and in a transaction, with the same results.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	order, all := statements()
+	var declared []string
+	for m := range reflect.TypeFor[db.Querier]().Methods() {
+		declared = append(declared, m.Name)
+	}
+	if diff := cmp.Diff(declared, slices.Sorted(maps.Keys(all))); diff != "" {
+		t.Fatalf("the Querier and what is run differ (-has +run):\n%s", diff)
+	}
+	if diff := cmp.Diff(declared, slices.Sorted(slices.Values(order))); diff != "" {
+		t.Fatal(diff)
+	}
+	want := []any{int64(1), int64(1), db.GetSessionRow{Generation: 1, Revision: 1, Sealed: []byte("b")}, int64(0), int64(1), true, int64(1), int64(1)}
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		do := func(q db.Querier) error {
+			var got []any
+			for _, name := range order {
+				v, err := all[name](t.Context(), q)
+				if err != nil {
+					return err
+				}
+				got = append(got, v)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			return nil
+		}
+		if err := do(s.Queries()); err != nil {
+			t.Error(err)
+		}
+		if err := s.InTx(t.Context(), do); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestNoRows(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		if _, err := s.Queries().GetSession(t.Context(), index(1)); !errors.Is(err, sql.ErrNoRows) {
+			t.Errorf("%v", err)
+		}
+	})
+}
+
+func TestInTx(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s, other := openStore(t, dsn), openStore(t, dsn)
+		insert := func(q db.Querier, n byte) {
+			t.Helper()
+			if _, err := q.InsertSession(t.Context(), db.InsertSessionParams{SessionIndex: index(n), Generation: 1, Sealed: []byte("a"), LifetimeMs: 1 << 20}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		is := func(n byte, want bool) {
+			t.Helper()
+			if _, live, err := other.Session(t.Context(), index(n)); err != nil || live != want {
+				t.Errorf("%d is there: %v, %v", n, live, err)
+			}
+		}
+		mine := errors.New("mine")
+		err := s.InTx(t.Context(), func(q db.Querier) error {
+			insert(q, 1)
+			is(1, false)
+			if _, err := q.GetSession(t.Context(), index(1)); err != nil {
+				t.Error(err)
+			}
+			return mine
+		})
+		if !errors.Is(err, mine) {
+			t.Error(err)
+		}
+		is(1, false)
+		func() {
+			defer func() { _ = recover() }()
+			_ = s.InTx(t.Context(), func(q db.Querier) error {
+				insert(q, 2)
+				panic("no")
+			})
+		}()
+		is(2, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		err = s.InTx(ctx, func(q db.Querier) error {
+			insert(q, 3)
+			cancel()
+			return nil
+		})
+		if err == nil {
+			t.Error("who has gone has committed")
+		}
+		is(3, false)
+		if err := s.InTx(t.Context(), func(q db.Querier) error { insert(q, 4); insert(q, 5); return nil }); err != nil {
+			t.Error(err)
+		}
+		is(4, true)
+		is(5, true)
+	})
+}
+
+// TestBusy holds that who waits for another's transaction goes when its context ends, and that reading waits for nobody.
+func TestBusy(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s, other := openStore(t, dsn), openStore(t, dsn)
+		replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
+		err := s.InTx(t.Context(), func(q db.Querier) error {
+			_, err := q.UpdateSession(t.Context(), db.UpdateSessionParams{SessionIndex: index(1), OldGeneration: 1, Generation: 2, Sealed: []byte("b"), LifetimeMs: 1 << 20})
+			for _, one := range []*Store{s, other} {
+				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				_, waited := one.ReplaceSession(ctx, index(1), Version{1, 0}, Session{Version: Version{3, 0}, Sealed: []byte("c"), Expires: in(time.Hour)})
+				cancel()
+				if !errors.Is(waited, context.DeadlineExceeded) {
+					t.Errorf("who waits is told %v", waited)
+				}
+				wantStored(t, one, index(1), stored{Version{1, 0}, "a", true})
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
+		}
+		wantStored(t, other, index(1), stored{Version{2, 0}, "b", true})
+	})
+}
+
+func TestSweep(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		err := s.InTx(t.Context(), func(q db.Querier) error {
+			for i := range 2*sweepRows + 10 {
+				n := index(byte(i))
+				n[0] = byte(i >> 8)
+				p := db.InsertSessionParams{SessionIndex: n, Generation: 1, Sealed: []byte("a"), LifetimeMs: -60_000}
+				if i < 10 {
+					p.LifetimeMs += 50_000 + int64(i%2)*60_000 // five have expired lately, five have not
+				}
+				if _, err := q.InsertSession(t.Context(), p); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range []string{"old", "live"} {
+			if _, _, err := s.Lease(t.Context(), name, "h", map[string]time.Duration{"live": time.Hour}[name]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := s.sweep(t.Context(), 30*time.Second, -time.Second); err != nil {
+			t.Fatal(err)
+		}
+		left := 0
+		for i := range 2*sweepRows + 10 {
+			n := index(byte(i))
+			n[0] = byte(i >> 8)
+			if got := get(t, s, n); got.Generation != 0 {
+				left++
+			}
+		}
+		if left != 10 {
+			t.Errorf("%d are left, want 10", left)
+		}
+		if _, ok, err := s.Lease(t.Context(), "live", "other", time.Hour); ok || err != nil {
+			t.Error("a lease that somebody has is deleted", err)
+		}
+	})
+}
+
+// TestSweepEvery holds that it is done in the background, and ends with the store.
+func TestSweepEvery(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s, err := Open(t.Context(), Config{DSN: dsn, Sweep: time.Millisecond})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		_, err = s.Queries().InsertSession(t.Context(), db.InsertSessionParams{SessionIndex: index(1), Generation: 1, Sealed: []byte("a"), LifetimeMs: -2 * keepSessions.Milliseconds()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for get(t, s, index(1)).Generation != 0 {
+			if t.Context().Err() != nil {
+				t.Fatal("it stays")
+			}
+		}
+	})
+}
+
+// TestUnavailable holds that a database that is not there is told from one that is wrong, and that no DSN is told.
+func TestUnavailable(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		dsn  string
+		lost bool
+	}{
+		"no server":    {"postgres://someone:s3cret@127.0.0.1:1/db?sslmode=disable", true},
+		"no folder":    {"sqlite:" + filepath.Join(t.TempDir(), "none", "x.db"), true},
+		"a folder":     {"sqlite:" + t.TempDir(), true},
+		"no DSN":       {"s3cret", false},
+		"a broken DSN": {"postgres://someone:s3cret@h:port/db", false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := Open(t.Context(), Config{DSN: c.dsn})
+			if err == nil || strings.Contains(err.Error(), "s3cret") {
+				t.Fatalf("%v", err)
+			}
+			if _, lost := errors.AsType[*UnavailableError](err); lost != c.lost {
+				t.Errorf("%v", err)
+			}
+		})
+	}
+}
+
+// TestPrivate holds that nobody else can read the file, nor what SQLite puts beside it.
+func TestPrivate(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS == "windows" {
+		t.Skip("rights are another matter there")
+	}
+	dir := t.TempDir()
+	s := openStore(t, "sqlite:"+filepath.Join(dir, "fairway.db"))
+	replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
+	files, err := os.ReadDir(dir)
+	if err != nil || len(files) < 3 {
+		t.Fatal(files, err)
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the rights %v", f.Name(), info.Mode())
+		}
+	}
+}
+
+func TestReads(t *testing.T) {
+	t.Parallel()
+	for query, want := range map[string]bool{
+		"-- name: X :one\nselect 1": true, "SELECT\n1": true, "(select 1)": true, "-- a\n-- b\n\tselect 1": true,
+		"-- name: X :one\ninsert into x select 1": false, "with a as (select 1) delete from x": false, "": false, "--": false, "update x": false, "selection": false,
+	} {
+		if got := reads(query); got != want {
+			t.Errorf("%q reads: %v", query, got)
+		}
+	}
+}
+
+func TestInUTC(t *testing.T) {
+	t.Parallel()
+	east := time.Date(2026, 1, 2, 3, 4, 5, 678901234, time.FixedZone("", 5*3600))
+	args := []any{east, &east, (*time.Time)(nil), "x", nil}
+	inUTC(args)
+	want := time.Date(2026, 1, 1, 22, 4, 5, 678901000, time.UTC)
+	if diff := cmp.Diff([]any{want, want, (*time.Time)(nil), "x", nil}, args); diff != "" {
+		t.Error(diff)
+	}
+}
