@@ -157,7 +157,7 @@ func (b *Backend) once(parent, ctx context.Context, call *Call, n int, e *endpoi
 	case resp.StatusCode >= 300 && resp.StatusCode <= 399:
 		return nil, b.refusal(parent, call, n, e, resp, &Failure{Kind: Redirected})
 	}
-	f = &Failure{Kind: Status, RetryAfter: retryAfter(resp.Header.Get("Retry-After"), time.Now())}
+	f = &Failure{Kind: Status, RetryAfter: RetryAfter(resp.Header.Get("Retry-After"), time.Now())}
 	return nil, b.refusal(parent, call, n, e, resp, f)
 }
 

@@ -248,8 +248,8 @@ func cleaned(phrase string) string {
 	return out.String()
 }
 
-// retryAfter reads a header Retry-After: seconds or a date; 0 when there is none or it makes no sense.
-func retryAfter(value string, now time.Time) time.Duration {
+// RetryAfter reads a header Retry-After: seconds or a date; 0 when there is none or it makes no sense.
+func RetryAfter(value string, now time.Time) time.Duration {
 	if value == "" {
 		return 0
 	}

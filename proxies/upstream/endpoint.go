@@ -67,7 +67,7 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialKeepAlive}
 	if cfg.Guarded {
-		dialer.Control = guard
+		dialer.Control = Guard
 	}
 	t := newTransport(trust)
 	t.DialContext = dialer.DialContext

@@ -153,7 +153,7 @@ func TestRetryAfterDate(t *testing.T) {
 		"Fri, 02 Jan 2026 03:04:00 GMT": 0,
 		"tomorrow":                      0,
 	} {
-		if got := retryAfter(value, now); got != want {
+		if got := RetryAfter(value, now); got != want {
 			t.Errorf("%q: %v, want %v", value, got, want)
 		}
 	}
