@@ -49,7 +49,7 @@ func Elsewhere(c Config) (*http.Transport, error) {
 
 // dialElsewhere looks at what a name leads to.
 func dialElsewhere(ctx context.Context, network, address string) (net.Conn, error) {
-	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialKeepAlive, Control: Guard}
+	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialKeepAlive, Control: guard}
 	host, _, err := net.SplitHostPort(address)
 	if err != nil {
 		return nil, err //nolint:wrapcheck // net/http gives no such address

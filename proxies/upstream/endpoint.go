@@ -67,7 +67,7 @@ func newEndpoint(cfg *Config, address string, trust *tls.Config) (*endpoint, err
 	}
 	dialer := &net.Dialer{Timeout: dialTimeout, KeepAlive: dialKeepAlive}
 	if cfg.Guarded {
-		dialer.Control = Guard
+		dialer.Control = guard
 	}
 	t := newTransport(trust)
 	t.DialContext = dialer.DialContext

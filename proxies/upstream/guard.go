@@ -10,9 +10,9 @@ import (
 // ErrInside is the refusal of a guarded backend to connect to an address that only this machine, its link or its cloud can mean.
 var ErrInside = errors.New("the name leads to an address of this machine or its network's own services, which is not listed")
 
-// Guard is a net.Dialer's Control: it looks at what a name was resolved to, just before the connection is made, so that
+// guard is a net.Dialer's Control: it looks at what a name was resolved to, just before the connection is made, so that
 // no later answer of the name server can differ.
-func Guard(_, address string, _ syscall.RawConn) error {
+func guard(_, address string, _ syscall.RawConn) error {
 	at, err := netip.ParseAddrPort(address)
 	if err != nil {
 		return fmt.Errorf("no address: %w", err)

@@ -14,12 +14,12 @@ func TestGuard(t *testing.T) {
 		"64:ff9b::a9fe:a9fe": true, "2002:7f00:1::": true, "::7f00:1": true, "168.63.129.16": true,
 		"10.0.0.1": false, "192.168.1.1": false, "93.184.216.34": false, "2606:2800:220:1::1": false, "64:ff9b::5db8:d822": false, "fd12::1": false,
 	} {
-		got := Guard("tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 80).String(), nil)
+		got := guard("tcp", netip.AddrPortFrom(netip.MustParseAddr(address), 80).String(), nil)
 		if errors.Is(got, ErrInside) != refused {
 			t.Errorf("%s: %v, refused should be %t", address, got, refused)
 		}
 	}
-	if Guard("tcp", "not an address", nil) == nil {
+	if guard("tcp", "not an address", nil) == nil {
 		t.Error("nonsense is let through")
 	}
 }

@@ -214,9 +214,12 @@ func (f *flow) send(ctx context.Context, r *request) (*http.Response, error) {
 	if cookies := f.jar.header(r.url, o); cookies != "" {
 		req.Header["Cookie"] = []string{cookies}
 	}
-	var through http.RoundTripper = f.d.others
-	if o == f.siteOrigin {
+	through := f.d.cfg.Elsewhere
+	switch {
+	case o == f.siteOrigin:
 		through = f.site.Transport
+	case through == nil:
+		return nil, f.notListed(o)
 	}
 	if r.secret {
 		f.resent = f.submitted

@@ -8,7 +8,6 @@ package login
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -59,8 +58,7 @@ type Config struct {
 	// Default "/oauth2/start"; a Page needs one.
 	Start string
 	// Origins are where the login may lead to, credentials and all, beside the backend's own: "https://login.example.org".
-	// They are https, or of loopback by their names. Those that only turn out to be of loopback, link-local or a cloud's
-	// metadata, once their names are resolved, are refused. Default none.
+	// They are https, but for localhost and addresses of loopback. Default none.
 	Origins []string
 	// UsernameField and PasswordField are the names of the form's fields. Default: found out.
 	UsernameField, PasswordField string
@@ -70,22 +68,19 @@ type Config struct {
 	Consent bool
 	// Timeout of a whole login. Default 20s.
 	Timeout time.Duration
-	// TLS is how Origins are trusted. What it says of a server's name and of client certificates is for the backend and not
-	// used. Default: the system's authorities.
-	TLS *tls.Config
-	// Forward gives the forward proxy towards Origins, as http.Transport.Proxy does. Default none.
-	Forward func(*http.Request) (*url.URL, error)
+	// Elsewhere is how Origins are reached, see session.Backend; it refuses names that lead to an address inside. Default: not
+	// at all, so that a login must stay with the backend.
+	Elsewhere http.RoundTripper
 }
 
-// Driver logs in. It is used concurrently, and remembers nothing between logins but idle connections.
+// Driver logs in. It is used concurrently, and remembers nothing between logins.
 type Driver struct {
 	cfg     Config
 	start   *url.URL // without a host: of the backend
 	origins map[origin]bool
-	others  *http.Transport // to origins that are not the backend's
 }
 
-// New makes a Driver, after setting the config's defaults and checking it. It connects nowhere. The errors hold no secrets.
+// New makes a Driver, after setting the config's defaults and checking it. The errors hold no secrets.
 func New(cfg Config) (*Driver, error) {
 	if cfg.Timeout == 0 {
 		cfg.Timeout = DefaultTimeout
@@ -117,7 +112,6 @@ func New(cfg Config) (*Driver, error) {
 	if err := errors.Join(errs...); err != nil {
 		return nil, err
 	}
-	d.others = d.transport(nil)
 	return d, nil
 }
 
@@ -147,9 +141,6 @@ func (d *Driver) parseStart(start string) error {
 	d.start = u
 	return nil
 }
-
-// Close closes idle connections. Logins that are under way end as they would.
-func (d *Driver) Close() { d.others.CloseIdleConnections() }
 
 // Login implements session.Login. The cookies of the state are those that a browser would send to the backend, without those
 // that other services of its host have set for themselves.

@@ -30,11 +30,8 @@ func (o origin) secure() bool { return o.scheme == "https" || o.loopback() }
 
 // loopback says that the origin is of this machine by its name already.
 func (o origin) loopback() bool {
-	if o.host == "localhost" || strings.HasSuffix(o.host, ".localhost") {
-		return true
-	}
 	a, err := netip.ParseAddr(o.host)
-	return err == nil && a.Unmap().IsLoopback()
+	return o.host == "localhost" || err == nil && a.Unmap().IsLoopback()
 }
 
 // address says that the origin's host is no name that has to be resolved.

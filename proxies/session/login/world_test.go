@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/fairway-gateway/fairway/proxies/session"
+	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -177,11 +178,16 @@ func (w *world) loginUntil(ctx context.Context, c Config, creds session.Credenti
 	for i := range c.Origins {
 		c.Origins[i] = w.fill(c.Origins[i])
 	}
+	elsewhere, err := upstream.Elsewhere(upstream.Config{})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer elsewhere.CloseIdleConnections()
+	c.Elsewhere = elsewhere
 	d, err := New(c)
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	defer d.Close()
 	site, err := url.Parse(w.proxy.URL)
 	if err != nil {
 		w.t.Fatal(err)
