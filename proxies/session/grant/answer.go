@@ -24,7 +24,7 @@ type answer struct {
 
 // parse reads an answer; false: it is none. Most are JSON, GitHub's are a form, and not all are labelled as what they are.
 func parse(contentType string, body []byte) (*answer, bool) {
-	mediaType, _, _ := mime.ParseMediaType(contentType) //nolint:errcheck // without one it is looked at
+	mediaType, _, _ := mime.ParseMediaType(contentType)
 	body = bytes.TrimSpace(bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")))
 	if len(body) > 0 && body[0] == '{' {
 		return parseJSON(body)
@@ -92,7 +92,7 @@ func life(seconds string) time.Duration {
 	if s >= longestLife.Seconds() {
 		return longestLife
 	}
-	return time.Duration(s * float64(time.Second))
+	return time.Duration(s) * time.Second
 }
 
 // expiry is when a token that was asked for is not used any more: a little before its end, so that it does not end on its way.

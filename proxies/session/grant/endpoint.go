@@ -103,21 +103,21 @@ func (e *Endpoint) ask(ctx context.Context, site session.Site, form url.Values, 
 	case resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode >= http.StatusInternalServerError:
 		return nil, asked, busy(resp)
 	case resp.StatusCode < http.StatusOK || resp.StatusCode >= http.StatusMultipleChoices && resp.StatusCode < http.StatusBadRequest:
-		return nil, asked, unavailable(fmt.Sprintf("the token endpoint answered %d, which is not followed", resp.StatusCode), nil)
+		return nil, asked, unavailable(fmt.Sprintf("The token endpoint answered %d, which is not followed", resp.StatusCode), nil)
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, longestAnswer+1))
 	switch {
 	case err != nil:
 		return nil, asked, broken(ctx, err)
 	case len(body) > longestAnswer:
-		return nil, asked, unavailable("the token endpoint answered more than is read", nil)
+		return nil, asked, unavailable("The token endpoint answered more than is read", nil)
 	}
 	a, ok := parse(resp.Header.Get("Content-Type"), body)
 	switch {
 	case resp.StatusCode >= http.StatusBadRequest, ok && a.failed: // GitHub says 200 to errors
 		return nil, asked, refusal(resp, a, of)
 	case !ok:
-		return nil, asked, unavailable("the token endpoint answered what is no token answer", nil)
+		return nil, asked, unavailable("The token endpoint answered what is no token answer", nil)
 	}
 	return a, asked, nil
 }
@@ -135,7 +135,7 @@ func (e *Endpoint) request(ctx context.Context, form url.Values, client session.
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, e.URL, strings.NewReader(form.Encode()))
 	if err != nil {
-		return nil, unavailable("the token URL cannot be asked", nil)
+		return nil, unavailable("The token URL cannot be asked", nil)
 	}
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Accept", "application/json")

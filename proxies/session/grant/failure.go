@@ -41,7 +41,7 @@ func refusal(resp *http.Response, a *answer, of owner) *session.LoginError {
 	if !slices.Contains(codes(), code) {
 		code = ""
 	}
-	said := fmt.Sprintf("%d", resp.StatusCode)
+	said := strconv.Itoa(resp.StatusCode)
 	if code != "" {
 		said += " " + code
 	}
@@ -71,18 +71,18 @@ func refusal(resp *http.Response, a *answer, of owner) *session.LoginError {
 		if of == ofClient {
 			e.Kind = session.BadCredentials
 		}
-		e.Detail = "the token endpoint does not accept the gateway's own client (invalid_client)"
+		e.Detail = "The token endpoint does not accept the gateway's own client (invalid_client)"
 		return e
 	case "temporarily_unavailable", "slow_down", "too_many_attempts":
 		e.RetryAfter = retryAfter(resp.Header)
 	}
-	e.Detail = "the token endpoint refused (" + said + ")"
+	e.Detail = "The token endpoint refused (" + said + ")"
 	return e
 }
 
 // busy is an answer of a server that cannot answer now.
 func busy(resp *http.Response) *session.LoginError {
-	e := unavailable(fmt.Sprintf("the token endpoint answered %d", resp.StatusCode), nil)
+	e := unavailable(fmt.Sprintf("The token endpoint answered %d", resp.StatusCode), nil)
 	if resp.StatusCode == http.StatusTooManyRequests || resp.StatusCode == http.StatusServiceUnavailable {
 		e.RetryAfter = retryAfter(resp.Header)
 	}
@@ -96,13 +96,13 @@ func unavailable(detail string, err error) *session.LoginError {
 // broken is an exchange without an answer. net/http's errors may quote what a server sent, which may be what it was sent: only
 // those that do not are kept.
 func broken(ctx context.Context, err error) *session.LoginError {
-	detail := "the token endpoint cannot be reached"
+	detail := "The token endpoint cannot be reached"
 	slow, ok := errors.AsType[net.Error](err)
 	switch {
 	case ctx.Err() != nil:
-		return unavailable("the token endpoint gave no answer in time", ctx.Err())
+		return unavailable("The token endpoint gave no answer in time", ctx.Err())
 	case errors.Is(err, context.DeadlineExceeded), ok && slow.Timeout():
-		return unavailable("the token endpoint gave no answer in time", context.DeadlineExceeded)
+		return unavailable("The token endpoint gave no answer in time", context.DeadlineExceeded)
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return unavailable(detail, io.ErrUnexpectedEOF)
 	}
@@ -110,7 +110,7 @@ func broken(ctx context.Context, err error) *session.LoginError {
 		return unavailable(detail, op)
 	}
 	if untrusted, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
-		return unavailable("the token endpoint's certificate is not trusted", untrusted)
+		return unavailable("The token endpoint's certificate is not trusted", untrusted)
 	}
 	return unavailable(detail, errors.New("the connection broke, or the answer is not HTTP"))
 }

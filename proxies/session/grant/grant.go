@@ -57,13 +57,13 @@ func (p *Password) state(ctx context.Context, site session.Site, form url.Values
 	}
 	state := &session.State{Refresh: a.refresh, Expires: expiry(asked, a.life)}
 	if !p.IDToken {
-		return state, a.bear(state)
+		return a.bear(state)
 	}
 	if a.idToken == "" {
-		return nil, unavailable("the token endpoint gave no ID token; the scope openid asks for one", nil)
+		return nil, unavailable("The token endpoint gave no ID token; the scope openid asks for one", nil)
 	}
 	if !sendable(a.idToken) {
-		return nil, unavailable("the token endpoint gave an ID token that cannot be sent", nil)
+		return nil, unavailable("The token endpoint gave an ID token that cannot be sent", nil)
 	}
 	if life := lifeOf(a.idToken, asked); life > 0 && (a.life <= 0 || life < a.life) {
 		state.Expires = expiry(asked, life)
@@ -87,22 +87,21 @@ func (g *ClientCredentials) Login(ctx context.Context, site session.Site, c sess
 		return nil, err
 	}
 	// A refresh token is not due here (section 4.4.3), and would save nothing.
-	state := &session.State{Expires: expiry(asked, a.life)}
-	return state, a.bear(state)
+	return a.bear(&session.State{Expires: expiry(asked, a.life)})
 }
 
 // bear puts the access token into a state.
-func (a *answer) bear(state *session.State) error {
+func (a *answer) bear(state *session.State) (*session.State, error) {
 	switch {
 	case a.access == "":
-		return unavailable("the token endpoint gave no access token", nil)
+		return nil, unavailable("The token endpoint gave no access token", nil)
 	case a.kind != "" && !strings.EqualFold(a.kind, "bearer"):
-		return unavailable("the token endpoint gave a token that is no bearer token", nil)
+		return nil, unavailable("The token endpoint gave a token that is no bearer token", nil)
 	case !sendable(a.access):
-		return unavailable("the token endpoint gave an access token that cannot be sent", nil)
+		return nil, unavailable("The token endpoint gave an access token that cannot be sent", nil)
 	}
 	state.Authorization = "Bearer " + a.access
-	return nil
+	return state, nil
 }
 
 // longestToken is how long a token may be that goes into a header, in bytes.
