@@ -16,6 +16,7 @@ const (
 	ofBreaker
 	ofQuery
 	ofDatabase
+	ofLogin
 )
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
@@ -31,7 +32,7 @@ func (l lease) labels() prometheus.Labels {
 		labels["route"] = l.route
 	case ofFetch:
 		labels["route"], labels["fetch"], labels["backend"] = l.route, l.fetch, l.backend
-	case ofBackend:
+	case ofBackend, ofLogin:
 		labels["backend"] = l.backend
 	case ofBreaker:
 		labels["backend"], labels["address"] = l.backend, l.address
@@ -79,6 +80,9 @@ func (m *Metrics) giveUp(l lease) {
 		m.breakerChanges.DeletePartialMatch(labels)
 	case ofQuery:
 		m.queries.DeletePartialMatch(labels)
+	case ofLogin:
+		m.logins.DeletePartialMatch(labels)
+		m.sessions.DeletePartialMatch(labels)
 	case ofDatabase:
 		m.databaseState.DeletePartialMatch(labels)
 		m.databaseTurns.DeletePartialMatch(labels)

@@ -48,6 +48,8 @@ type Metrics struct {
 	databases      *databases
 	databaseState  *prometheus.GaugeVec
 	databaseTurns  *prometheus.CounterVec
+	logins         *prometheus.HistogramVec
+	sessions       *prometheus.CounterVec
 	buffered       prometheus.GaugeFunc
 	bufferedLimit  prometheus.GaugeFunc
 
@@ -108,6 +110,7 @@ func New() *Metrics {
 		Help: "Changes of a breaker's state.",
 	}, []string{"service", "backend", "address", "to"})
 	m.ofDatabases()
+	m.ofLogins()
 	m.buffered = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_buffered_bytes",
 		Help: "Bytes charged to the budget for buffered bodies.",
@@ -124,7 +127,7 @@ func New() *Metrics {
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.cached, m.cacheBytes, m.cacheEntries,
-		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.buffered, m.bufferedLimit,
+		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.buffered, m.bufferedLimit,
 	} {
 		err := reg.Register(c)
 		if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && already.ExistingCollector == c {
