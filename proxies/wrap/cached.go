@@ -225,7 +225,7 @@ func (f *fetch) fill(ctx context.Context, fr *frame, to destination) (out cache.
 			out = cache.Loaded{Err: panicked, Lasting: true}
 		}
 	}()
-	defer recovered(&panicked, "fetch "+f.path) // deferred itself, or it would not see the panic
+	defer recovered(&panicked, func() string { return "fetch " + f.path }) // deferred itself, or it would not see the panic
 	res := &own.results[f.index]
 	defer func() {
 		res.answer.Release()

@@ -157,7 +157,7 @@ func (m *fanned) work(ctx context.Context, cancel context.CancelFunc) {
 
 // guarded is run with a panic made a problem.
 func (fr *frame) guarded(ctx context.Context) (p *problem.Problem) {
-	defer recovered(&p, "an item of each")
+	defer recovered(&p, func() string { return "an item of each" })
 	return fr.run(ctx)
 }
 

@@ -125,14 +125,14 @@ func (r *running) fail(p *problem.Problem) {
 
 // guarded is settle with a panic made a problem: a step may have a goroutine of its own, where nobody else would catch it.
 func (s *step) guarded(ctx context.Context, fr *frame) (p *problem.Problem) {
-	defer recovered(&p, s.where())
+	defer recovered(&p, s.where)
 	return s.settle(ctx, fr)
 }
 
 // recovered makes a problem of a panic. It is only to be deferred.
-func recovered(p **problem.Problem, where string) {
+func recovered(p **problem.Problem, where func() string) {
 	if v := recover(); v != nil {
-		*p = problem.Of(fmt.Errorf("panic in %s: %v\n%s", where, v, debug.Stack()))
+		*p = problem.Of(fmt.Errorf("panic in %s: %v\n%s", where(), v, debug.Stack()))
 	}
 }
 

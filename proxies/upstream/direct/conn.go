@@ -13,6 +13,10 @@ import (
 	"time"
 )
 
+// moment is how long a connection does not look whether its request's context has ended. Most answers are there by then, and to
+// be called when a context ends costs more than to read a small one.
+const moment = 20 * time.Millisecond
+
 // conn is one connection. It is used by one request at a time.
 type conn struct {
 	net.Conn
@@ -22,8 +26,65 @@ type conn struct {
 	look      look
 	reused    bool
 	answered  bool // a byte of the answer has come
-	timed     bool // a deadline is set
 	idleSince time.Time
+
+	ctx   context.Context //nolint:containedctx // of the request under way
+	brief bool            // the deadline that is set is the end of the first moment
+	stop  func() bool     // stops being called when the context ends; nil: nothing calls
+}
+
+// begin sets the deadline of a request: the end of its first moment, or its own where that comes earlier.
+func (c *conn) begin(ctx context.Context) error {
+	first := time.Now().Add(moment)
+	end, ok := ctx.Deadline()
+	c.ctx, c.brief = ctx, !ok || first.Before(end)
+	if c.brief {
+		end = first
+	}
+	return c.SetDeadline(end)
+}
+
+// goOn says whether err is only the end of the first moment. Then the request goes on until its deadline, or its context, ends.
+func (c *conn) goOn(err error) bool {
+	if !c.brief || !timedOut(err) {
+		return false
+	}
+	c.brief = false
+	end, _ := c.ctx.Deadline()
+	if c.SetDeadline(end) != nil {
+		return false
+	}
+	if waited := waitedFor(c.ctx); waited.Done() != nil {
+		c.stop = context.AfterFunc(waited, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
+	}
+	return true
+}
+
+// end says whether the request was over before its context was seen to end.
+func (c *conn) end() bool {
+	stop := c.stop
+	c.stop = nil
+	return stop == nil || stop()
+}
+
+// Read reads on behind the first moment.
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n == 0 && err != nil && c.goOn(err) {
+		return c.Conn.Read(p)
+	}
+	return n, err
+}
+
+// Write writes on behind the first moment.
+func (c *conn) Write(p []byte) (int, error) {
+	n, err := c.Conn.Write(p)
+	if err != nil && c.goOn(err) {
+		var more int
+		more, err = c.Conn.Write(p[n:])
+		n += more
+	}
+	return n, err
 }
 
 // limited reads at most n bytes: the header's limit, then no limit.
@@ -49,37 +110,31 @@ func (l *limited) Read(p []byte) (int, error) {
 }
 
 func newConn(t *Transport, nc net.Conn) *conn {
-	c := &conn{Conn: nc, owner: t, header: limited{from: nc}}
+	c := &conn{Conn: nc, owner: t}
+	c.header.from = c
 	c.br = bufio.NewReader(&c.header)
 	return c
 }
 
 // roundTrip sends one request and reads the answer's header. After an error the connection is of no more use.
 func (c *conn) roundTrip(ctx context.Context, req *http.Request, head []byte) (*http.Response, error) {
-	if deadline, ok := ctx.Deadline(); ok || c.timed {
-		if err := c.SetDeadline(deadline); err != nil {
-			return nil, err
-		}
-		c.timed = ok
+	if err := c.begin(ctx); err != nil {
+		return nil, err
 	}
-	stop := func() bool { return true }
-	if waited := waitedFor(ctx); waited.Done() != nil {
-		stop = context.AfterFunc(waited, func() { _ = c.SetDeadline(time.Unix(1, 0)) })
-	}
-	writing := c.send(req, head)
+	writing := c.send(req, head) //nolint:contextcheck // the connection has the context since begin
 	if errors.Is(writing, ErrBodyLength) {
-		stop()
+		c.end()
 		return nil, writing // the server waits for the rest, and we would for its answer
 	}
 	resp, err := c.receive(req)
 	if err != nil {
-		stop()
+		c.end()
 		if writing != nil && !c.answered {
 			return nil, writing
 		}
 		return nil, err
 	}
-	c.answer(ctx, resp, stop, writing == nil && !req.Close)
+	c.answer(resp, writing == nil && !req.Close)
 	return resp, nil
 }
 
@@ -98,7 +153,7 @@ func (c *conn) send(req *http.Request, head []byte) error {
 		_, err := c.Write(head)
 		return err
 	}
-	w := bufio.NewWriterSize(c.Conn, len(head)+int(min(req.ContentLength, 32<<10)))
+	w := bufio.NewWriterSize(c, len(head)+int(min(req.ContentLength, 32<<10)))
 	if _, err := w.Write(head); err != nil {
 		return err
 	}
@@ -139,8 +194,8 @@ func (c *conn) receive(req *http.Request) (*http.Response, error) {
 }
 
 // answer makes the body give the connection back when it was read to its end, and end with the context before.
-func (c *conn) answer(ctx context.Context, resp *http.Response, stop func() bool, keep bool) {
-	b := &body{conn: c, ctx: ctx, stop: stop, from: resp.Body, keep: keep && !resp.Close && resp.StatusCode >= 200}
+func (c *conn) answer(resp *http.Response, keep bool) {
+	b := &body{conn: c, from: resp.Body, keep: keep && !resp.Close && resp.StatusCode >= 200}
 	if resp.Body == http.NoBody || resp.StatusCode < 200 {
 		b.ended = true
 		b.Close()
@@ -166,8 +221,6 @@ func (*conn) rewind(req *http.Request) bool {
 // body is an answer's body.
 type body struct {
 	conn   *conn
-	ctx    context.Context //nolint:containedctx // the body lives as long as its request
-	stop   func() bool
 	from   io.Reader
 	keep   bool // the answer allows to use the connection again
 	ended  bool // it was read to its end
@@ -185,7 +238,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return n, err
 	}
 	if err != nil {
-		err = contextError(b.ctx, err)
+		err = contextError(b.conn.ctx, err)
 	}
 	return n, err
 }
@@ -197,7 +250,7 @@ func (b *body) Close() error {
 	}
 	b.closed = true
 	c := b.conn
-	if b.stop() && b.ended && b.keep && c.br.Buffered() == 0 {
+	if c.end() && b.ended && b.keep && c.br.Buffered() == 0 {
 		c.owner.put(c)
 		return nil
 	}

@@ -47,7 +47,8 @@ type Transport struct {
 }
 
 // RoundTrip sends req and gives the answer with its header read. It implements http.RoundTripper, except that a body
-// needs a ContentLength. Reading the answer's body ends with the request's context too, until it is closed.
+// needs a ContentLength. Reading the answer's body ends with the request's context too, until it is closed; that a context was
+// cancelled is seen within 20 ms.
 func (t *Transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	defer closeBody(req)
 	buf, ok := t.heads.Get().(*[]byte)
@@ -115,7 +116,7 @@ func (t *Transport) pop() *conn {
 
 // put keeps c for the next request, or closes it.
 func (t *Transport) put(c *conn) {
-	c.idleSince = time.Now()
+	c.idleSince, c.ctx = time.Now(), nil
 	t.mu.Lock()
 	keep := !t.closed && len(t.idle) < t.MaxIdle
 	if keep {

@@ -227,6 +227,41 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// TestSlow has an answer come in pieces, each later than the moment in which nobody looks at the context, and then the
+// context end.
+func TestSlow(t *testing.T) {
+	t.Parallel()
+	for name, parent := range map[string]context.Context{"that ends": t.Context(), "without end": context.Background()} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tr, dials := server(t, func(_ int64, c net.Conn, br *bufio.Reader) {
+				for {
+					if _, err := http.ReadRequest(br); err != nil {
+						return
+					}
+					for _, piece := range []string{"HTTP/1.1 200 OK\r\nContent-", "Length: 4\r\n\r\n", "sl", "ow"} {
+						<-time.After(2 * moment)
+						_, _ = io.WriteString(c, piece)
+					}
+				}
+			})
+			for range 2 {
+				if got, err := ask(parent, t, tr, http.MethodGet, ""); err != nil || got != "200 slow" {
+					t.Errorf("got %q, %v", got, err)
+				}
+			}
+			if n := dials.Load(); n != 1 {
+				t.Errorf("%d connections, want 1", n)
+			}
+			ctx, cancel := context.WithCancel(parent)
+			time.AfterFunc(3*moment, cancel)
+			if _, err := ask(ctx, t, tr, http.MethodGet, ""); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want cancelled", err)
+			}
+		})
+	}
+}
+
 func TestNothingIsInjected(t *testing.T) {
 	t.Parallel()
 	tr, dials := server(t, serve("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
