@@ -1,12 +1,16 @@
 package e2e_test
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 )
+
+// errNotYet is why await asks again.
+var errNotYet = errors.New("not yet")
 
 // await asks again until there is no error, which fails the test in the end.
 func await(t testing.TB, condition func() error) {

@@ -152,6 +152,32 @@ func TestTheLoginAtZitadelStepByStep(t *testing.T) {
 	}
 }
 
+// TestANewerDex has sessions of its own, more steps, and second factors.
+func TestANewerDex(t *testing.T) {
+	t.Parallel()
+	s := startStack(t, peers.DexOptions{Next: true}, "--approval-prompt=force")
+	b := newBrowser(t)
+	login := follow(b, b.get(s.proxy.URL+"/oauth2/start?rd=/hello"))
+	f := onlyForm(t, login)
+	if want := []field{{"login", "text", ""}, {"password", "password", ""}, {"remember_me", "checkbox", ""}, {"", "submit", ""}}; !sameFields(f.fields, want) {
+		t.Errorf("the form has %q, not %q", f.fields, want)
+	}
+	approval := follow(b, b.post(resolve(t, login, f.action), url.Values{"login": {peers.Alice().Email}, "password": {peers.Alice().Password}}))
+	if forms := approval.forms(); len(forms) != 2 || forms[0].action != "" {
+		t.Fatalf("%s: the forms of consent are %q", approval.at, forms)
+	}
+	p := follow(b, b.post(approval.at.String(), approval.forms()[0].hidden()))
+	if p.status != http.StatusOK || p.header.Get("Gap-Auth") != peers.Alice().Email || p.at.Path != "/hello" {
+		t.Errorf("%s: %d %.300s", p.at, p.status, p.body)
+	}
+
+	second := startStack(t, peers.DexOptions{SecondFactor: true})
+	code := logIn(newBrowser(t), second.proxy.URL+"/oauth2/start", peers.Alice())
+	if f := onlyForm(t, code); code.status != http.StatusOK || len(f.fields) == 0 || f.fields[0].name != "totp" || f.fields[0].kind != "text" {
+		t.Errorf("the second factor is asked for with %q", f)
+	}
+}
+
 // follow follows redirects.
 func follow(b *browser, p page) page {
 	b.t.Helper()

@@ -31,6 +31,9 @@ func OAuth2Proxy() Peer {
 // Dex is the identity provider github.com/dexidp/dex.
 func Dex() Peer { return Peer{Module: "dex", Package: "github.com/dexidp/dex/cmd/dex"} }
 
+// DexNext is a newer Dex, with sessions and second factors.
+func DexNext() Peer { return Peer{Module: "dex-next", Package: "github.com/dexidp/dex/cmd/dex"} }
+
 // ZitadelOP is the example OpenID provider of github.com/zitadel/oidc.
 func ZitadelOP() Peer { return Peer{Module: "zitadel-op", Package: "."} }
 

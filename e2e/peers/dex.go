@@ -53,6 +53,8 @@ type DexOptions struct {
 	Redirects []string
 	// Approval has it ask for consent.
 	Approval bool
+	// Next runs a newer Dex, with sessions of its own; SecondFactor has that ask for a code besides.
+	Next, SecondFactor bool
 	// TokenLife is how long its ID tokens live. Default: 60s.
 	TokenLife string
 }
@@ -74,7 +76,14 @@ const DexLogin = "/dex/auth/local/login"
 func StartDex(t testing.TB, b *build.Builder, o DexOptions) *Dex {
 	t.Helper()
 	relay := StartRelay(t, "localhost")
-	d := &Dex{Relay: relay, Issuer: relay.URL + "/dex", server: newServer(t, b, build.Dex())}
+	peer := build.Dex()
+	if o.Next || o.SecondFactor {
+		peer = build.DexNext()
+	}
+	d := &Dex{Relay: relay, Issuer: relay.URL + "/dex", server: newServer(t, b, peer)}
+	if peer == build.DexNext() {
+		d.server.env = []string{"DEX_SESSIONS_ENABLED=true"}
+	}
 	d.start(o)
 	return d
 }
@@ -120,7 +129,7 @@ func (d *Dex) config(address string, o DexOptions) []byte {
 	for _, u := range o.Users {
 		passwords = append(passwords, object{"email": u.Email, "hash": u.hash, "username": u.ID, "userID": u.ID})
 	}
-	config, err := json.Marshal(object{
+	all := object{
 		"issuer":  d.Issuer,
 		"storage": object{"type": "memory"},
 		"web":     object{"http": address},
@@ -134,7 +143,14 @@ func (d *Dex) config(address string, o DexOptions) []byte {
 		"staticClients": []object{{
 			"id": ClientID, "secret": ClientSecret, "name": "Fairway's tests", "redirectURIs": o.Redirects,
 		}},
-	})
+	}
+	if d.server.env != nil {
+		all["sessions"] = object{"absoluteLifetime": "1h"}
+	}
+	if o.SecondFactor {
+		all["mfa"] = object{"authenticators": []object{{"id": "code", "type": "TOTP", "config": object{"issuer": "Fairway"}}}, "defaultMFAChain": []string{"code"}}
+	}
+	config, err := json.Marshal(all)
 	if err != nil {
 		d.server.t.Fatal(err)
 	}

@@ -20,6 +20,7 @@ type server struct {
 	t       testing.TB
 	path    string
 	log     string
+	env     []string
 	process *process.Process
 }
 
@@ -54,7 +55,7 @@ func (s *server) start(ready string, args func(address string) []string) string 
 			break
 		}
 		address := "127.0.0.1:" + port
-		s.process, err = process.Start(process.Spec{Path: s.path, Args: args(address), Env: []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}, Log: s.log})
+		s.process, err = process.Start(process.Spec{Path: s.path, Args: args(address), Env: append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir()}, s.env...), Log: s.log})
 		if err != nil {
 			break
 		}

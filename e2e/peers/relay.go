@@ -92,6 +92,19 @@ func (r *Relay) To(origin string) {
 	r.target, r.down = target, false
 }
 
+// Target gives a handler that does what the relay does now, for a server that is put between.
+func (r *Relay) Target() http.HandlerFunc {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	target := *r.target
+	proxy := *r.proxy
+	proxy.Rewrite = func(p *httputil.ProxyRequest) {
+		p.SetURL(&target)
+		p.Out.Host = p.In.Host
+	}
+	return proxy.ServeHTTP
+}
+
 // Down closes connections without an answer, or stops to do so.
 func (r *Relay) Down(down bool) {
 	r.mu.Lock()
