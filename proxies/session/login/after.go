@@ -23,7 +23,7 @@ func (f *flow) after(at *request, status int, p *page) (*request, error) {
 		}
 	}
 	if f.d.cfg.Kind == Htpasswd {
-		return nil, f.afterSignIn(status)
+		return nil, f.afterSignIn(at, status)
 	}
 	if onSite && (f.returned || f.d.cfg.Kind == Page || f.landed(at)) {
 		return f.back(at, status, p)
@@ -123,7 +123,7 @@ func (f *flow) leadsToLogin(at *request, p *page) bool {
 		if err != nil {
 			continue
 		}
-		if o == f.startOrigin && (u.Path == f.start.Path || u.Path == path.Join(path.Dir(f.start.Path), "sign_in")) {
+		if o == f.startOrigin && len(f.start.Path) > 1 && (u.Path == f.start.Path || u.Path == path.Join(path.Dir(f.start.Path), "sign_in")) {
 			return true
 		}
 		if m.login(&f.d.cfg) != nil && (!f.onSite(o) && f.d.origins[o] || f.form != nil && u.Host == f.form.Host && u.Path == f.form.Path) {

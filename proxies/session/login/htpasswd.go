@@ -26,7 +26,10 @@ func (f *flow) signIn() *request {
 }
 
 // afterSignIn judges an answer that is no redirect with a cookie.
-func (f *flow) afterSignIn(status int) error {
+func (f *flow) afterSignIn(at *request, status int) error {
+	if !at.secret {
+		return f.notAccepted()
+	}
 	switch status {
 	case http.StatusUnauthorized:
 		return f.fail(session.BadCredentials, "the sign-in was answered with status 401")

@@ -8,6 +8,7 @@ import (
 
 // plain gives the letters and digits of a name in lower case: "user[Login-Id]" is "userloginid".
 func plain(s string) string {
+	s = s[:min(len(s), maxText)]
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
 			return unicode.ToLower(r)
@@ -18,6 +19,7 @@ func plain(s string) string {
 
 // words gives the words of a text in lower case; capitals begin one too.
 func words(s string) []string {
+	s = s[:min(len(s), maxText)]
 	var b strings.Builder
 	lower := false
 	for _, r := range s {

@@ -2,9 +2,11 @@ package login
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -13,12 +15,54 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+	"golang.org/x/net/dns/dnsmessage"
 
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	net.DefaultResolver = &net.Resolver{PreferGo: true, Dial: nameServer}
+	goleak.VerifyTestMain(m)
+}
+
+// nameServer is a connection to a name server that has the address of loopback for every name.
+func nameServer(context.Context, string, string) (net.Conn, error) {
+	ours, theirs := net.Pipe()
+	go func() {
+		defer theirs.Close()
+		for {
+			var n uint16
+			if binary.Read(theirs, binary.BigEndian, &n) != nil {
+				return
+			}
+			raw := make([]byte, n)
+			if _, err := io.ReadFull(theirs, raw); err != nil {
+				return
+			}
+			var m dnsmessage.Message
+			if m.Unpack(raw) != nil {
+				return
+			}
+			m.Response = true
+			m.Additionals = nil
+			if q := m.Questions[0]; q.Type == dnsmessage.TypeA {
+				m.Answers = []dnsmessage.Resource{{
+					Header: dnsmessage.ResourceHeader{Name: q.Name, Class: q.Class, TTL: 1}, Body: &dnsmessage.AResource{A: [4]byte{127, 0, 0, 1}},
+				}}
+			}
+			raw, err := m.AppendPack([]byte{0, 0})
+			if err != nil {
+				return
+			}
+			binary.BigEndian.PutUint16(raw, uint16(len(raw)-2))
+			if _, err := theirs.Write(raw); err != nil {
+				return
+			}
+		}
+	}()
+	return ours, nil
+}
 
 // Who logs in, and what none of the errors may hold. The IdP and the proxy put secrets of their own where they can.
 const (
