@@ -9,9 +9,9 @@ import (
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
-// Version names one state of a session: no two of an index have the same.
+// Version names one state of a session.
 type Version struct {
-	// Generation grows by one with each login, Revision with each change within a generation.
+	// Generation, at least 1, grows with each login; Revision, at least 0, with each change within a generation.
 	Generation, Revision int64
 }
 
@@ -32,8 +32,7 @@ func lifetime(expires time.Time) int64 {
 	return min(max(0, time.Until(expires)), longest).Milliseconds()
 }
 
-// Session gives the session of an index, which has 32 bytes. False: there is none, or it has expired, and then its version
-// is given nevertheless.
+// Session gives the session of an index, which has 32 bytes. False: there is none, or it has expired.
 func (s *Store) Session(ctx context.Context, index []byte) (Session, bool, error) {
 	row, err := s.queries().GetSession(ctx, index)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -42,16 +41,15 @@ func (s *Store) Session(ctx context.Context, index []byte) (Session, bool, error
 	if err != nil {
 		return Session{}, false, err
 	}
-	version := Version{Generation: row.Generation, Revision: row.Revision}
-	if row.LeftMs <= 0 {
-		return Session{Version: version}, false, nil
-	}
-	return Session{Version: version, Sealed: row.Sealed, Expires: time.Now().Add(time.Duration(row.LeftMs) * time.Millisecond)}, true, nil
+	return Session{
+		Version: Version{Generation: row.Generation, Revision: row.Revision},
+		Sealed:  row.Sealed, Expires: time.Now().Add(time.Duration(row.LeftMs) * time.Millisecond),
+	}, true, nil
 }
 
-// ReplaceSession writes next where the session of this version is, expired or not. The zero Version stands for none: there
-// is none, or an expired one, and then next's generation is at least one more than that. False: it is another version, and
-// nothing is written. Of those who try at once with the same old version one wins.
+// ReplaceSession writes next where the session of this version is, expired or not. The zero Version stands for none, and an
+// expired one counts as none. False: there is another, and nothing is written. Of those who try at once to replace the same
+// version by another one wins.
 func (s *Store) ReplaceSession(ctx context.Context, index []byte, old Version, next Session) (bool, error) {
 	var n int64
 	var err error

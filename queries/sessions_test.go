@@ -70,16 +70,18 @@ func TestSession(t *testing.T) {
 		replace(t, s, index(2), Version{1, 1}, Version{2, 0}, "x", end, false) // another's
 		wantStored(t, s, index(2), stored{})
 
-		// What has expired counts as none, and its generation goes on.
+		replace(t, s, i, Version{1, 1}, Version{1, 1}, "b", end, true) // it lives longer
+		wantStored(t, s, i, stored{Version{1, 1}, "b", true})
+
+		// What has expired counts as none, and may be replaced by whoever knows it.
 		replace(t, s, i, Version{1, 1}, Version{2, 0}, "c", past, true)
-		wantStored(t, s, i, stored{Version: Version{2, 0}})
+		wantStored(t, s, i, stored{})
 		replace(t, s, i, Version{}, Version{1, 0}, "d", end, true)
-		wantStored(t, s, i, stored{Version{3, 0}, "d", true})
-		replace(t, s, i, Version{3, 0}, Version{3, 1}, "d", past, true)
-		replace(t, s, i, Version{3, 1}, Version{4, 0}, "e", end, true) // whoever knows it may say so
-		replace(t, s, i, Version{4, 0}, Version{4, 1}, "f", past, true)
-		replace(t, s, i, Version{}, Version{9, 0}, "g", end, true)
-		wantStored(t, s, i, stored{Version{9, 0}, "g", true})
+		wantStored(t, s, i, stored{Version{1, 0}, "d", true})
+		replace(t, s, i, Version{1, 0}, Version{1, 1}, "d", past, true)
+		replace(t, s, i, Version{1, 1}, Version{4, 0}, "e", end, true)
+		wantStored(t, s, i, stored{Version{4, 0}, "e", true})
+		replace(t, s, i, Version{4, 0}, Version{9, 0}, "g", end, true)
 
 		for _, old := range []Version{{8, 0}, {9, 1}, {}} {
 			if err := s.DeleteSession(t.Context(), i, old); err != nil {
@@ -159,7 +161,7 @@ func TestReplaceRace(t *testing.T) {
 		}
 		replace(t, stores[0], i, old, Version{4, 0}, "", in(-time.Hour), true)
 		won := race(t, 50, func(n int) (bool, error) {
-			return stores[n%2].ReplaceSession(t.Context(), i, Version{}, Session{Version: Version{1, 0}, Expires: end, Sealed: []byte{1}})
+			return stores[n%2].ReplaceSession(t.Context(), i, Version{}, Session{Version: Version{5, 0}, Expires: end, Sealed: []byte{1}})
 		})
 		if won != 1 {
 			t.Errorf("%d won in the place of what has expired", won)

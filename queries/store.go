@@ -132,9 +132,8 @@ func (s *Store) InTx(ctx context.Context, f func(db.Querier) error) error { retu
 
 // Settings of the sweep.
 const (
-	// keepSessions is for how long an expired session is kept for its generation, keepLeases a lease for its fence.
-	keepSessions = time.Hour
-	keepLeases   = 24 * time.Hour
+	// keepLeases is for how long an expired lease is kept for its fence.
+	keepLeases = 24 * time.Hour
 	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
 	sweepRows   = 500
 	sweepRounds = 20
@@ -150,18 +149,16 @@ func (s *Store) sweepEvery(ctx context.Context, every time.Duration) {
 			return
 		case <-tick.C:
 		}
-		if err := s.sweep(ctx, keepSessions, keepLeases); err != nil && ctx.Err() == nil {
+		if err := s.sweep(ctx, keepLeases); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "what has expired could not be deleted", slog.Any("error", err))
 		}
 	}
 }
 
-func (s *Store) sweep(ctx context.Context, sessions, leases time.Duration) error {
+func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 	q := s.queries()
 	return errors.Join(
-		rounds(func() (int64, error) {
-			return q.DeleteExpiredSessions(ctx, db.DeleteExpiredSessionsParams{KeepMs: sessions.Milliseconds(), AtMost: sweepRows})
-		}),
+		rounds(func() (int64, error) { return q.DeleteExpiredSessions(ctx, sweepRows) }),
 		rounds(func() (int64, error) {
 			return q.DeleteExpiredLeases(ctx, db.DeleteExpiredLeasesParams{KeepMs: leases.Milliseconds(), AtMost: sweepRows})
 		}),

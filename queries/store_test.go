@@ -24,24 +24,24 @@ func statements() (order []string, all map[string]func(ctx context.Context, q db
 	type run = func(ctx context.Context, q db.Querier) (any, error)
 	all = map[string]run{
 		"InsertSession": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.InsertSession(ctx, db.InsertSessionParams{SessionIndex: index(7), Generation: 1, Sealed: []byte("a"), LifetimeMs: 0})
+			return q.InsertSession(ctx, db.InsertSessionParams{SessionIndex: index(7), Generation: 1, Sealed: []byte("a"), LifetimeMs: 1000})
 		},
 		"UpdateSession": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.UpdateSession(ctx, db.UpdateSessionParams{SessionIndex: index(7), OldGeneration: 1, Generation: 1, Revision: 1, Sealed: []byte("b"), LifetimeMs: -5000})
+			return q.UpdateSession(ctx, db.UpdateSessionParams{SessionIndex: index(7), OldGeneration: 1, Generation: 1, Revision: 1, Sealed: []byte("b"), LifetimeMs: 60_000})
 		},
 		"GetSession": func(ctx context.Context, q db.Querier) (any, error) {
 			row, err := q.GetSession(ctx, index(7))
-			if row.LeftMs > -5000 || row.LeftMs < -60000 {
+			if row.LeftMs > 60_000 || row.LeftMs < 1000 {
 				err = errors.Join(err, errors.New("it has another time left than it was given"))
 			}
 			row.LeftMs = 0
 			return row, err
 		},
 		"DeleteSession": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.DeleteSession(ctx, db.DeleteSessionParams{SessionIndex: index(7), Generation: 1})
+			return q.DeleteSession(ctx, db.DeleteSessionParams{SessionIndex: index(7), Generation: 1, Revision: 1})
 		},
 		"DeleteExpiredSessions": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.DeleteExpiredSessions(ctx, db.DeleteExpiredSessionsParams{KeepMs: 1000, AtMost: 10})
+			return q.DeleteExpiredSessions(ctx, 10)
 		},
 		"TakeLease": func(ctx context.Context, q db.Querier) (any, error) {
 			fence, err := q.TakeLease(ctx, db.TakeLeaseParams{Name: "n", Holder: "h", LifetimeMs: 5000})
@@ -71,7 +71,7 @@ func TestStatements(t *testing.T) {
 	if diff := cmp.Diff(declared, slices.Sorted(slices.Values(order))); diff != "" {
 		t.Fatal(diff)
 	}
-	want := []any{int64(1), int64(1), db.GetSessionRow{Generation: 1, Revision: 1, Sealed: []byte("b")}, int64(0), int64(1), true, int64(1), int64(1)}
+	want := []any{int64(1), int64(1), db.GetSessionRow{Generation: 1, Revision: 1, Sealed: []byte("b")}, int64(1), int64(0), true, int64(1), int64(1)}
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		s := openStore(t, dsn)
@@ -201,9 +201,9 @@ func TestSweep(t *testing.T) {
 			for i := range 2*sweepRows + 10 {
 				n := index(byte(i))
 				n[0] = byte(i >> 8)
-				p := db.InsertSessionParams{SessionIndex: n, Generation: 1, Sealed: []byte("a"), LifetimeMs: -60_000}
+				p := db.InsertSessionParams{SessionIndex: n, Generation: 1, Sealed: []byte("a")}
 				if i < 10 {
-					p.LifetimeMs += 50_000 + int64(i%2)*60_000 // five have expired lately, five have not
+					p.LifetimeMs = 600_000
 				}
 				if _, err := q.InsertSession(t.Context(), p); err != nil {
 					return err
@@ -219,24 +219,36 @@ func TestSweep(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if err := s.sweep(t.Context(), 30*time.Second, -time.Second); err != nil {
+		if err := s.sweep(t.Context(), -time.Second); err != nil {
 			t.Fatal(err)
 		}
-		left := 0
-		for i := range 2*sweepRows + 10 {
-			n := index(byte(i))
-			n[0] = byte(i >> 8)
-			if got := get(t, s, n); got.Generation != 0 {
-				left++
-			}
+		if n := count(t, s, "sessions"); n != 10 {
+			t.Errorf("%d sessions are left, want 10", n)
 		}
-		if left != 10 {
-			t.Errorf("%d are left, want 10", left)
+		if n := count(t, s, "leases"); n != 1 {
+			t.Errorf("%d leases are left, want 1", n)
 		}
 		if _, ok, err := s.Lease(t.Context(), "live", "other", time.Hour); ok || err != nil {
 			t.Error("a lease that somebody has is deleted", err)
 		}
 	})
+}
+
+// count counts the rows of a table.
+func count(t *testing.T, s *Store, table string) (n int) {
+	t.Helper()
+	query := "select count(*) from " + table
+	var err error
+	switch e := s.engine.(type) {
+	case *file:
+		err = e.read.QueryRowContext(t.Context(), query).Scan(&n)
+	case *server:
+		err = e.pool.QueryRow(t.Context(), query).Scan(&n)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 // TestSweepEvery holds that it is done in the background, and ends with the store.
@@ -249,11 +261,11 @@ func TestSweepEvery(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer s.Close()
-		_, err = s.Queries().InsertSession(t.Context(), db.InsertSessionParams{SessionIndex: index(1), Generation: 1, Sealed: []byte("a"), LifetimeMs: -2 * keepSessions.Milliseconds()})
+		_, err = s.Queries().InsertSession(t.Context(), db.InsertSessionParams{SessionIndex: index(1), Generation: 1, Sealed: []byte("a")})
 		if err != nil {
 			t.Fatal(err)
 		}
-		for get(t, s, index(1)).Generation != 0 {
+		for count(t, s, "sessions") > 0 {
 			if t.Context().Err() != nil {
 				t.Fatal("it stays")
 			}

@@ -11,12 +11,12 @@ import (
 type Querier interface {
 	// Deletes some of the leases that have been expired for a while.
 	DeleteExpiredLeases(ctx context.Context, arg DeleteExpiredLeasesParams) (int64, error)
-	// Deletes some of the records that have been expired for a while.
-	DeleteExpiredSessions(ctx context.Context, arg DeleteExpiredSessionsParams) (int64, error)
+	// Deletes some of the expired records.
+	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
 	DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error)
-	// An expired record is given too, for its generation. left_ms is how long it has by the clock of the database.
+	// left_ms is how long it has by the clock of the database.
 	GetSession(ctx context.Context, sessionIndex []byte) (GetSessionRow, error)
-	// Writes a first record, or one in the place of an expired one, whose generation goes on.
+	// Writes a first record, or one in the place of an expired one.
 	InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error)
 	// The row stays for its fence.
 	ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error)

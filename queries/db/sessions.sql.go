@@ -13,21 +13,16 @@ const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
 delete from sessions
 where session_index in (
 	select s.session_index from sessions s
-	where s.expires_at < clock_timestamp() - $1::bigint * interval '1 millisecond'
+	where s.expires_at <= clock_timestamp()
 	order by s.expires_at
-	limit $2::bigint
+	limit $1::bigint
 	for update skip locked
 )
 `
 
-type DeleteExpiredSessionsParams struct {
-	KeepMs int64
-	AtMost int64
-}
-
-// Deletes some of the records that have been expired for a while.
-func (q *Queries) DeleteExpiredSessions(ctx context.Context, arg DeleteExpiredSessionsParams) (int64, error) {
-	result, err := q.db.Exec(ctx, deleteExpiredSessions, arg.KeepMs, arg.AtMost)
+// Deletes some of the expired records.
+func (q *Queries) DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteExpiredSessions, atMost)
 	if err != nil {
 		return 0, err
 	}
@@ -56,7 +51,7 @@ func (q *Queries) DeleteSession(ctx context.Context, arg DeleteSessionParams) (i
 const getSession = `-- name: GetSession :one
 select generation, revision, sealed, (extract(epoch from expires_at - clock_timestamp()) * 1000)::bigint as left_ms
 from sessions
-where session_index = $1
+where session_index = $1 and expires_at > clock_timestamp()
 `
 
 type GetSessionRow struct {
@@ -66,7 +61,7 @@ type GetSessionRow struct {
 	LeftMs     int64
 }
 
-// An expired record is given too, for its generation. left_ms is how long it has by the clock of the database.
+// left_ms is how long it has by the clock of the database.
 func (q *Queries) GetSession(ctx context.Context, sessionIndex []byte) (GetSessionRow, error) {
 	row := q.db.QueryRow(ctx, getSession, sessionIndex)
 	var i GetSessionRow
@@ -83,7 +78,7 @@ const insertSession = `-- name: InsertSession :execrows
 insert into sessions (session_index, generation, revision, sealed, created_at, updated_at, expires_at)
 values ($1, $2, $3, $4, clock_timestamp(), clock_timestamp(), clock_timestamp() + $5::bigint * interval '1 millisecond')
 on conflict (session_index) do update
-set generation = greatest(excluded.generation, sessions.generation + 1), revision = excluded.revision, sealed = excluded.sealed,
+set generation = excluded.generation, revision = excluded.revision, sealed = excluded.sealed,
 	created_at = clock_timestamp(), updated_at = clock_timestamp(), expires_at = clock_timestamp() + $5::bigint * interval '1 millisecond'
 where sessions.expires_at <= clock_timestamp()
 `
@@ -96,7 +91,7 @@ type InsertSessionParams struct {
 	LifetimeMs   int64
 }
 
-// Writes a first record, or one in the place of an expired one, whose generation goes on.
+// Writes a first record, or one in the place of an expired one.
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error) {
 	result, err := q.db.Exec(ctx, insertSession,
 		arg.SessionIndex,

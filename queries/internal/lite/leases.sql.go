@@ -15,7 +15,7 @@ where name in (
 	select l.name from leases l
 	where l.expires_at < strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(?1 as integer) / -1000.0))
 	order by l.expires_at
-	limit ?2
+	limit cast(?2 as integer)
 )
 `
 

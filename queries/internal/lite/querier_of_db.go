@@ -20,8 +20,8 @@ func (a Adapter) DeleteExpiredLeases(ctx context.Context, arg db.DeleteExpiredLe
 	return a.q.DeleteExpiredLeases(ctx, DeleteExpiredLeasesParams(arg))
 }
 
-func (a Adapter) DeleteExpiredSessions(ctx context.Context, arg db.DeleteExpiredSessionsParams) (int64, error) {
-	return a.q.DeleteExpiredSessions(ctx, DeleteExpiredSessionsParams(arg))
+func (a Adapter) DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error) {
+	return a.q.DeleteExpiredSessions(ctx, atMost)
 }
 
 func (a Adapter) DeleteSession(ctx context.Context, arg db.DeleteSessionParams) (int64, error) {

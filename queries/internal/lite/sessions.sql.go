@@ -13,20 +13,15 @@ const deleteExpiredSessions = `-- name: DeleteExpiredSessions :execrows
 delete from sessions
 where session_index in (
 	select s.session_index from sessions s
-	where s.expires_at < strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(?1 as integer) / -1000.0))
+	where s.expires_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 	order by s.expires_at
-	limit ?2
+	limit cast(?1 as integer)
 )
 `
 
-type DeleteExpiredSessionsParams struct {
-	KeepMs int64
-	AtMost int64
-}
-
-// Deletes some of the records that have been expired for a while.
-func (q *Queries) DeleteExpiredSessions(ctx context.Context, arg DeleteExpiredSessionsParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, deleteExpiredSessions, arg.KeepMs, arg.AtMost)
+// Deletes some of the expired records.
+func (q *Queries) DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteExpiredSessions, atMost)
 	if err != nil {
 		return 0, err
 	}
@@ -55,7 +50,7 @@ func (q *Queries) DeleteSession(ctx context.Context, arg DeleteSessionParams) (i
 const getSession = `-- name: GetSession :one
 select generation, revision, sealed, cast((unixepoch(expires_at, 'subsec') - unixepoch('now', 'subsec')) * 1000 as integer) as left_ms
 from sessions
-where session_index = ?1
+where session_index = ?1 and expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 `
 
 type GetSessionRow struct {
@@ -65,7 +60,7 @@ type GetSessionRow struct {
 	LeftMs     int64
 }
 
-// An expired record is given too, for its generation. left_ms is how long it has by the clock of the database.
+// left_ms is how long it has by the clock of the database.
 func (q *Queries) GetSession(ctx context.Context, sessionIndex []byte) (GetSessionRow, error) {
 	row := q.db.QueryRowContext(ctx, getSession, sessionIndex)
 	var i GetSessionRow
@@ -83,7 +78,7 @@ insert into sessions (session_index, generation, revision, sealed, created_at, u
 values (?1, ?2, ?3, ?4, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'),
 	strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(?5 as integer) / 1000.0)))
 on conflict (session_index) do update
-set generation = max(excluded.generation, sessions.generation + 1), revision = excluded.revision, sealed = excluded.sealed,
+set generation = excluded.generation, revision = excluded.revision, sealed = excluded.sealed,
 	created_at = excluded.created_at, updated_at = excluded.updated_at, expires_at = excluded.expires_at
 where sessions.expires_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 `
@@ -96,7 +91,7 @@ type InsertSessionParams struct {
 	LifetimeMs   int64
 }
 
-// Writes a first record, or one in the place of an expired one, whose generation goes on.
+// Writes a first record, or one in the place of an expired one.
 func (q *Queries) InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, insertSession,
 		arg.SessionIndex,

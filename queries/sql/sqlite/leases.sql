@@ -25,5 +25,5 @@ where name in (
 	select l.name from leases l
 	where l.expires_at < strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(sqlc.arg(keep_ms) as integer) / -1000.0))
 	order by l.expires_at
-	limit sqlc.arg(at_most)
+	limit cast(sqlc.arg(at_most) as integer)
 );
