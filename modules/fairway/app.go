@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
@@ -40,11 +41,21 @@ type App struct {
 	Cache wrap.Size `json:"cache,omitempty"`
 	// Databases are those that sql may ask, by their names, and at most one without a name, which is the store. Default: none.
 	Databases []Database `json:"databases,omitempty"`
+	// Secret is {env.X} or {file./path}: 32 random bytes, in base64 or hex, from which the keys of what is stored are derived.
+	// All gateways of one store have the same. Default: the file fairway.key in Caddy's data directory, which is made when it is
+	// needed; there is no default when the store is PostgreSQL.
+	Secret string `json:"secret,omitempty"`
 
 	ctx     caddy.Context
 	process *process
 	keys    []string // what this instance took from the pool
 	pools   named
+	store   *store           // nil: nobody needs it
+	storeAt *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
+
+	secretOnce  sync.Once
+	secretBytes []byte
+	secretErr   error
 
 	mu       sync.Mutex
 	services []*wrap.Service
@@ -105,6 +116,14 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.process.metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
+	if err := checkSecret(a.Secret); err != nil {
+		return err
+	}
+	if a.Secret != "" {
+		if _, err := a.secret(); err != nil {
+			return err
+		}
+	}
 	return a.openDatabases()
 }
 
@@ -133,6 +152,11 @@ func (a *App) take(key string, construct func() (caddy.Destructor, error)) (any,
 // Start makes this configuration's limits those that count, and starts what services do in the background; their own
 // clean-up ends it.
 func (a *App) Start() error {
+	if a.store != nil {
+		if err := a.store.start(a.ctx); err != nil {
+			return err
+		}
+	}
 	a.process.memory.SetLimit(int64(a.Memory))
 	a.process.cache.SetLimit(int64(a.Cache))
 	for _, s := range a.Services() {

@@ -1,6 +1,7 @@
 package fairway
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -8,12 +9,13 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/fairway-gateway/fairway/proxies/wrap"
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 func init() { httpcaddyfile.RegisterGlobalOption("fairway", parseOption) }
 
 // later are words of the option that this version does not have yet.
-func later() []string { return []string{"secret", "mail", "events", "runner"} }
+func later() []string { return []string{"mail", "events", "runner"} }
 
 // parseOption reads the global option:
 //
@@ -21,6 +23,7 @@ func later() []string { return []string{"secret", "mail", "events", "runner"} }
 //		memory <size>
 //		cache  <size>
 //		database [<name>] <dsn>
+//		secret   {env.X} | {file./path}
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -41,6 +44,10 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := size(d, &app.Cache); err != nil {
 				return nil, err
 			}
+		case "secret":
+			if err := parseSecretWord(d, app); err != nil {
+				return nil, err
+			}
 		case "database":
 			if err := parseDatabase(d, app); err != nil {
 				return nil, err
@@ -49,8 +56,11 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret")))
 		}
+	}
+	if at := app.storeAt; at != nil && app.Secret == "" {
+		return nil, fmt.Errorf("%w, at %s:%d", errNoSecret(), at.File, at.Line)
 	}
 	return httpcaddyfile.App{Name: "fairway", Value: caddyconfig.JSON(app, nil)}, nil
 }
@@ -75,12 +85,36 @@ func parseDatabase(d *caddyfile.Dispenser, app *App) error {
 	default:
 		return d.Errf("database takes a name and an address: %s", usage)
 	}
+	if db.Name == "" && queries.IsPostgres(db.DSN) {
+		at := d.Token()
+		app.storeAt = &at
+	}
 	app.Databases = append(app.Databases, db)
 	if _, err := checkDatabases(app.Databases); err != nil {
 		return d.WrapErr(err)
 	}
 	if d.NextBlock(1) {
 		return d.Errf("database takes no block; write: %s", usage)
+	}
+	return nil
+}
+
+// parseSecretWord reads: secret {env.X} | {file./path}.
+func parseSecretWord(d *caddyfile.Dispenser, app *App) error {
+	const usage = "secret {env.FAIRWAY_SECRET}"
+	if app.Secret != "" {
+		return d.Err("secret is there twice")
+	}
+	args := d.RemainingArgs()
+	if len(args) != 1 || args[0] == "" {
+		return d.Errf("secret takes one placeholder: %s", usage)
+	}
+	app.Secret = args[0]
+	if err := checkSecret(app.Secret); err != nil {
+		return d.WrapErr(err)
+	}
+	if d.NextBlock(1) {
+		return d.Errf("secret takes no block; write: %s", usage)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"path/filepath"
 	"regexp"
@@ -135,6 +136,12 @@ func (d *Database) resolve() (string, error) {
 	return scheme + "://" + user + after, errors.Join(failed, err)
 }
 
+// checkResolved says what is wrong with an address whose placeholders are resolved, without a word of it.
+func (*Database) checkResolved(dsn string) error {
+	cfg := sqlpool.Config{DSN: dsn}
+	return cfg.Check()
+}
+
 // kept is a database in the usage pool.
 type kept struct{ *sqlpool.Pool }
 
@@ -152,12 +159,18 @@ func (a *App) openDatabases() error {
 	a.pools = make(named, len(a.Databases))
 	for i := range a.Databases {
 		d := &a.Databases[i]
+		if d.Name == "" {
+			if err := a.useStore(); err != nil {
+				return err
+			}
+			continue
+		}
 		dsn, err := d.resolve()
 		if err != nil {
 			return fmt.Errorf("database %s: %w", d.label(), err)
 		}
 		v, err := a.take("database "+d.label()+" "+dsn, func() (caddy.Destructor, error) {
-			p, err := sqlpool.Open(sqlpool.Config{Name: d.label(), DSN: dsn, Create: d.Name == ""},
+			p, err := sqlpool.Open(sqlpool.Config{Name: d.label(), DSN: dsn},
 				sqlpool.Options{Metrics: a.process.metrics, Memory: a.process.memory, Logger: a.ctx.Slogger()})
 			return kept{p}, err
 		})
@@ -171,15 +184,22 @@ func (a *App) openDatabases() error {
 
 // DatabaseHealth says of each database, by its name, whether it answers: "ok" or "failed". Lost says that the store does not.
 func (a *App) DatabaseHealth(ctx context.Context) (states map[string]string, lost bool) {
-	if len(a.pools) == 0 {
+	if len(a.pools) == 0 && a.store == nil {
 		return nil, false
 	}
-	states = make(map[string]string, len(a.pools))
+	pings := make(map[string]func(context.Context) error, len(a.pools)+1)
+	for name, p := range a.pools {
+		pings[name] = p.Ping
+	}
+	if a.store != nil {
+		pings[storeName] = a.store.ping
+	}
+	states = make(map[string]string, len(pings))
 	var mu sync.Mutex
 	var all sync.WaitGroup
-	for name, p := range a.pools {
+	for name, ping := range pings {
 		all.Go(func() {
-			err := p.Ping(ctx)
+			err := ping(ctx)
 			mu.Lock()
 			defer mu.Unlock()
 			states[name] = "ok"
@@ -193,19 +213,12 @@ func (a *App) DatabaseHealth(ctx context.Context) (states map[string]string, los
 	return states, lost
 }
 
-// named are the databases that sql may ask: all but the store.
+// named are the databases that sql may ask. The store is not among them.
 type named map[string]*sqlpool.Pool
 
 // Names implements wrap.Databases.
 func (n named) Names() []string {
-	out := []string{}
-	for name := range n {
-		if name != storeName {
-			out = append(out, name)
-		}
-	}
-	slices.Sort(out)
-	return out
+	return slices.Sorted(maps.Keys(n))
 }
 
 // Database implements wrap.Databases.

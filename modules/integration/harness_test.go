@@ -259,12 +259,15 @@ func validate(t testing.TB, caddyfile string) (string, error) {
 	}
 	dir := t.TempDir()
 	g := &gateway{t: t, config: filepath.Join(dir, "Caddyfile")}
-	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1")
+	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+filepath.Join(dir, "any.db"), "FAIRWAY_SECRET="+someSecret)
 	if err := os.WriteFile(g.config, []byte(caddyfile), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return g.command("validate", "--config", g.config, "--adapter", "caddyfile")
 }
+
+// someSecret is 32 bytes that look random.
+const someSecret = "984ca5162200734c592148f1820b71057f098573d138666b48663e4e30cd8d3a"
 
 // client neither follows redirects nor adds an Accept-Encoding, and keeps no connection that would count as ours
 // in the gateway.

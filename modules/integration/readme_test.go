@@ -143,7 +143,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 		return site("service /page {\n" + words + f.text + "\n}")
 	case "in site", "in site, served":
 		return siteWith(f.options, f.text)
-	case "in options, served":
+	case "in options", "in options, served":
 		return siteWith(f.text, "")
 	case "stand-in", "":
 		return f.text
@@ -154,7 +154,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.

@@ -15,13 +15,11 @@ import (
 
 // Config is one database, resolved: no placeholders.
 type Config struct {
-	// Name labels metrics, logs and errors. Empty: the store.
+	// Name labels metrics, logs and errors.
 	Name string
-	// DSN says which database: sqlite:<path of a file>, or postgres://user:password@host:port/name?options as libpq and
+	// DSN says which database: sqlite:<path of a file that exists>, or postgres://user:password@host:port/name?options as libpq and
 	// pgxpool have them (pool_max_conns, sslmode, ...).
 	DSN string
-	// Create makes the file of SQLite where there is none. Default false: a missing file is a failure.
-	Create bool
 }
 
 // sqliteScheme is before the path of a file.

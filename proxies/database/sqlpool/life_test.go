@@ -198,18 +198,6 @@ func TestCrashedWriter(t *testing.T) {
 	}
 }
 
-func TestCreate(t *testing.T) {
-	t.Parallel()
-	p, err := Open(Config{DSN: "sqlite:" + filepath.Join(t.TempDir(), "new.db"), Create: true}, Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Close()
-	if err := p.Ping(t.Context()); err != nil {
-		t.Error(err)
-	}
-}
-
 func TestCheck(t *testing.T) {
 	t.Parallel()
 	for dsn, says := range map[string]string{

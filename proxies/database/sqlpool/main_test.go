@@ -16,8 +16,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"go.uber.org/goleak"
 
-	"github.com/fairway-gateway/fairway/proxies/database"
 	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/proxies/database"
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )

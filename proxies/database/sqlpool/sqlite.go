@@ -40,7 +40,6 @@ const (
 // lite is SQLite as an engine: connections that can only read, and one that writes.
 type lite struct {
 	read, write *sql.DB
-	create      bool
 }
 
 func newSQLite(cfg *Config) (*lite, error) {
@@ -51,15 +50,11 @@ func newSQLite(cfg *Config) (*lite, error) {
 	if path, err = filepath.Abs(path); err != nil {
 		return nil, fmt.Errorf("the path of the database: %w", err)
 	}
-	mode := "rw"
-	if cfg.Create {
-		mode = "rwc"
-	}
-	e := &lite{create: cfg.Create}
+	e := new(lite)
 	if e.read, err = openSQLite(path, "ro", "query_only(1)"); err != nil {
 		return nil, err
 	}
-	if e.write, err = openSQLite(path, mode, "foreign_keys(1)"); err != nil {
+	if e.write, err = openSQLite(path, "rw", "foreign_keys(1)"); err != nil {
 		e.read.Close()
 		return nil, err
 	}
@@ -94,11 +89,7 @@ func (e *lite) stats() observe.PoolStats {
 }
 
 func (e *lite) ping(ctx context.Context) error {
-	db := e.read
-	if e.create {
-		db = e.write
-	}
-	conn, err := db.Conn(ctx)
+	conn, err := e.read.Conn(ctx)
 	if err != nil {
 		return err
 	}
