@@ -10,5 +10,6 @@ import (
 	_ "github.com/fairway-gateway/fairway/modules/metadata"
 	_ "github.com/fairway-gateway/fairway/modules/problem"
 	_ "github.com/fairway-gateway/fairway/modules/service"
+	_ "github.com/fairway-gateway/fairway/modules/transport"
 	_ "github.com/fairway-gateway/fairway/modules/try"
 )

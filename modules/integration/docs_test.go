@@ -251,7 +251,7 @@ func TestDocsAreComplete(t *testing.T) {
 	var words []string
 	for _, file := range files {
 		switch filepath.Base(filepath.Dir(file)) {
-		case "service", "decoders", "auth", "fairway", "caddyfiles", "metadata", "health":
+		case "service", "decoders", "auth", "fairway", "caddyfiles", "metadata", "health", "transport":
 		default:
 			continue
 		}

@@ -154,7 +154,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/architecture.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/architecture.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.
@@ -386,6 +386,10 @@ func TestMetricsAreDocumented(t *testing.T) {
 	backend.Breaker("a").Change(observe.BreakerOpen)
 	m.Query("s", "r", "f", "d").Observe(observe.OK, 0)
 	m.Database("d", func() observe.PoolStats { return observe.PoolStats{} }).Change(observe.BreakerOpen)
+	m.Pass("s").Observe(observe.OK, 0)
+	login := m.Login("s", "b")
+	login.Login(observe.OK, 0)
+	login.Session(observe.FromProcess)
 	families, err := reg.Gather()
 	if err != nil {
 		t.Fatal(err)

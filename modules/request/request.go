@@ -26,3 +26,9 @@ func ID(r *http.Request) string {
 	}
 	return id
 }
+
+// Named gives the request's id, as ID does, and says whether an earlier handler gave it: then it has told the caller, too.
+func Named(r *http.Request) (id string, earlier bool) {
+	_, earlier = caddyhttp.GetVar(r.Context(), variable).(string)
+	return ID(r), earlier
+}

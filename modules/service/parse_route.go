@@ -274,7 +274,7 @@ func (p *parser) decode(n caddyfiles.Node, f *wrap.Fetch, at string) error {
 	if len(n.Args) > 0 && slices.Contains([]string{"csv", "fixed", "xml", "html", "auto"}, n.Args[0].Text) && !slices.Contains(p.known.decoders, n.Args[0].Text) {
 		return caddyfiles.Errorf(n.Args[0], "decode %s is not available in this version of Fairway", n.Args[0].Text)
 	}
-	decoder, raw, name, err := guest[decode.Decoder](n, "fairway.decoders", "format", p.known.decoders)
+	decoder, raw, name, err := caddyfiles.Guest[decode.Decoder](n, "fairway.decoders", "format", p.known.decoders)
 	if err != nil {
 		return err
 	}

@@ -5,8 +5,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
@@ -33,15 +31,7 @@ func guestsOf(state map[string]any) guests {
 	if g, ok := state[guestsKey].(guests); ok {
 		return g
 	}
-	names := func(namespace string) []string {
-		modules := caddy.GetModules(namespace)
-		out := make([]string, 0, len(modules))
-		for _, m := range modules {
-			out = append(out, m.ID.Name())
-		}
-		return out
-	}
-	g := guests{decoders: names("fairway.decoders"), auth: names("fairway.auth")}
+	g := guests{decoders: caddyfiles.Modules("fairway.decoders"), auth: caddyfiles.Modules("fairway.auth")}
 	state[guestsKey] = g
 	return g
 }
@@ -124,33 +114,4 @@ func (p *parser) routeLine(n caddyfiles.Node) (bool, error) {
 		return true, n.Errorf("a route begins with its method: GET %s { ... }", word)
 	}
 	return false, nil
-}
-
-// guest reads a guest module and gives it with its JSON.
-func guest[T any](n caddyfiles.Node, namespace, key string, known []string) (T, []byte, string, error) {
-	var none T
-	if len(n.Args) == 0 {
-		return none, nil, "", n.Errorf("%s needs a name: %s %s", n.Word.Text, n.Word.Text, strings.Join(known, " | "))
-	}
-	name := n.Args[0].Text
-	if !slices.Contains(known, name) {
-		return none, nil, "", caddyfiles.Errorf(n.Args[0], "there is no %s %q; there is %s%s", n.Word.Text, name, strings.Join(known, ", "), wrap.Suggest(name, known))
-	}
-	d := caddyfile.NewDispenser(n.Segment)
-	d.Next()
-	d.Next()
-	unm, err := caddyfile.UnmarshalModule(d, namespace+"."+name)
-	if err != nil {
-		return none, nil, "", err
-	}
-	v, ok := unm.(T)
-	if !ok {
-		return none, nil, "", n.Errorf("the module %s.%s is no %s", namespace, name, n.Word.Text)
-	}
-	if c, ok := unm.(interface{ Check() error }); ok {
-		if err := c.Check(); err != nil {
-			return none, nil, "", n.Errorf("%s %s: %w", n.Word.Text, name, err)
-		}
-	}
-	return v, caddyconfig.JSONModuleObject(unm, key, name, nil), name, nil
 }

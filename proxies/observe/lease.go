@@ -17,6 +17,7 @@ const (
 	ofQuery
 	ofDatabase
 	ofLogin
+	ofPass
 )
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
@@ -38,6 +39,7 @@ func (l lease) labels() prometheus.Labels {
 		labels["backend"], labels["address"] = l.backend, l.address
 	case ofQuery:
 		labels["route"], labels["fetch"], labels["database"] = l.route, l.fetch, l.database
+	case ofPass:
 	case ofDatabase:
 		return prometheus.Labels{"database": l.database}
 	}
@@ -83,6 +85,8 @@ func (m *Metrics) giveUp(l lease) {
 	case ofLogin:
 		m.logins.DeletePartialMatch(labels)
 		m.sessions.DeletePartialMatch(labels)
+	case ofPass:
+		m.passes.DeletePartialMatch(labels)
 	case ofDatabase:
 		m.databaseState.DeletePartialMatch(labels)
 		m.databaseTurns.DeletePartialMatch(labels)

@@ -50,6 +50,7 @@ type Metrics struct {
 	databaseTurns  *prometheus.CounterVec
 	logins         *prometheus.HistogramVec
 	sessions       *prometheus.CounterVec
+	passes         *prometheus.HistogramVec
 	buffered       prometheus.GaugeFunc
 	bufferedLimit  prometheus.GaugeFunc
 
@@ -111,6 +112,7 @@ func New() *Metrics {
 	}, []string{"service", "backend", "address", "to"})
 	m.ofDatabases()
 	m.ofLogins()
+	m.ofPasses()
 	m.buffered = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_buffered_bytes",
 		Help: "Bytes charged to the budget for buffered bodies.",
@@ -127,7 +129,7 @@ func New() *Metrics {
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.cached, m.cacheBytes, m.cacheEntries,
-		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.buffered, m.bufferedLimit,
+		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.buffered, m.bufferedLimit,
 	} {
 		err := reg.Register(c)
 		if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && already.ExistingCollector == c {
