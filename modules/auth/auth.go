@@ -72,13 +72,18 @@ func (b *Basic) Provision(caddy.Context) error {
 
 // Check refuses half of the credentials, and a password that would stand in the configuration for everybody to read.
 func (b *Basic) Check() error {
-	if (b.User == "") != (b.Password == "") {
-		return errors.New("fixed credentials need both a user and a password; without both the caller's own are sent")
-	}
-	if user := secrets().ReplaceAllString(b.User, ""); strings.Contains(user, ":") {
+	if user := secrets().ReplaceAllString(b.User, ""); strings.Contains(user, ":") && b.Password != "" {
 		return fmt.Errorf("the user %q has a colon, which ends the name in what is sent", b.User)
 	}
-	return hidden("password", b.Password)
+	return checkAccount(b.User, b.Password)
+}
+
+// checkAccount refuses half of fixed credentials, and a password that would stand in the configuration for everybody to read.
+func checkAccount(user, password string) error {
+	if (user == "") != (password == "") {
+		return errors.New("fixed credentials need both a user and a password; without both the caller's own are sent")
+	}
+	return hidden("password", password)
 }
 
 // hidden refuses a secret that would stand in the configuration for everybody to read. An empty one is none.

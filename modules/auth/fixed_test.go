@@ -101,6 +101,10 @@ func TestFixedRefused(t *testing.T) {
 		"a value to read":         {"header", `{"name":"X-Api-Key","value":"hunter2"}`, "must not stand in the configuration"},
 		"a value of two lines":    {"header", `{"name":"X-Api-Key","value":"` + secretFile(t, "hunter2\r\nX-Admin: 1") + `"}`, "a line's end"},
 		"a value not there":       {"header", `{"name":"X-Api-Key","value":"{file./nowhere/x}"}`, "cannot be read"},
+		"half an account":         {"digest", `{"user":"svc"}`, "need both a user and a password"},
+		"a password to read":      {"digest", `{"user":"svc","password":"hunter2"}`, "must not stand in the configuration"},
+		"a password not there":    {"digest", `{"user":"svc","password":"{file./nowhere/x}"}`, "password {file./nowhere/x} cannot be read"},
+		"a user not there":        {"digest", `{"user":"{env.FAIRWAY_TEST_IS_NOT_SET}","password":"` + secretFile(t, "hunter2") + `"}`, "user {env.FAIRWAY_TEST_IS_NOT_SET} is not set"},
 		"no certificate":          {"mtls", `{"key":"k.pem"}`, "the files of a certificate and its key are needed"},
 		"a certificate to read":   {"mtls", `{"certificate":"-----BEGIN CERTIFICATE-----\nhunter2","key":"k.pem"}`, "is no file"},
 		"a key of an environment": {"mtls", `{"certificate":"c.pem","key":"{env.KEY}"}`, "is no file"},
@@ -116,4 +120,51 @@ func TestFixedRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestDigest answers a challenge: without what was kept a digest needs two requests.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	for config, want := range map[string]struct {
+		user string
+		mode session.Mode
+	}{
+		`{"user":"svc","password":"` + secretFile(t, "hunter2\n") + `"}`: {"svc", session.ModeNone},
+		`{}`: {"ann", session.ModeBasic},
+	} {
+		m := module(t, "digest", config)
+		if err := m.Provision(caddy.Context{}); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		backend := challenging(func(r *http.Request) { got = append(got, r.Header.Get("Authorization")) })
+		resp, err := m.RoundTrip(httptest.NewRequest(http.MethodGet, "/", nil), session.Caller{User: "ann", Password: "pw", Basic: true}, backend)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if len(got) != 2 || got[0] != "" || !strings.HasPrefix(got[1], `Digest username="`+want.user+`", realm="r", nonce="n"`) {
+			t.Errorf("sent %q", got)
+		}
+		caller := want.mode == session.ModeBasic
+		if m.Mode() != want.mode || m.PerCaller() != caller || m.ServiceAccount() == caller {
+			t.Errorf("%s: the caller's and the gateway's are mixed up", config)
+		}
+		raw, err := json.Marshal(m)
+		if err != nil || string(raw) != config {
+			t.Errorf("%s, %v", raw, err)
+		}
+	}
+}
+
+// challenging is a backend that asks for digests and takes any.
+type challenging func(*http.Request)
+
+func (c challenging) RoundTrip(r *http.Request) (*http.Response, error) {
+	c(r)
+	out := &http.Response{StatusCode: http.StatusOK, Body: http.NoBody, Header: http.Header{}, Request: r}
+	if r.Header.Get("Authorization") == "" {
+		out.StatusCode, out.Header = http.StatusUnauthorized, http.Header{"Www-Authenticate": {`Digest realm="r", nonce="n", qop="auth"`}}
+	}
+	return out, nil
 }
