@@ -205,6 +205,8 @@ func (f *flow) send(ctx context.Context, r *request) (*http.Response, error) {
 	}}).WithContext(ctx)
 	if r.method == http.MethodPost {
 		req.Header["Content-Type"] = []string{r.contentType}
+		// Only what was not sent at all may be sent on another connection, and that is what transports do with a POST.
+		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(r.body)), nil }
 		req.Body, req.ContentLength = io.NopCloser(bytes.NewReader(r.body)), int64(len(r.body))
 		req.Header["Origin"] = []string{r.from.String()}
 	}

@@ -27,8 +27,12 @@ func (f *flow) judge(ctx context.Context, at *request, resp *http.Response) (*re
 		return f.follow(at, resp)
 	}
 	// oauth2-proxy says so of what it let through to the application.
-	if f.submitted && !at.secret && !at.callback && f.onSite(f.at) && resp.Header.Get("Gap-Auth") != "" {
-		return nil, nil
+	if !at.secret && !at.callback && f.onSite(f.at) && resp.Header.Get("Gap-Auth") != "" {
+		if f.submitted {
+			return nil, nil
+		}
+		// Whose session it is, nobody knows: the credentials were not looked at.
+		return nil, f.fail(session.UnsupportedPage, "the backend lets in who has not shown the credentials to anybody")
 	}
 	if status == http.StatusTooManyRequests || status >= 500 {
 		if f.landed(at) {

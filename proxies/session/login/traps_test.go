@@ -241,7 +241,7 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 		"redirect to nonsense":      {idp: map[string]string{"GET /auth/login": "302 http://[::1/%zz"}, kind: session.UnsupportedPage, detail: "no URL"},
 		"no cookie":                 {proxy: map[string]string{"GET /oauth2/callback": "200 welcome", "GET /oauth2/start": "302 {idp}/auth"}, kind: session.UnsupportedPage, detail: "no cookie", submitted: 1},
 		"never back":                {idp: map[string]string{"POST /login": "you are logged in"}, kind: session.UnsupportedPage, detail: "without a login form", submitted: 1},
-		"nobody asked":              {idp: map[string]string{"GET /auth": "302 {callback}"}, kind: session.UnsupportedPage},
+		"nobody asked":              {idp: map[string]string{"GET /auth": "302 {callback}"}, kind: session.UnsupportedPage, detail: "not shown the credentials"},
 
 		// Consent.
 		"consent": {
