@@ -15,6 +15,8 @@ GOTESTFLAGS ?=
 FUZZTIME ?= 1m
 # How long all targets of make fuzz-smoke run, together, in seconds.
 FUZZ_SMOKE_SECONDS ?= 180
+# What make generate looks at.
+GENERATE ?= ./...
 PLATFORMS := linux/arm64 darwin/arm64 windows/amd64
 GO ?= go
 export TAGS GO
@@ -64,7 +66,12 @@ fmt: ## Format all Go files and sort their imports
 
 .PHONY: generate
 generate: ## Make all generated files anew
-	$(GO) generate ./...
+	$(GO) generate $(GENERATE)
+
+.PHONY: vet-sql
+vet-sql: ## Check that the code of the SQL is current, and the SQL by the rules of queries/sqlc.yaml
+	cd queries && CGO_ENABLED=0 $(GO) tool -modfile=../tools/sqlc/go.mod sqlc diff
+	cd queries && CGO_ENABLED=0 $(GO) tool -modfile=../tools/sqlc/go.mod sqlc vet
 
 .PHONY: fuzz
 fuzz: ## Run every fuzz target for FUZZTIME (1m) each
