@@ -64,6 +64,14 @@ func (e *server) inTx(ctx context.Context, f func(db.Querier) error) error {
 
 func (e *server) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
 
+func (e *server) stats() Stats {
+	s := e.pool.Stat()
+	return Stats{
+		InUse: int(s.AcquiredConns()), Idle: int(s.IdleConns()),
+		Waits: s.EmptyAcquireCount(), Waited: s.EmptyAcquireWaitTime(),
+	}
+}
+
 func (e *server) close() { e.pool.Close() }
 
 //go:embed migrations/postgres/*.sql
@@ -80,18 +88,27 @@ func (e *server) migrations(log *slog.Logger) (*Migrations, error) {
 // lockNumber is that of goose, so that its own command waits, too.
 const lockNumber = lock.DefaultLockID
 
-// lock takes an advisory lock of the database, with a connection of its own: the pool may have no second one. It is not
-// waited for in the server, since who waits there is in the way of indexes that are made concurrently.
+// lock takes an advisory lock of the database, with a connection of its own: the pool may have no second one. It is held by a
+// transaction, since a pooler in between gives a session to others. It is not waited for in the server, since who waits there
+// is in the way of indexes that are made concurrently.
 func (e *server) lock(ctx context.Context) (func(), error) {
 	conn, err := pgx.ConnectConfig(ctx, e.pool.Config().ConnConfig)
 	if err != nil {
 		return nil, &UnavailableError{Err: err}
 	}
-	unlock := func() { _ = conn.Close(context.WithoutCancel(ctx)) } // the end of the session is that of the lock
+	unlock := func() { _ = conn.Close(context.WithoutCancel(ctx)) } // the end of the connection is that of the lock
+	tx, err := conn.Begin(ctx)
+	if err != nil {
+		unlock()
+		return nil, &UnavailableError{Err: err}
+	}
 	err = untilLocked(ctx, func() (ok bool, err error) {
-		err = conn.QueryRow(ctx, "select pg_try_advisory_lock($1)", lockNumber).Scan(&ok)
+		err = tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", lockNumber).Scan(&ok)
 		return ok, err
 	})
+	if err == nil {
+		_, err = tx.Exec(ctx, "set local idle_in_transaction_session_timeout = 0")
+	}
 	if err != nil {
 		unlock()
 		return nil, err

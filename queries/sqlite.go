@@ -102,6 +102,11 @@ func (e *file) ping(ctx context.Context) error {
 	)
 }
 
+func (e *file) stats() Stats {
+	r, w := e.read.Stats(), e.write.Stats()
+	return Stats{InUse: r.InUse + w.InUse, Idle: r.Idle + w.Idle, Waits: r.WaitCount + w.WaitCount, Waited: r.WaitDuration + w.WaitDuration}
+}
+
 func (e *file) close() {
 	if e.read != nil {
 		e.read.Close()

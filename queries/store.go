@@ -48,6 +48,7 @@ type engine interface {
 	// inTx runs f in a transaction, which is committed if f gives no error.
 	inTx(ctx context.Context, f func(db.Querier) error) error
 	ping(ctx context.Context) error
+	stats() Stats
 	// migrations has the schema's.
 	migrations(log *slog.Logger) (*Migrations, error)
 	close()
@@ -122,6 +123,18 @@ func (s *Store) Close() {
 
 // Ping says whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.ping(ctx) }
+
+// Stats says what the connections of a store are doing.
+type Stats struct {
+	// InUse and Idle count connections.
+	InUse, Idle int
+	// Waits is how often somebody had to wait for one since the store was opened, Waited how long, together.
+	Waits  int64
+	Waited time.Duration
+}
+
+// Stats says what the connections are doing.
+func (s *Store) Stats() Stats { return s.stats() }
 
 // Queries are the statements of the store, each by itself. Where one gives no row, its error is sql.ErrNoRows.
 func (s *Store) Queries() db.Querier { return s.queries() }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/queries"
 )
@@ -43,6 +44,7 @@ type store struct {
 	background context.Context //nolint:containedctx // what is opened is not the caller's who wants it first
 	stop       context.CancelFunc
 	opening    sync.WaitGroup
+	metrics    *observe.DatabaseMetrics
 
 	mu      sync.Mutex
 	closed  bool
@@ -61,9 +63,10 @@ type attempt struct {
 	failed time.Time
 }
 
-func newStore(dsn string, log *slog.Logger) *store {
+func newStore(dsn string, metrics *observe.Metrics, log *slog.Logger) *store {
 	s := &store{dsn: dsn, log: log.With(slog.String("database", storeName))}
 	s.background, s.stop = context.WithCancel(context.Background())
+	s.metrics = metrics.Database(storeName, s.stats)
 	return s
 }
 
@@ -114,8 +117,28 @@ func (s *store) open() (*queries.Store, error) {
 	return queries.Open(ctx, queries.Config{DSN: s.dsn, Logger: s.log})
 }
 
+// stats is for metrics; a store that is not open has no connections.
+func (s *store) stats() observe.PoolStats {
+	s.mu.Lock()
+	a := s.attempt
+	s.mu.Unlock()
+	if a == nil {
+		return observe.PoolStats{}
+	}
+	select {
+	case <-a.done:
+	default:
+		return observe.PoolStats{}
+	}
+	if a.store == nil {
+		return observe.PoolStats{}
+	}
+	return observe.PoolStats(a.store.Stats())
+}
+
 // Destruct closes the store.
 func (s *store) Destruct() error {
+	defer s.metrics.Close()
 	s.mu.Lock()
 	s.closed = true
 	a := s.attempt
@@ -201,7 +224,7 @@ func (a *App) useStore() error {
 				return nil, fmt.Errorf("the folder of the store: %w", err)
 			}
 		}
-		return newStore(dsn, a.ctx.Slogger()), nil
+		return newStore(dsn, a.process.metrics, a.ctx.Slogger()), nil
 	})
 	if err != nil {
 		return err

@@ -249,4 +249,8 @@ func TestDatabaseDown(t *testing.T) {
 	store.get(t, "/ready").wantJSON(t, http.StatusServiceUnavailable, `{"status":"not ready","checks":{"config":"ok","databases":{"store":"failed"}}}`)
 	made := startGateway(t, siteWith("\tfairway {\n\t\tdatabase\n\t}", "\thealth\n"))
 	made.get(t, "/ready").wantJSON(t, http.StatusOK, `{"status":"ready","checks":{"config":"ok","databases":{"store":"ok"}}}`)
+	metrics := (&gateway{t: t, url: "http://" + made.admin}).get(t, "/metrics").body
+	if line := `fairway_database_connections{database="store",state="idle"}`; !strings.Contains(metrics, line) {
+		t.Errorf("the metrics lack %s", line)
+	}
 }
