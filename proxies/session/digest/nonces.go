@@ -1,6 +1,7 @@
 package digest
 
 import (
+	"context"
 	"crypto/hmac"
 	"crypto/rand"
 	"crypto/sha256"
@@ -22,6 +23,22 @@ type nonces struct {
 	mu         sync.Mutex
 	secret     []byte
 	young, old map[key]*nonce
+	taken      chan struct{} // holds the turn of one who has competition
+}
+
+// turn waits until nobody else has it, and gives what ends it.
+func (n *nonces) turn(ctx context.Context) (done func(), err error) {
+	n.mu.Lock()
+	if n.taken == nil {
+		n.taken = make(chan struct{}, 1)
+	}
+	n.mu.Unlock()
+	select {
+	case n.taken <- struct{}{}:
+		return func() { <-n.taken }, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 }
 
 // key makes the key of credentials at the address of a URL.

@@ -36,9 +36,8 @@ func (s *Strategy) ServiceAccount() bool { return s.User != "" }
 // SetsHeaders gives Authorization.
 func (s *Strategy) SetsHeaders() []string { return []string{"Authorization"} }
 
-// mostRounds is how often a request is sent: without a nonce, with one, and again while the server says that the nonce is over,
-// which those do that want each count once and in order while others use it too.
-const mostRounds = 5
+// mostRounds is how often a request is sent: without a nonce, with one, and again while the server says that the nonce is over.
+const mostRounds = 8
 
 // RoundTrip sends req until the server takes it or refuses the credentials. An answer 401 is given back as it is.
 func (s *Strategy) RoundTrip(req *http.Request, caller session.Caller, next http.RoundTripper) (*http.Response, error) {
@@ -62,9 +61,12 @@ type exchange struct {
 }
 
 // until sends req again until it is not challenged any more.
+//
+// Who meets a second nonce that is over has competition: some servers want the counts of a nonce in order, and Apache's nonces for
+// one request end when another one is issued to the same client, which it knows by the opaque. Then one at a time asks without
+// credentials, as a new client, and has the nonce that comes for itself.
 func (e *exchange) until(req *http.Request) (*http.Response, error) {
-	known := e.nonces.find(e.key)
-	fresh := false
+	known, fresh, alone := e.nonces.find(e.key), false, false
 	for round := 1; ; round++ {
 		sending := req
 		if round > 1 {
@@ -91,7 +93,19 @@ func (e *exchange) until(req *http.Request) (*http.Response, error) {
 			return resp, nil // nothing that can be answered, or the credentials are wrong
 		}
 		leave(resp)
-		known, fresh = newNonce(c), true
+		if !fresh {
+			known, fresh = newNonce(c), true
+			continue
+		}
+		if !alone {
+			done, err := e.nonces.turn(req.Context())
+			if err != nil {
+				return nil, err
+			}
+			defer done()
+			alone = true
+		}
+		known, fresh = nil, false
 	}
 }
 

@@ -1,0 +1,166 @@
+package auth_test
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig"
+	"github.com/google/go-cmp/cmp"
+
+	_ "github.com/fairway-gateway/fairway/modules/decoders"
+	"github.com/fairway-gateway/fairway/modules/fairway"
+	_ "github.com/fairway-gateway/fairway/modules/service"
+	"github.com/fairway-gateway/fairway/proxies/wrap"
+)
+
+// gateway loads a service whose backend has these lines, and gives it. Nothing listens.
+func gateway(t *testing.T, backend, routes string) *wrap.Service {
+	t.Helper()
+	text := "{\n\tadmin off\n}\nhttp://gateway.test {\n\tservice /s {\n\t\tversion 1.0.0\n\t\trepository https://example.org/source\n\t\tdescription \"A service\"\n" +
+		backend + "\n" + routes + "\n\t}\n}\n"
+	raw, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var cfg caddy.Config
+	if err := json.Unmarshal(raw, &cfg); err != nil {
+		t.Fatal(err)
+	}
+	ctx, err := caddy.ProvisionContext(&cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := ctx.App("fairway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	services := v.(*fairway.App).Services()
+	if len(services) != 1 {
+		t.Fatalf("there are %d services", len(services))
+	}
+	t.Cleanup(services[0].Close)
+	return services[0]
+}
+
+// call asks the service and gives status and body.
+func call(t *testing.T, s *wrap.Service, method, path, body, user, password string) (int, string) {
+	t.Helper()
+	r := httptest.NewRequest(method, "/s"+path, strings.NewReader(body))
+	if body != "" {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	if user != "" {
+		r.SetBasicAuth(user, password)
+	}
+	w := httptest.NewRecorder()
+	if !s.Serve(w, r, "abc", nil) {
+		t.Fatal("the request is not the service's")
+	}
+	return w.Code, strings.TrimSpace(w.Body.String())
+}
+
+// route is a route that fetches a path.
+func route(path string) string {
+	return "\t\tGET " + path + " {\n\t\t\tfetch " + path + " {\n\t\t\t\tdecode json\n\t\t\t}\n\t\t}"
+}
+
+// TestApacheDigest asks mod_auth_digest, whose nonces last, or are for one request each.
+func TestApacheDigest(t *testing.T) {
+	a := startApache(t)
+	t.Setenv("FAIRWAY_TEST_PASSWORD", apachePassword)
+	post := "\t\tPOST /digest/echo {\n\t\t\tbody json\n\t\t\tfetch POST /digest/echo {\n\t\t\t\tbody json `$body`\n\t\t\t\tdecode json\n\t\t\t}\n\t\t}"
+	own := gateway(t, "backend "+a.http+" {\n auth digest\n}", route("/digest/data.json")+"\n"+route("/once/data.json")+"\n"+post)
+	fixed := gateway(t, "backend "+a.http+" {\n auth digest ann {env.FAIRWAY_TEST_PASSWORD}\n}", route("/digest/data.json"))
+	var logged []string
+	for _, c := range []struct {
+		name           string
+		service        *wrap.Service
+		user, password string
+		status         int
+		logged         []string // what Apache saw: method, status, user
+	}{
+		{"the first", own, apacheUser, apachePassword, 200, []string{"GET 401 -", "GET 200 ann"}},
+		{"again", own, apacheUser, apachePassword, 200, []string{"GET 200 ann"}},
+		{"wrong password", own, apacheUser, "hunter3", 401, []string{"GET 401 -", "GET 401 ann"}},
+		{"the right one still", own, apacheUser, apachePassword, 200, []string{"GET 200 ann"}},
+		{"nobody", own, "bob", "pw", 401, []string{"GET 401 -", "GET 401 bob"}},
+		{"none", own, "", "", 401, nil},
+		{"odd name", own, apacheOther, apachePassword, 200, []string{"GET 401 -", `GET 200 j\"\xc3\xbc rgen`}},
+		{"a name with a line", own, "ann\r\nX-Admin: 1", "pw", 401, []string{"GET 401 -"}},
+		{"service account", fixed, "", "", 200, []string{"GET 401 -", "GET 200 ann"}},
+	} {
+		status, body := call(t, c.service, http.MethodGet, "/digest/data.json", "", c.user, c.password)
+		if status != c.status || status == 200 != (body == `{"of":"Apache"}`) || strings.Contains(body, "hunter") {
+			t.Errorf("%s: %d %s", c.name, status, body)
+		}
+		logged = append(logged, c.logged...)
+		if diff := cmp.Diff(logged, a.requests(t, "/digest/data.json", len(logged))); diff != "" {
+			t.Fatalf("%s: %s", c.name, diff)
+		}
+	}
+	for range 2 {
+		if status, body := call(t, own, http.MethodPost, "/digest/echo", `{"n":1}`, apacheUser, apachePassword); status != 200 || body != `{"n":1}` {
+			t.Errorf("a body: %d %s", status, body)
+		}
+	}
+	for range 4 {
+		if status, body := call(t, own, http.MethodGet, "/once/data.json", "", apacheUser, apachePassword); status != 200 {
+			t.Errorf("nonces for one request: %d %s", status, body)
+		}
+	}
+	var all sync.WaitGroup
+	for range 16 {
+		all.Go(func() {
+			for _, path := range []string{"/digest/data.json", "/once/data.json"} {
+				if status, body := call(t, own, http.MethodGet, path, "", apacheUser, apachePassword); status != 200 {
+					t.Errorf("many at once: %s %d %s", path, status, body)
+				}
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestApacheCertificate asks a server that demands a client certificate, before and after it was renewed.
+func TestApacheCertificate(t *testing.T) {
+	a := startApache(t)
+	a.sign(t, "gateway")
+	a.sign(t, "somebody")
+	ca := "\n tls {\n ca " + filepath.Join(a.dir, "ca.pem") + "\n}\n}"
+	routes := route("/data.json") + "\n" + route("/gateway/data.json")
+	known := gateway(t, "backend "+a.tls+" {\n auth mtls "+a.files("gateway")+ca, routes)
+	for _, path := range []string{"/data.json", "/gateway/data.json"} {
+		if status, body := call(t, known, http.MethodGet, path, "", "", ""); status != 200 || body != `{"of":"Apache"}` {
+			t.Errorf("%s: %d %s", path, status, body)
+		}
+	}
+	other := gateway(t, "backend "+a.tls+" {\n auth mtls "+a.files("somebody")+ca, routes)
+	if status, body := call(t, other, http.MethodGet, "/gateway/data.json", "", "", ""); status != 502 || !strings.Contains(body, `"backend_status":403`) {
+		t.Errorf("another certificate: %d %s", status, body)
+	}
+	nobody := gateway(t, "backend "+a.tls+" {"+ca, routes)
+	if status, body := call(t, nobody, http.MethodGet, "/data.json", "", "", ""); status != 502 {
+		t.Errorf("no certificate: %d %s", status, body)
+	}
+	// The pair is renewed in its place, with another name, and the configuration is loaded again.
+	for _, ext := range []string{".pem", ".key"} {
+		raw, err := os.ReadFile(filepath.Join(a.dir, "gateway"+ext))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(a.dir, "somebody"+ext), raw, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	renewed := gateway(t, "backend "+a.tls+" {\n auth mtls "+a.files("somebody")+ca, routes)
+	if status, body := call(t, renewed, http.MethodGet, "/gateway/data.json", "", "", ""); status != 200 {
+		t.Errorf("after it was renewed: %d %s", status, body)
+	}
+}
