@@ -84,9 +84,6 @@ func isAddress(s string) bool {
 
 func (p *parser) auth(n caddyfiles.Node, b *wrap.Backend, at string) error {
 	p.place[at+"/auth"] = n.Word
-	if len(n.Args) > 0 && n.Args[0].Text == "oauth2_proxy" {
-		return n.Errorf("auth oauth2_proxy is not available in this version of Fairway")
-	}
 	strategy, raw, _, err := caddyfiles.Guest[session.Strategy](n, "fairway.auth", "mode", p.known.auth)
 	if err != nil {
 		return err

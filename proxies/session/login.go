@@ -40,7 +40,7 @@ type State struct {
 	Authorization string `json:"authorization,omitempty"`
 	// Refresh is the refresh token of an OAuth2 grant (RFC 6749, section 6). Empty: none.
 	Refresh string `json:"refresh,omitempty"`
-	// Expires is when it is known to end. Zero: unknown.
+	// Expires is when it is known to end, or a little before: it is not sent any more then. Zero: unknown.
 	Expires time.Time `json:"expires,omitzero"`
 }
 

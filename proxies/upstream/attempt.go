@@ -221,7 +221,12 @@ func sendFailure(parent, ctx context.Context, err error) *Failure {
 		return &own
 	}
 	if login, ok := errors.AsType[*session.LoginError](err); ok {
-		return &Failure{Kind: Login, RetryAfter: login.RetryAfter, Err: err}
+		f := &Failure{Kind: Login, RetryAfter: login.RetryAfter, Err: err}
+		if login.Kind == session.Unavailable && ctx.Err() != nil && parent.Err() == nil {
+			// The attempt was over before the login, which goes on. The next one finds it.
+			f.unfinished, f.RetryAfter = true, 0
+		}
+		return f
 	}
 	if ctx.Err() != nil || errors.Is(err, context.DeadlineExceeded) {
 		return &Failure{Kind: Timeout, Err: err}

@@ -24,7 +24,7 @@ const (
 	BreakerOpen                 // nothing was sent: not retried
 	MemorySpent                 // the budget for buffered bytes is spent: not retried, not counted
 	Cancelled                   // the caller hung up: neither
-	Login                       // the strategy could not log in: neither
+	Login                       // the strategy could not log in: neither, but retried where a login goes on that the attempt was too short for
 	Unsendable                  // the call is none that can be sent, a defect of who made it: neither
 	Unusable                    // the answer was good, and nothing could be made of it: not retried, a success for the breaker
 	Defect                      // a strategy or a decoder panicked, which says nothing of the backend: neither
@@ -88,8 +88,9 @@ type Failure struct {
 	// Err is the cause, for the log.
 	Err error
 
-	begun     bool // something went to the caller already
-	blameless bool // it says nothing of the backend
+	begun      bool // something went to the caller already
+	blameless  bool // it says nothing of the backend
+	unfinished bool // a login goes on
 }
 
 func (f *Failure) Error() string {
@@ -117,7 +118,9 @@ func (f *Failure) retried() bool {
 		return f.Status >= 500 || f.Status == http.StatusTooManyRequests || f.Status == http.StatusRequestTimeout
 	case Judged:
 		return !f.clientError()
-	case TooLarge, Redirected, BreakerOpen, MemorySpent, Cancelled, Login, Unsendable, Unusable, Defect:
+	case Login:
+		return f.unfinished
+	case TooLarge, Redirected, BreakerOpen, MemorySpent, Cancelled, Unsendable, Unusable, Defect:
 	}
 	return false
 }

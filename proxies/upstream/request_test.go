@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -277,6 +278,31 @@ func TestOddStrategies(t *testing.T) {
 		if got := f.failure(t, t.Context(), call); got.Kind != c.want || got.Attempts != 1 {
 			t.Errorf("%s: %v", name, got)
 		}
+	}
+}
+
+// TestUnfinishedLogin has an attempt be too short for a login, which goes on: the next attempt finds it. It is no failure of the
+// backend.
+func TestUnfinishedLogin(t *testing.T) {
+	t.Parallel()
+	s := serve(t, say(ok("x")))
+	f := start(t, Config{Timeout: 50 * time.Millisecond, Retries: 2, BreakerFailures: 1}, s.address)
+	n := 0
+	call := get("/")
+	call.Strategy = odd{trip: func(req *http.Request, next http.RoundTripper) (*http.Response, error) {
+		if n++; n < 3 {
+			<-req.Context().Done()
+			return nil, &session.LoginError{Kind: session.Unavailable, RetryAfter: time.Hour, Err: req.Context().Err()}
+		}
+		return next.RoundTrip(req)
+	}}
+	if got := f.body(t, t.Context(), call); got != "x" || n != 3 {
+		t.Errorf("%q after %d", got, n)
+	}
+	n = -9
+	call.Deadline = time.Now().Add(200 * time.Millisecond)
+	if got := f.failure(t, t.Context(), call); got.Kind != Login {
+		t.Errorf("%v", got)
 	}
 }
 

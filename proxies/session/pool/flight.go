@@ -8,6 +8,8 @@ import (
 	"runtime/debug"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/session"
 )
@@ -79,12 +81,10 @@ func (s *Sessions) join(ctx context.Context, site session.Site, c session.Creden
 	}
 	f := &flight{done: make(chan struct{})}
 	p.flights[index] = f
-	// Whoever began it may leave; it has the values of their context, for the span.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*s.cfg.Timeout)
-	stop := context.AfterFunc(p.ctx, cancel) //nolint:contextcheck // it ends with the pool, too
+	// Whoever began it may leave. Of what their context holds it has the span; the rest may be for one goroutine.
+	ctx, cancel := context.WithTimeout(trace.ContextWithSpan(p.ctx, trace.SpanFromContext(ctx)), 3*s.cfg.Timeout)
 	p.tasks.Go(func() {
 		defer cancel()
-		defer stop()
 		s.fly(ctx, f, &search{Sessions: s, site: site, credentials: c, index: index, old: old})
 	})
 	return f, nil

@@ -137,7 +137,6 @@ const (
 	DefaultTimeout = 20 * time.Second
 	refusedFor     = 30 * time.Second // credentials that were wrong
 	futileFor      = 30 * time.Second // a session that was challenged when it was new
-	early          = 5 * time.Second  // before the end that is known of a session
 )
 
 // Sessions are those of one backend.
@@ -223,7 +222,7 @@ func (s *Sessions) usable(cur *Session, now time.Time) bool {
 }
 
 func fresh(state *session.State, born, now time.Time) bool {
-	return now.Sub(born) < MaxAge && (state.Expires.IsZero() || now.Before(state.Expires.Add(-early)))
+	return now.Sub(born) < MaxAge && (state.Expires.IsZero() || now.Before(state.Expires))
 }
 
 // touch notes a use. The store hears of it when much of the life that it knows of is over.
