@@ -171,7 +171,7 @@ func (*App) Stop() error { return nil }
 // Cleanup gives back what this instance took.
 func (a *App) Cleanup() error {
 	var errs []error
-	for _, key := range a.keys {
+	for _, key := range slices.Backward(a.keys) { // the store after who uses it
 		if _, err := shared.Delete(key); err != nil {
 			errs = append(errs, err)
 		}

@@ -36,7 +36,7 @@ func NoCredentials(realm string) *problem.Problem {
 func (e *LoginError) Refusal(who, realm string, serviceAccount bool) *problem.Problem {
 	p := &problem.Problem{Code: e.Kind.String(), Status: e.status(serviceAccount), RetryAfter: e.RetryAfter, Cause: e}
 	if e.Detail != "" {
-		p.Detail = e.Detail + "."
+		p.Detail = strings.ToUpper(e.Detail[:1]) + e.Detail[1:] + "."
 	}
 	if p.Status == http.StatusUnauthorized {
 		p.Header = Challenge(realm)

@@ -41,7 +41,7 @@ func TestRefusal(t *testing.T) {
 					t.Error(p.Detail)
 				}
 				detailed := c.err
-				detailed.Detail = "The page has no form"
+				detailed.Detail = "the page has no form"
 				if got := detailed.Refusal("The backend x", "x", account).Detail; got != "The page has no form." {
 					t.Error(got)
 				}
