@@ -140,5 +140,5 @@ func resolveAll(what string, texts []string) ([]string, error) {
 	return out, nil
 }
 
-// placeheld says that a text is known only when it is resolved.
-func placeheld(text string) bool { return strings.Contains(text, "{") }
+// unresolved says that a text is known only when it is resolved.
+func unresolved(text string) bool { return strings.Contains(text, "{") }

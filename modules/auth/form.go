@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -62,11 +63,11 @@ func (f *Form) Check() error {
 		return fmt.Errorf("%q is no path to be redirected to: challenge redirect /login", f.Redirect)
 	}
 	cfg := login.Config{Kind: login.Page, Start: f.Login, Timeout: time.Duration(f.LoginTimeout)}
-	if placeheld(cfg.Start) {
+	if unresolved(cfg.Start) {
 		cfg.Start = "/"
 	}
 	for _, o := range f.LoginOrigins {
-		if !placeheld(o) {
+		if !unresolved(o) {
 			cfg.Origins = append(cfg.Origins, o)
 		}
 	}
@@ -163,16 +164,14 @@ func (f *Form) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	f.Login = n.Args[0].Text
 	words := lifeWords(&f.Life)
-	for name, word := range map[string]caddyfiles.Word{
+	maps.Copy(words, map[string]caddyfiles.Word{
 		"account":        accountWord(&f.Account),
 		"login_origins":  listWord("login_origins https://login.example.org", &f.LoginOrigins),
 		"username_field": textWord("username_field login", &f.UsernameField),
 		"password_field": textWord("password_field password", &f.PasswordField),
 		"extra_fields":   fieldsWord(&f.ExtraFields),
 		"challenge":      {Many: true, Parse: f.challenge},
-	} {
-		words[name] = word
-	}
+	})
 	return caddyfiles.Words{Owner: "auth form", Known: words}.Parse(n)
 }
 

@@ -110,10 +110,10 @@ func (o *OAuth2Proxy) Check() error {
 		return o.checkGrant()
 	}
 	cfg := o.login(o.Start, o.LoginOrigins, nil)
-	if placeheld(cfg.Start) {
+	if unresolved(cfg.Start) {
 		cfg.Start = ""
 	}
-	cfg.Origins = slices.DeleteFunc(slices.Clone(cfg.Origins), placeheld)
+	cfg.Origins = slices.DeleteFunc(slices.Clone(cfg.Origins), unresolved)
 	_, err := login.New(cfg)
 	return err
 }
@@ -160,7 +160,7 @@ func (o *OAuth2Proxy) checkGrant() error {
 		}
 	}
 	e := grant.Endpoint{URL: o.TokenURL, Scopes: o.Scopes}
-	if placeheld(e.URL) {
+	if unresolved(e.URL) {
 		e.URL = "https://unresolved.invalid/"
 	}
 	return e.Check()

@@ -2,6 +2,7 @@ package auth
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 
@@ -44,7 +45,7 @@ func (o *OAuth2Proxy) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		}
 	}
 	words := lifeWords(&o.Life)
-	for name, word := range map[string]caddyfiles.Word{
+	maps.Copy(words, map[string]caddyfiles.Word{
 		"strategy":       textWord("strategy login_form", &o.Strategy),
 		"account":        accountWord(&o.Account),
 		"login_origins":  listWord("login_origins https://login.example.org", &o.LoginOrigins),
@@ -56,9 +57,7 @@ func (o *OAuth2Proxy) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"client":         {Parse: o.client},
 		"scope":          listWord("scope openid email", &o.Scopes),
 		"retry_on":       {Parse: o.retryOn},
-	} {
-		words[name] = word
-	}
+	})
 	return caddyfiles.Words{Owner: "auth oauth2_proxy", Known: words}.Parse(n)
 }
 

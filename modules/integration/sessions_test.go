@@ -61,7 +61,7 @@ func (p *proxied) provide(w http.ResponseWriter, r *http.Request) {
 	p.serial++
 	code := fmt.Sprint("s3cret-code-", p.serial)
 	p.codes[code] = user
-	http.Redirect(w, r, p.proxy.URL+"/oauth2/callback?code="+code+"&state="+r.URL.Query().Get("state"), http.StatusSeeOther)
+	http.Redirect(w, r, p.proxy.URL+"/oauth2/callback?code="+code+"&state="+r.URL.Query().Get("state"), http.StatusSeeOther) //nolint:gosec // its own
 }
 
 // serve is the proxy, and the application behind it.
@@ -74,7 +74,7 @@ func (p *proxied) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case r.URL.Path == "/oauth2/start":
-		http.SetCookie(w, &http.Cookie{Name: "_oauth2_proxy_csrf", Value: "s3cret-csrf", Path: "/", HttpOnly: true})
+		w.Header().Add("Set-Cookie", "_oauth2_proxy_csrf=s3cret-csrf; Path=/; HttpOnly")
 		http.Redirect(w, r, p.idp.URL+"/auth?client_id=x&response_type=code&state=s", http.StatusFound)
 	case r.URL.Path == "/oauth2/callback":
 		user := p.codes[r.URL.Query().Get("code")]
@@ -85,7 +85,7 @@ func (p *proxied) serve(w http.ResponseWriter, r *http.Request) {
 		p.serial++
 		cookie := fmt.Sprint("s3cret-cookie-", p.serial)
 		p.live[cookie] = user
-		http.SetCookie(w, &http.Cookie{Name: "_oauth2_proxy", Value: cookie, Path: "/", HttpOnly: true})
+		w.Header().Add("Set-Cookie", "_oauth2_proxy="+cookie+"; Path=/; HttpOnly")
 		http.Redirect(w, r, "/", http.StatusFound)
 	case r.URL.Path == "/oauth2/auth":
 		w.WriteHeader(map[bool]int{true: http.StatusAccepted, false: http.StatusUnauthorized}[user != ""])

@@ -82,7 +82,7 @@ func (s *Sessions) join(ctx context.Context, site session.Site, c session.Creden
 	f := &flight{done: make(chan struct{})}
 	p.flights[index] = f
 	// Whoever began it may leave. Of what their context holds it has the span; the rest may be for one goroutine.
-	ctx, cancel := context.WithTimeout(trace.ContextWithSpan(p.ctx, trace.SpanFromContext(ctx)), 3*s.cfg.Timeout)
+	ctx, cancel := context.WithTimeout(trace.ContextWithSpan(p.ctx, trace.SpanFromContext(ctx)), 3*s.cfg.Timeout) //nolint:contextcheck // it ends with the pool
 	p.tasks.Go(func() {
 		defer cancel()
 		s.fly(ctx, f, &search{Sessions: s, site: site, credentials: c, index: index, old: old})
