@@ -90,6 +90,10 @@ func TestKnownForms(t *testing.T) {
 		"German":     {`<form method=post><input name=Benutzername><input name=Kennwort type=password><button name=abbrechen>Abbrechen</button><button name=anmelden value=1>Anmelden</button></form>`, "Benutzername=U&Kennwort=P&anmelden=1"},
 		"image":      {`<form method=post><input name=usr><input name=pass type=password><input type=image name=go src=go.gif></form>`, "usr=U&pass=P&go.x=0&go.y=0"},
 		"PHP page":   {`<table><form method="POST" action="check.php"><tr><td>Name</td><td><input name="n1"></td></tr><tr><td>Passwort</td><td><input type="PassWord" name="p1"></td></tr></form></table>`, "n1=U&p1=P"},
+		"disabled":   {`<form method=post><input name=username disabled value=x><input name=nick><input name=password type=password disabled><input name=pw type=password></form>`, "nick=U&pw=P"},
+		"twice":      {`<form method=post><input name=user name=other value=1 value=2><input name=pw type=password></form>`, "user=U&pw=P"},
+		"nameless":   {`<form method=post><input name=n1><input name=n2><input name=p type=password><input name=n3></form>`, "n1=&n2=U&p=P&n3="},
+		"name later": {`<form method=post><input name=n1><input name=p type=password><input name=uid></form>`, "n1=&p=P&uid=U"},
 		"newsletter": {`<form method=post action=/news><input type=email name=email></form><form method=post action=/in><input name=email type=email><input name=pw type=password></form>`, "email=U&pw=P"},
 		"mail and user": {
 			`<form method=post><input name=nickname><input name=email type=email><input name=domain value=corp><input name=secret type=password></form>`,
@@ -128,6 +132,7 @@ func TestKnownConsents(t *testing.T) {
 		"Shibboleth":   {`<form method=post><input type=radio name=_shib_idp_consentOptions value=_shib_idp_rememberConsent checked><input type="submit" name="_eventId_AttributeReleaseRejected" value="Reject" /><input type="submit" name="_eventId_proceed" value="Accept" /></form>`, "_shib_idp_consentOptions=_shib_idp_rememberConsent&_eventId_proceed=Accept"},
 		"Identity":     {`<form action=/Consent><button name="button" value="yes">Yes, Allow</button><button name="button" value="no">No, Do Not Allow</button></form>`, "button=yes"},
 		"Django":       {`<form method=post><input type="submit" class="btn" value="Cancel"/><input type="submit" name="allow" value="Authorize"/></form>`, "allow=Authorize"},
+		"hidden words": {`<form method=post><input type=hidden name=decision value=approve><button>Submit</button></form><form method=post><input type=hidden name=decision value=refuse><button>Submit</button></form>`, "decision=approve"},
 		"unknown":      {`<form method=post><button>Weiter</button></form>`, ""},
 		"only no":      {`<form method=post><button>No thanks</button><button>Don't allow</button><button>Disallow</button><button>Do not accept</button></form>`, ""},
 		"typed into":   {`<form method=post><input name=reason><button>Allow</button></form>`, ""},

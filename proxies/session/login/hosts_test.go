@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,48 @@ func TestSecureCookiesOnHTTP(t *testing.T) {
 	}
 }
 
+// TestSecureCookiesOnly has an application on plain http whose only cookie is for https.
+func TestSecureCookiesOnly(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.install(w.proxy, map[string]string{"GET /in": `<form method=post>` + fields + `</form>`})
+	w.proxy.own.HandleFunc("POST /in", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Add("Set-Cookie", "sid="+secrets+"; Secure")
+		_, _ = io.WriteString(rw, "in")
+	})
+	_, err := w.asHosts(Config{Kind: Page, Start: "/in"}, "http://app.example.org")
+	w.want(err, session.UnsupportedPage, "only cookies for https")
+}
+
+// TestNoSecondLogin asks the identity provider no further once the proxy has refused what it had said.
+func TestNoSecondLogin(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.install(w.proxy, map[string]string{"GET /{$}": "302 {idp}/auth?again"})
+	_, err := w.login(Config{}, session.Credentials{User: user, Password: password})
+	w.want(err, session.UnsupportedPage, "asked for another one")
+	if slices.Contains(w.idp.seen, "GET /auth?again") {
+		t.Error("the identity provider was asked again")
+	}
+}
+
+// TestStartAtRoot begins where everything is protected, and ends there.
+func TestStartAtRoot(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.proxy.own.HandleFunc("GET /{$}", func(rw http.ResponseWriter, r *http.Request) {
+		if _, err := r.Cookie("_oauth2_proxy"); err != nil {
+			w.answer(rw, "302 /oauth2/start")
+			return
+		}
+		w.answer(rw, `<form action="/"><input name=q></form><form method=post action="/sign_in_sheet"></form>`)
+	})
+	_, err := w.login(Config{Start: "/"}, session.Credentials{User: user, Password: password})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFormOfPlainBackend sends credentials to the backend's own address, whatever its scheme: it is the operator's choice.
 func TestFormOfPlainBackend(t *testing.T) {
 	t.Parallel()
@@ -101,6 +144,14 @@ func TestOneHost(t *testing.T) {
 		"consent": {config: Config{Consent: true}, change: map[string]string{
 			"POST /dex/login": "303 /dex/approval", "GET /dex/approval": dexApproval, "POST /dex/approval": "303 /oauth2/callback?code=1&state=2", "GET /landing": "404 no",
 		}},
+		"SAML": {change: map[string]string{
+			"POST /dex/login": `<form method=post action=/acs><input type=hidden name=SAMLResponse value=x></form><script>document.forms[0].submit()</script>`,
+			"POST /acs":       "302 /oauth2/callback", "GET /landing": "<p>hello</p>",
+		}},
+		"SAML is refused": {change: map[string]string{
+			"POST /dex/login": `<form method=post action=/acs><input type=hidden name=SAMLResponse value=x></form><script>document.forms[0].submit()</script>`, "POST /acs": "403 no",
+		}, kind: session.NotAllowed, detail: "this user may not in"},
+		"no callback":         {change: map[string]string{"POST /dex/login": "303 /oauth2/callback", "GET /landing": "<p>hello</p>"}},
 		"wrong password":      {change: map[string]string{"POST /dex/login": `<form method=post action=/dex/login>` + fields + `</form>`}, kind: session.BadCredentials},
 		"wrong, redirect":     {change: map[string]string{"POST /dex/login": "303 /dex/login?again"}, kind: session.BadCredentials},
 		"second factor":       {change: map[string]string{"POST /dex/login": `<form method=post><input name=otp></form>`}, kind: session.MFARequired},

@@ -150,15 +150,17 @@ func (f *flow) lead(at *request, p *page) (*request, error) {
 	if p.refresh == nil || p.refresh.after > longestRefresh {
 		return nil, nil
 	}
-	base, err := f.base(at, p)
-	if err != nil {
-		return nil, err
+	u := at.url
+	if p.refresh.target != "" {
+		base, err := f.base(at, p)
+		if err != nil {
+			return nil, err
+		}
+		if u, err = resolve(base, p.refresh.target); err != nil {
+			return nil, f.fail(session.UnsupportedPage, "a page of the login leads to what is no URL")
+		}
 	}
-	u, err := resolve(base, p.refresh.target)
-	if err != nil {
-		return nil, f.fail(session.UnsupportedPage, "a page of the login leads to what is no URL")
-	}
-	if p.refresh.target == "" || u.String() == at.url.String() {
+	if at.method == http.MethodGet && u.String() == at.url.String() {
 		return nil, nil // it waits for something
 	}
 	return &request{method: http.MethodGet, url: u, followed: true}, nil

@@ -117,17 +117,23 @@ func TestPage(t *testing.T) {
 	}
 	asks := map[string]string{"GET /login": form}
 	for name, c := range map[string]trap{
-		"redirect":                 {setup: answers("302 /", ""), proxy: asks},
-		"page":                     {setup: answers("welcome", ""), proxy: asks},
-		"no content":               {setup: answers("204 ", ""), proxy: asks},
-		"refresh":                  {setup: answers(`<meta http-equiv=refresh content="1;url=/in">`, ""), proxy: map[string]string{"GET /login": form, "GET /in": "in"}},
-		"landing fails":            {setup: answers("303 /in", ""), proxy: map[string]string{"GET /login": form, "GET /in": "500 no"}},
-		"landing is protected":     {config: Config{Start: "/secure"}, setup: answers("303 /secure", ""), proxy: map[string]string{"GET /secure": "302 /login?next=/secure", "GET /login": form}, kind: session.BadCredentials},
-		"wrong, redirect":          {user: "bob", setup: answers("", "302 /login?error"), proxy: asks, kind: session.BadCredentials},
-		"wrong, page":              {user: "bob", setup: answers("", form), proxy: asks, kind: session.BadCredentials},
-		"wrong, 401":               {user: "bob", setup: answers("", "401 no"), proxy: asks, kind: session.BadCredentials},
-		"wrong, 403 and form":      {user: "bob", setup: answers("", "403 "+form), proxy: asks, kind: session.BadCredentials},
-		"wrong, refresh":           {user: "bob", setup: answers("", `<meta http-equiv=refresh content="3;url=/login">wrong`), proxy: asks, kind: session.BadCredentials},
+		"redirect":             {setup: answers("302 /", ""), proxy: asks},
+		"page":                 {setup: answers("welcome", ""), proxy: asks},
+		"no content":           {setup: answers("204 ", ""), proxy: asks},
+		"refresh":              {setup: answers(`<meta http-equiv=refresh content="1;url=/in">`, ""), proxy: map[string]string{"GET /login": form, "GET /in": "in"}},
+		"landing fails":        {setup: answers("303 /in", ""), proxy: map[string]string{"GET /login": form, "GET /in": "500 no"}},
+		"landing is protected": {config: Config{Start: "/secure"}, setup: answers("303 /secure", ""), proxy: map[string]string{"GET /secure": "302 /login?next=/secure", "GET /login": form}, kind: session.BadCredentials},
+		"wrong, redirect":      {user: "bob", setup: answers("", "302 /login?error"), proxy: asks, kind: session.BadCredentials},
+		"wrong, page":          {user: "bob", setup: answers("", form), proxy: asks, kind: session.BadCredentials},
+		"wrong, 401":           {user: "bob", setup: answers("", "401 no"), proxy: asks, kind: session.BadCredentials},
+		"wrong, 403 and form":  {user: "bob", setup: answers("", "403 "+form), proxy: asks, kind: session.BadCredentials},
+		"wrong, refresh":       {user: "bob", setup: answers("", `<meta http-equiv=refresh content="3;url=/login">wrong`), proxy: asks, kind: session.BadCredentials},
+		"wrong, refresh, and a cookie": {user: "bob", setup: func(w *world) {
+			w.proxy.own.HandleFunc("POST /login", func(rw http.ResponseWriter, _ *http.Request) {
+				rw.Header().Add("Set-Cookie", "flash="+secrets)
+				w.answer(rw, `<meta http-equiv=refresh content="3;url=/login">wrong`)
+			})
+		}, proxy: asks, kind: session.BadCredentials},
 		"locked":                   {user: "bob", setup: answers("", "403 locked"), proxy: asks, kind: session.NotAllowed},
 		"wrong, page without form": {user: "bob", setup: func(w *world) { before(w, func(bool) string { return form }) }, kind: session.BadCredentials},
 		"the same session": {setup: func(w *world) {

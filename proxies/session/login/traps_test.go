@@ -197,6 +197,12 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 		"landing page has a form": {submitted: 1, setup: landing, proxy: map[string]string{
 			"GET /landing": `<form method=post action=/promo><input name=code><button>Redeem</button></form><form method=post action=/oauth2/sign_out><button>Log out</button></form>`,
 		}},
+		"landing page has a login of its own": {submitted: 1, setup: landing, proxy: map[string]string{
+			"GET /landing": `<form method=post action=/app-login>` + fields + `</form><form action=/find><input name=otp></form>`,
+		}},
+		"landing page has the provider's form": {submitted: 1, setup: landing, kind: session.UnsupportedPage, detail: "asked for another one", proxy: map[string]string{
+			"GET /landing": `<form method=post action={idp}/other-login>` + fields + `</form>`,
+		}},
 		"landing page is forbidden": {submitted: 1, setup: landing, proxy: map[string]string{"GET /landing": "403 not for you"}},
 		"cookie banner before the form": {
 			submitted: 1, setup: accepting("POST /do", "login", "password"),
@@ -221,6 +227,7 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 		"wrong password at once":   {idp: map[string]string{"POST /login": "422 " + loginPage}, kind: session.BadCredentials, submitted: 1},
 		"locked":                   {idp: map[string]string{"POST /login": "403 locked"}, kind: session.NotAllowed, submitted: 1},
 		"new password":             {idp: map[string]string{"POST /login": `<form method=post><input type=password name=new autocomplete=new-password><input type=password name=again></form>`}, kind: session.UnsupportedPage, detail: "new password", submitted: 1},
+		"new password at once":     {idp: map[string]string{"GET /auth/login": `<form method=post><input name=user><input type=password name=p1><input type=password name=p2></form>`}, kind: session.UnsupportedPage, detail: "new password"},
 		"captcha":                  {idp: map[string]string{"GET /auth/login": `<form method=post action=/login>` + fields + `<input name=captcha_answer></form>`}, kind: session.UnsupportedPage, detail: "captcha"},
 		"only a password":          {idp: map[string]string{"GET /auth/login": `<form method=post action=/login><input type=password name=password></form>`}, kind: session.UnsupportedPage, detail: "username_field"},
 		"only a user name":         {idp: map[string]string{"GET /auth/login": `<form method=post action=/login><input type=email name=identifier></form>`}, kind: session.UnsupportedPage, detail: "another page"},
@@ -286,6 +293,13 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 			proxy: map[string]string{"GET /{$}": signInPage},
 			kind:  session.UnsupportedPage, detail: "asked for another one", submitted: 1,
 		},
+		"session is refused by oauth2-proxy's own form": {
+			proxy: map[string]string{"GET /{$}": `403 <form method=POST action=/oauth2/sign_in><input name=username><input type=password name=password></form>`},
+			kind:  session.UnsupportedPage, detail: "asked for another one", submitted: 1,
+		},
+		"a session from before": {
+			submitted: 1, idp: map[string]string{"POST /login": "303 {proxy}/sso?jwt=" + secrets}, proxy: map[string]string{"GET /sso": "hello"},
+		},
 		"session is refused with 401": {
 			proxy: map[string]string{"GET /{$}": "401 no"},
 			kind:  session.UnsupportedPage, detail: "asked for another one", submitted: 1,
@@ -302,6 +316,7 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 			proxy: map[string]string{"GET /oauth2/callback": `403 <h1>Forbidden</h1><form action="/"><button>Go back</button></form><form method=GET action=/oauth2/sign_in><input type=hidden name=rd value=/><button>Sign in</button></form>`},
 			kind:  session.NotAllowed, submitted: 1,
 		},
+		"callback with 401":         {proxy: map[string]string{"GET /oauth2/callback": "401 no"}, kind: session.NotAllowed, detail: "401", submitted: 1},
 		"callback fails":            {proxy: map[string]string{"GET /oauth2/callback": "500 no token"}, kind: session.Unavailable, detail: "500", submitted: 1},
 		"callback is not found":     {proxy: map[string]string{"GET /oauth2/callback": "404 no"}, kind: session.UnsupportedPage, detail: "404", submitted: 1},
 		"idp is down":               {idp: map[string]string{"GET /auth": "503 later"}, kind: session.Unavailable, detail: "503"},
@@ -310,6 +325,7 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 		"proxy is down":             {proxy: map[string]string{"GET /oauth2/start": "502 gone"}, kind: session.Unavailable, detail: "502"},
 		"redirects in a circle":     {idp: map[string]string{"GET /auth/login": "302 /auth"}, kind: session.UnsupportedPage, detail: "circle"},
 		"pages in a circle":         {idp: map[string]string{"GET /auth/login": `<meta http-equiv=refresh content="0;url=/auth">`}, kind: session.UnsupportedPage, detail: "circle"},
+		"page that waits long":      {idp: map[string]string{"GET /auth/login": `<meta http-equiv=refresh content="600;url=/auth/login/out">session ends soon`}, kind: session.UnsupportedPage, detail: "without a login form"},
 		"page that waits":           {idp: map[string]string{"GET /auth/login": `<meta http-equiv=refresh content=2>please wait`}, kind: session.UnsupportedPage, detail: "without a login form"},
 		"huge page":                 {idp: map[string]string{"GET /auth/login": loginPage + strings.Repeat(" ", maxPage)}, kind: session.UnsupportedPage, detail: "larger than 1 MiB"},
 		"session is in other hands": {proxy: map[string]string{"GET /oauth2/start": "302 /"}, kind: session.UnsupportedPage},
@@ -323,29 +339,10 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 			kind: session.MFARequired, submitted: 1,
 		}
 	}
+	all["second factor first"] = trap{idp: map[string]string{"GET /auth/login": `<form method=post action=/otp><input name=otp></form>`}, kind: session.MFARequired}
+	all["second factor with the user name"] = trap{idp: map[string]string{"GET /auth/login": `<form method=post action=/otp><input name=user><input type=password name=otp></form>`}, kind: session.MFARequired}
 	all["second factor beside the password"] = trap{idp: map[string]string{"GET /auth/login": `<form method=post action=/login>` + fields + `<input name=otp></form>`}, kind: session.MFARequired}
 	return all
-}
-
-const dexApproval = `<form method="post"><input type="hidden" name="req" value="` + secrets + `"/><input type="hidden" name="approval" value="approve"><button type="submit">Grant Access</button></form>
-	<form method="post"><input type="hidden" name="req" value="` + secrets + `"/><input type="hidden" name="approval" value="rejected"><button type="submit">Cancel</button></form>`
-
-// approval is Dex's page after the form: it wants its query and what it hid.
-func approval(w *world) {
-	w.idp.own.HandleFunc("POST /approval", func(rw http.ResponseWriter, r *http.Request) {
-		if r.URL.RawQuery != "req="+secrets+"&hmac=x" || r.PostFormValue("req") != secrets || r.PostFormValue("approval") != "approve" {
-			w.t.Errorf("approved %q with %q", r.URL, r.PostForm)
-		}
-		w.answer(rw, w.fill("303 {callback}"))
-	})
-}
-
-// landing is a proxy that says nothing of itself once it lets requests through.
-func landing(w *world) {
-	w.proxy.own.HandleFunc("GET /oauth2/callback", func(rw http.ResponseWriter, _ *http.Request) {
-		rw.Header().Add("Set-Cookie", "mod_auth_openidc_session="+secrets+"; Path=/; HttpOnly")
-		w.answer(rw, "302 /landing")
-	})
 }
 
 // TestTraps is also OUT-06: each way in which a login ends has its own kind, and only wrong credentials are those.

@@ -266,3 +266,24 @@ func (w *world) checkSecrets(err error) {
 		}
 	}
 }
+
+const dexApproval = `<form method="post"><input type="hidden" name="req" value="` + secrets + `"/><input type="hidden" name="approval" value="approve"><button type="submit">Grant Access</button></form>
+	<form method="post"><input type="hidden" name="req" value="` + secrets + `"/><input type="hidden" name="approval" value="rejected"><button type="submit">Cancel</button></form>`
+
+// approval is Dex's page after the form: it wants its query and what it hid.
+func approval(w *world) {
+	w.idp.own.HandleFunc("POST /approval", func(rw http.ResponseWriter, r *http.Request) {
+		if r.URL.RawQuery != "req="+secrets+"&hmac=x" || r.PostFormValue("req") != secrets || r.PostFormValue("approval") != "approve" {
+			w.t.Errorf("approved %q with %q", r.URL, r.PostForm)
+		}
+		w.answer(rw, w.fill("303 {callback}"))
+	})
+}
+
+// landing is a proxy that says nothing of itself once it lets requests through.
+func landing(w *world) {
+	w.proxy.own.HandleFunc("GET /oauth2/callback", func(rw http.ResponseWriter, _ *http.Request) {
+		rw.Header().Add("Set-Cookie", "mod_auth_openidc_session="+secrets+"; Path=/; HttpOnly")
+		w.answer(rw, "302 /landing")
+	})
+}
