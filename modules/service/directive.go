@@ -36,8 +36,7 @@ func init() {
 //		<METHOD>    <pattern> { ... }
 //	}
 //
-// A service of several prefixes becomes as many routes, so that Caddy sorts each by its path; they share pools and
-// breakers, which are found by what the backends are.
+// The services of a site become one handler, see Site; those inside of other directives as many routes as they have prefixes.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	matcher, err := matcherOf(h)
 	if err != nil {
@@ -69,17 +68,29 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err := claim(h, n, p); err != nil {
 		return nil, err
 	}
-	name := cmp.Or(p.config.Name, path.Base(p.config.Prefixes[0]))
-	var values []httpcaddyfile.ConfigValue
-	for _, prefix := range p.config.Prefixes {
-		handler := &Handler{Config: p.config}
+	if name := path.Base(p.config.Prefixes[0]); p.config.Name == name {
+		p.config.Name = "" // the default; what is not there Caddy need not parse, five times at each reload
+	}
+	if of := siteOf(h); of != nil {
+		return of.add(h, &Member{MatcherSetsRaw: setsOf(matcher), Handler: Handler{Config: p.config}}), nil
+	}
+	return routes(h, matcher, p.config), nil
+}
+
+// routes makes a route of each prefix of a service, so that Caddy sorts each by its path; they share pools and breakers,
+// which are found by what the backends are.
+func routes(h httpcaddyfile.Helper, matcher caddy.ModuleMap, c wrap.Config) []httpcaddyfile.ConfigValue {
+	name := cmp.Or(c.Name, path.Base(c.Prefixes[0]))
+	values := make([]httpcaddyfile.ConfigValue, 0, len(c.Prefixes))
+	for _, prefix := range c.Prefixes {
+		handler := &Handler{Config: c}
 		handler.Prefixes = []string{prefix}
 		if handler.Name = name; name == path.Base(prefix) {
-			handler.Name = "" // the default; what is not there Caddy need not parse, five times at each reload
+			handler.Name = ""
 		}
 		values = append(values, h.NewRoute(withPath(h, matcher, prefix), handler)...)
 	}
-	return values, nil
+	return values
 }
 
 // matcherOf takes the matcher token, which a prefix is not: both may start with a slash.

@@ -25,7 +25,7 @@ const (
 func TestService(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ body, want, err string }{
-		"least":               {body: whole, want: `"handler":"service","prefixes":["/s"]`},
+		"least":               {body: whole, want: `"handler":"services","services":[{"backends"`},
 		"a name":              {body: "name other\n" + whole, want: `"name":"other"`},
 		"a budget":            {body: "budget 1m\n" + whole, want: `"budget":"1m0s"`},
 		"an authentication":   {body: strings.Replace(whole, "example.org\nGET", "example.org {\nauth basic\n}\nGET", 1), want: `"auth":{"mode":"basic"}`},

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -30,17 +31,18 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // Serve answers r if its path is under a prefix of the service, and says whether it was. Id names the request in the
 // answer, in errors and in the log. Trace may be nil.
 func (s *Service) Serve(w http.ResponseWriter, r *http.Request, id string, trace *Trace) bool {
-	escaped := r.URL.EscapedPath()
-	for _, prefix := range s.prefixes {
-		rest, ok := cutPrefix(escaped, prefix)
-		if !ok {
-			continue
-		}
-		w.Header()[requestid.Header] = []string{id}
-		s.serve(w, r, rest, id, trace)
-		return true
+	return slices.ContainsFunc(s.prefixes, func(prefix string) bool { return s.ServeUnder(w, r, prefix, id, trace) })
+}
+
+// ServeUnder is Serve for one of the prefixes.
+func (s *Service) ServeUnder(w http.ResponseWriter, r *http.Request, prefix, id string, trace *Trace) bool {
+	rest, ok := cutPrefix(r.URL.EscapedPath(), prefix)
+	if !ok {
+		return false
 	}
-	return false
+	w.Header()[requestid.Header] = []string{id}
+	s.serve(w, r, rest, id, trace)
+	return true
 }
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string, trace *Trace) {
