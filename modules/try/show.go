@@ -58,11 +58,20 @@ func credentialsOf(h http.Header) []string {
 			}
 		}
 	}
-	if _, password, ok := (&http.Request{Header: h}).BasicAuth(); ok {
+	req := &http.Request{Header: h}
+	if _, password, ok := req.BasicAuth(); ok {
 		out = append(out, password)
+	}
+	for _, c := range req.Cookies() {
+		if len(c.Value) >= leastCookie {
+			out = append(out, c.Value)
+		}
 	}
 	return out
 }
+
+// leastCookie is how long the value of a cookie is that nobody guesses; shorter ones would be found everywhere.
+const leastCookie = 8
 
 // block prints text under a word, its further lines indented alike, at most shownLines of them.
 func block(w *bytes.Buffer, word, text string) {

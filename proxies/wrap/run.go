@@ -16,6 +16,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
+	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -88,6 +89,9 @@ func (f *fetch) prepare(ctx context.Context, fr *frame, to destination, call *up
 	if fr.trace != nil && fr.trace.Transport != nil {
 		if call.Transport = fr.trace.Transport(f.path); call.Transport != nil {
 			call.Idempotent = false // it would answer the same again
+			if _, logsIn := call.Strategy.(session.Bound); logsIn {
+				call.Strategy = session.None{} // and knows no login
+			}
 		}
 	}
 	return nil

@@ -112,6 +112,9 @@ func (s *Strategy) RoundTrip(req *http.Request, caller session.Caller, next http
 		e.credentials = *s.cfg.Account
 	}
 	e.site = session.Site{URL: &url.URL{Scheme: req.URL.Scheme, Host: req.URL.Host}, Transport: next}
+	if traced, ok := next.(interface{ Untraced() http.RoundTripper }); ok {
+		e.site.Transport = traced.Untraced()
+	}
 	resp, err := e.run(req)
 	if err != nil {
 		if req.Body != nil {
