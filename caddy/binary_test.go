@@ -321,7 +321,7 @@ func TestNoCommandIsMissing(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "")
 	for _, name := range []string{
-		"adapt", "build-info", "completion", "environ", "file-server", "fmt", "hash-password", "list-modules", "manpage",
+		"adapt", "build-info", "completion", "db", "environ", "file-server", "fmt", "hash-password", "list-modules", "manpage",
 		"reload", "respond", "reverse-proxy", "run", "start", "stop", "storage", "trust", "untrust", "validate", "version",
 	} {
 		if out, _ := s.must(t, name, "--help"); !strings.Contains(out, "fairway "+name) {

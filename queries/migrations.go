@@ -27,6 +27,7 @@ type Migrations struct {
 	lock     locker
 	log      *slog.Logger
 	close    func()
+	wait     time.Duration // for the lock; 0: as long as a context
 }
 
 // locker takes the lock under which a database is migrated, and gives what releases it.
@@ -41,22 +42,50 @@ type Migration struct {
 	Applied time.Time
 }
 
-func newMigrations(d goose.Dialect, conn *sql.DB, files fs.FS, table string, lock locker, log *slog.Logger) (*Migrations, error) {
-	p, err := goose.NewProvider(d, conn, files, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
-	if err != nil {
-		return nil, fmt.Errorf("migrations: %w", err)
+// OpenMigrations opens a database for its migrations alone: those of the store, or, where files are given, *.sql of the folder,
+// as goose has them, for a database of somebody else's. Close it.
+func OpenMigrations(ctx context.Context, dsn string, files fs.FS, log *slog.Logger) (*Migrations, error) {
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
 	}
-	return &Migrations{provider: p, lock: lock, log: log, close: func() { _ = conn.Close() }}, nil
+	e, err := open(ctx, dsn, files == nil)
+	if err != nil {
+		return nil, err
+	}
+	m, err := e.migrations(files, log)
+	if err != nil {
+		e.close()
+		return nil, err
+	}
+	conn := m.close
+	m.close = func() {
+		conn()
+		e.close()
+	}
+	return m, nil
 }
 
-// Up applies what is pending, in order, and gives how many they were. Each is a transaction of its own.
-func (m *Migrations) Up(ctx context.Context) (int, error) {
+func newMigrations(d goose.Dialect, conn *sql.DB, files fs.FS, table string, lock locker, end func(), log *slog.Logger) (*Migrations, error) {
+	p, err := goose.NewProvider(d, conn, files, goose.WithTableName(table), goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	if errors.Is(err, goose.ErrNoMigrations) {
+		err = errors.New("there is no file like 00001_tables.sql")
+	}
+	if err != nil {
+		end()
+		return nil, fmt.Errorf("migrations: %w", err)
+	}
+	return &Migrations{provider: p, lock: lock, log: log, close: end}, nil
+}
+
+// Up applies what is pending, in order, and gives the names of what it applied, also where one failed. Each is a transaction
+// of its own.
+func (m *Migrations) Up(ctx context.Context) ([]string, error) {
 	return m.locked(ctx, m.provider.Up)
 }
 
-// Down takes back the last one that was applied; 0: there is none.
-func (m *Migrations) Down(ctx context.Context) (int, error) {
-	n, err := m.locked(ctx, func(ctx context.Context) ([]*goose.MigrationResult, error) {
+// Down takes back the last one that was applied; none: there is none.
+func (m *Migrations) Down(ctx context.Context) ([]string, error) {
+	done, err := m.locked(ctx, func(ctx context.Context) ([]*goose.MigrationResult, error) {
 		one, err := m.provider.Down(ctx)
 		if one == nil {
 			return nil, err
@@ -64,19 +93,19 @@ func (m *Migrations) Down(ctx context.Context) (int, error) {
 		return []*goose.MigrationResult{one}, err
 	})
 	if errors.Is(err, goose.ErrNoNextVersion) {
-		return 0, nil
+		return nil, nil
 	}
-	return n, err
+	return done, err
 }
 
 // DownTo takes back all that are later than a version; 0: all.
-func (m *Migrations) DownTo(ctx context.Context, version int64) (int, error) {
+func (m *Migrations) DownTo(ctx context.Context, version int64) ([]string, error) {
 	return m.locked(ctx, func(ctx context.Context) ([]*goose.MigrationResult, error) { return m.provider.DownTo(ctx, version) })
 }
 
 // Version gives the last one that was applied (0: none) and the last one there is.
 func (m *Migrations) Version(ctx context.Context) (applied, newest int64, err error) {
-	unlock, err := m.lock(ctx)
+	unlock, err := m.alone(ctx)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -86,7 +115,7 @@ func (m *Migrations) Version(ctx context.Context) (applied, newest int64, err er
 
 // Status lists all of them, in order.
 func (m *Migrations) Status(ctx context.Context) ([]Migration, error) {
-	unlock, err := m.lock(ctx)
+	unlock, err := m.alone(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -105,27 +134,43 @@ func (m *Migrations) Status(ctx context.Context) ([]Migration, error) {
 	return out, nil
 }
 
+// Wait says for how long each method waits for another process that migrates. Default: as long as its context.
+func (m *Migrations) Wait(d time.Duration) { m.wait = d }
+
+// alone takes the lock.
+func (m *Migrations) alone(ctx context.Context) (unlock func(), err error) {
+	if m.wait > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, m.wait)
+		defer cancel()
+	}
+	return m.lock(ctx)
+}
+
 // Close closes what it has opened for itself.
 func (m *Migrations) Close() { m.close() }
 
 // locked runs migrations under the lock and tells the log of each.
-func (m *Migrations) locked(ctx context.Context, run func(context.Context) ([]*goose.MigrationResult, error)) (int, error) {
-	unlock, err := m.lock(ctx)
+func (m *Migrations) locked(ctx context.Context, run func(context.Context) ([]*goose.MigrationResult, error)) ([]string, error) {
+	unlock, err := m.alone(ctx)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
 	defer unlock()
 	done, err := run(ctx)
 	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
 		done = partial.Applied
+		err = fmt.Errorf("%s: %w", path.Base(partial.Failed.Source.Path), partial.Err)
 	}
-	for _, r := range done {
-		m.log.InfoContext(ctx, "migrated", slog.String("direction", r.Direction), slog.String("migration", path.Base(r.Source.Path)), slog.Duration("duration", r.Duration))
+	names := make([]string, len(done))
+	for i, r := range done {
+		names[i] = path.Base(r.Source.Path)
+		m.log.InfoContext(ctx, "migrated", slog.String("direction", r.Direction), slog.String("migration", names[i]), slog.Duration("duration", r.Duration))
 	}
 	if err != nil {
-		return len(done), fmt.Errorf("migrating the schema: %w", err)
+		return names, fmt.Errorf("migrating the schema: %w", err)
 	}
-	return len(done), nil
+	return names, nil
 }
 
 // untilLocked tries to take a lock until it has it, fails, or ctx ends.

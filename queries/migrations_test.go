@@ -13,7 +13,7 @@ import (
 
 func migrationsOf(t *testing.T, s *Store) *Migrations {
 	t.Helper()
-	m, err := s.migrations(s.log)
+	m, err := s.migrations(nil, s.log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,12 +48,12 @@ func TestMigrations(t *testing.T) {
 				t.Error(diff)
 			}
 		}
-		steps := func(n int, err error) int {
+		steps := func(names []string, err error) int {
 			t.Helper()
 			if err != nil {
 				t.Fatal(err)
 			}
-			return n
+			return len(names)
 		}
 		want(1)
 		for i := int64(0); ; i-- {

@@ -77,12 +77,17 @@ func (e *server) close() { e.pool.Close() }
 //go:embed migrations/postgres/*.sql
 var postgresMigrations embed.FS
 
-func (e *server) migrations(log *slog.Logger) (*Migrations, error) {
-	dir, err := fs.Sub(postgresMigrations, "migrations/postgres")
-	if err != nil {
-		return nil, err
+func (e *server) migrations(files fs.FS, log *slog.Logger) (*Migrations, error) {
+	table := goose.DefaultTablename
+	if files == nil {
+		var err error
+		if files, err = fs.Sub(postgresMigrations, "migrations/postgres"); err != nil {
+			return nil, err
+		}
+		table = storeTable
 	}
-	return newMigrations(goose.DialectPostgres, stdlib.OpenDBFromPool(e.pool), dir, storeTable, e.lock, log)
+	conn := stdlib.OpenDBFromPool(e.pool)
+	return newMigrations(goose.DialectPostgres, conn, files, table, e.lock, func() { _ = conn.Close() }, log)
 }
 
 // lockNumber is that of goose, so that its own command waits, too.

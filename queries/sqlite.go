@@ -38,7 +38,7 @@ type file struct {
 	read, write *sql.DB
 }
 
-func openSQLite(ctx context.Context, path string) (*file, error) {
+func openSQLite(ctx context.Context, path string, ours bool) (*file, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("the path of the store: %w", err)
@@ -50,7 +50,11 @@ func openSQLite(ctx context.Context, path string) (*file, error) {
 	}
 	f.Close()
 	e := &file{path: path}
-	if e.write, err = sql.Open("sqlite", address(path, "_pragma=journal_mode(wal)&_txlock=immediate")); err != nil {
+	options := "_txlock=immediate"
+	if ours {
+		options += "&_pragma=journal_mode(wal)"
+	}
+	if e.write, err = sql.Open("sqlite", address(path, options)); err != nil {
 		return nil, err
 	}
 	e.write.SetMaxOpenConns(1)
@@ -117,17 +121,16 @@ func (e *file) close() {
 //go:embed migrations/sqlite/*.sql
 var sqliteMigrations embed.FS
 
-func (e *file) migrations(log *slog.Logger) (*Migrations, error) {
-	dir, err := fs.Sub(sqliteMigrations, "migrations/sqlite")
-	if err != nil {
-		return nil, err
+func (e *file) migrations(files fs.FS, log *slog.Logger) (*Migrations, error) {
+	table := goose.DefaultTablename
+	if files == nil {
+		var err error
+		if files, err = fs.Sub(sqliteMigrations, "migrations/sqlite"); err != nil {
+			return nil, err
+		}
+		table = storeTable
 	}
-	m, err := newMigrations(goose.DialectSQLite3, e.write, dir, storeTable, e.lock, log)
-	if err != nil {
-		return nil, err
-	}
-	m.close = func() {}
-	return m, nil
+	return newMigrations(goose.DialectSQLite3, e.write, files, table, e.lock, func() {}, log)
 }
 
 // lock takes a lock that all systems have: a transaction in a second file.

@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"strings"
 	"sync"
@@ -49,8 +50,8 @@ type engine interface {
 	inTx(ctx context.Context, f func(db.Querier) error) error
 	ping(ctx context.Context) error
 	stats() Stats
-	// migrations has the schema's.
-	migrations(log *slog.Logger) (*Migrations, error)
+	// migrations has those of files; nil: the store's.
+	migrations(files fs.FS, log *slog.Logger) (*Migrations, error)
 	close()
 }
 
@@ -63,7 +64,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Sweep <= 0 {
 		cfg.Sweep = time.Minute
 	}
-	e, err := open(ctx, cfg.DSN)
+	e, err := open(ctx, cfg.DSN, true)
 	if err != nil {
 		return nil, err
 	}
@@ -78,10 +79,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-func open(ctx context.Context, dsn string) (engine, error) {
+// open opens a database, ours or another's, whose settings are left alone.
+func open(ctx context.Context, dsn string, ours bool) (engine, error) {
 	switch {
 	case strings.HasPrefix(dsn, sqliteScheme):
-		return openSQLite(ctx, strings.TrimPrefix(dsn, sqliteScheme))
+		return openSQLite(ctx, strings.TrimPrefix(dsn, sqliteScheme), ours)
 	case IsPostgres(dsn):
 		return openPostgres(ctx, dsn)
 	}
@@ -105,7 +107,7 @@ func (e *UnavailableError) Error() string { return "the store is not available: 
 func (e *UnavailableError) Unwrap() error { return e.Err }
 
 func up(ctx context.Context, e engine, log *slog.Logger) error {
-	m, err := e.migrations(log)
+	m, err := e.migrations(nil, log)
 	if err != nil {
 		return err
 	}

@@ -236,7 +236,7 @@ func TestOption(t *testing.T) {
 		"a name that is none":    {"fairway {\ndatabase a-b sqlite:a\n}", "", "is no name"},
 		"the store's name":       {"fairway {\ndatabase store sqlite:a\n}", "", "without a name"},
 		"three arguments":        {"fairway {\ndatabase a b sqlite:a\n}", "", "takes a name and an address"},
-		"a database's block":     {"fairway {\ndatabase a sqlite:a {\nx\n}\n}", "", "takes no block"},
+		"a database's block":     {"fairway {\ndatabase a sqlite:a {\nx\n}\n}", "", "database has no word x"},
 		"another engine":         {"fairway {\ndatabase a mysql://h/x\n}", "", "sqlite:<path> or postgres://"},
 		"another with a secret":  {"fairway {\ndatabase a mysql://u:{env.PW}@h/x\n}", "", "sqlite:<path> or postgres://"},
 		"a password":             {"fairway {\ndatabase a postgres://u:s3cret@h/x\n}", "", "password of a database must be"},

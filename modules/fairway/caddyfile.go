@@ -22,7 +22,9 @@ func later() []string { return []string{"mail", "events", "runner"} }
 //	fairway {
 //		memory <size>
 //		cache  <size>
-//		database [<name>] <dsn>
+//		database [<name>] <dsn> {
+//			migrations <folder>
+//		}
 //		secret   {env.X} | {file./path}
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
@@ -65,7 +67,7 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	return httpcaddyfile.App{Name: "fairway", Value: caddyconfig.JSON(app, nil)}, nil
 }
 
-// parseDatabase reads: database [<name>] [<dsn>].
+// parseDatabase reads: database [<name>] [<dsn>] { migrations <folder> }.
 func parseDatabase(d *caddyfile.Dispenser, app *App) error {
 	const usage = "database jobs sqlite:/var/lib/jobs.db"
 	args := d.RemainingArgs()
@@ -93,8 +95,29 @@ func parseDatabase(d *caddyfile.Dispenser, app *App) error {
 	if _, err := checkDatabases(app.Databases); err != nil {
 		return d.WrapErr(err)
 	}
-	if d.NextBlock(1) {
-		return d.Errf("database takes no block; write: %s", usage)
+	return parseMigrations(d, &app.Databases[len(app.Databases)-1])
+}
+
+// parseMigrations reads the block of a database: migrations <folder>.
+func parseMigrations(d *caddyfile.Dispenser, db *Database) error {
+	for d.NextBlock(1) {
+		if d.Val() != "migrations" {
+			return d.Errf("database has no word %s%s", d.Val(), wrap.Suggest(d.Val(), []string{"migrations"}))
+		}
+		args := d.RemainingArgs()
+		switch {
+		case len(args) != 1 || args[0] == "":
+			return d.Err("migrations takes one folder: migrations /etc/fairway/migrations")
+		case db.Migrations != "":
+			return d.Err("migrations is there twice")
+		}
+		db.Migrations = args[0]
+		if err := db.check(); err != nil {
+			return d.WrapErr(err)
+		}
+		if d.NextBlock(2) {
+			return d.Err("migrations takes no block")
+		}
 	}
 	return nil
 }

@@ -32,6 +32,9 @@ type Database struct {
 	// configuration is loaded, and a password must be one of them. Default, of the store only: the file fairway.db in
 	// Caddy's data directory.
 	DSN string `json:"dsn,omitempty"`
+	// Migrations is the folder with the migrations of a database with a name, files like 00001_tables.sql as goose has them,
+	// which the command db applies and nothing else. Default: none. The store has its own.
+	Migrations string `json:"migrations,omitempty"`
 }
 
 // label is the database's name for people.
@@ -61,6 +64,8 @@ func (d *Database) check() error {
 		return fmt.Errorf("%s is what the database without a name is called; choose another name", storeName)
 	case d.Name != "" && !wrap.IsName(d.Name):
 		return fmt.Errorf("%q is no name for a database: use letters, digits and _", d.Name)
+	case d.Name == "" && d.Migrations != "":
+		return errors.New("the store has migrations of its own; give the database a name")
 	case d.DSN == "" && d.Name != "":
 		return fmt.Errorf("the database %s needs an address: sqlite:<path> or postgres://user@host/name", d.Name)
 	case d.DSN == "", strings.HasPrefix(d.DSN, "{"): // it is looked at when it is resolved

@@ -219,10 +219,8 @@ func (a *App) useStore() error {
 		return errNoSecret()
 	}
 	v, err := a.take("store "+dsn, func() (caddy.Destructor, error) {
-		if d.DSN == "" {
-			if err := os.MkdirAll(filepath.Dir(strings.TrimPrefix(dsn, "sqlite:")), 0o700); err != nil {
-				return nil, fmt.Errorf("the folder of the store: %w", err)
-			}
+		if err := d.makeFolder(dsn); err != nil {
+			return nil, err
 		}
 		return newStore(dsn, a.process.metrics, a.ctx.Slogger()), nil
 	})
@@ -230,6 +228,17 @@ func (a *App) useStore() error {
 		return err
 	}
 	a.store = v.(*store)
+	return nil
+}
+
+// makeFolder makes the folder of the default.
+func (d *Database) makeFolder(dsn string) error {
+	if d.DSN != "" {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(strings.TrimPrefix(dsn, "sqlite:")), 0o700); err != nil {
+		return fmt.Errorf("the folder of the store: %w", err)
+	}
 	return nil
 }
 

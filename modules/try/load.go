@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
@@ -21,7 +22,7 @@ type loaded struct {
 // load reads a configuration and provisions what answers requests. The process is expected
 // to end soon: what was provisioned is not taken down.
 func load(file, adapter string) (*loaded, error) {
-	raw, err := readConfig(file, adapter)
+	raw, err := caddyfiles.ReadConfig(file, adapter)
 	if err != nil {
 		return nil, err
 	}

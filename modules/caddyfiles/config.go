@@ -1,4 +1,4 @@
-package try
+package caddyfiles
 
 import (
 	"bytes"
@@ -12,9 +12,10 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
-// readConfig gives a configuration as JSON. It reads what Caddy's own commands read, but logs nothing between our lines, and
+// ReadConfig gives a configuration as JSON, for a command with the options --config and --adapter; empty they are the
+// Caddyfile of the working directory. It reads what Caddy's own commands read, but logs nothing between our lines, and
 // takes a file that is no JSON for a Caddyfile, whatever its name.
-func readConfig(file, adapter string) ([]byte, error) {
+func ReadConfig(file, adapter string) ([]byte, error) {
 	name := file
 	if name == "" {
 		name = "Caddyfile"
