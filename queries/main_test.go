@@ -2,6 +2,7 @@ package queries
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"flag"
 	"fmt"
@@ -28,6 +29,9 @@ var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
 
 var started atomic.Pointer[pgtest.Server]
 
+// writeEnv has the tests' binary write sessions into the store of a DSN without end, and print the number of each that is written.
+const writeEnv = "FAIRWAY_TEST_WRITE"
+
 // openEnv has the tests' binary open the store of a DSN and end: it is the second process of tests that need one.
 const openEnv = "FAIRWAY_TEST_OPEN"
 
@@ -39,8 +43,35 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dsn := os.Getenv(writeEnv); dsn != "" {
+		fmt.Fprintln(os.Stderr, writeMany(dsn))
+		os.Exit(1)
+	}
 	flag.Parse()
 	os.Exit(run(m))
+}
+
+func writeMany(dsn string) error {
+	s, err := Open(context.Background(), Config{DSN: dsn})
+	if err != nil {
+		return err
+	}
+	for n := 1; ; n++ {
+		ok, err := s.ReplaceSession(context.Background(), numbered(n), Version{}, Session{Version: Version{Generation: int64(n)}, Sealed: numbered(n), Expires: in(time.Hour)})
+		if !ok || err != nil {
+			return fmt.Errorf("%v, %w", ok, err)
+		}
+		if _, err := fmt.Println(n); err != nil {
+			return err
+		}
+	}
+}
+
+// numbered is the index of a number.
+func numbered(n int) []byte {
+	out := make([]byte, 32)
+	binary.BigEndian.PutUint64(out, uint64(n))
+	return out
 }
 
 func openOnce(dsn string) error {

@@ -1,9 +1,12 @@
 package queries
 
 import (
+	"bufio"
 	"context"
 	"os"
 	"os/exec"
+	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -105,6 +108,54 @@ func TestTwoProcesses(t *testing.T) {
 	})
 }
 
+// TestKilledWriter holds that what a process was told is written is there when it was killed, and that others go on.
+func TestKilledWriter(t *testing.T) {
+	t.Parallel()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		cmd := exec.CommandContext(t.Context(), self)
+		cmd.Env = append(os.Environ(), writeEnv+"="+dsn)
+		cmd.Stderr = os.Stderr
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		last := 0
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if last, err = strconv.Atoi(lines.Text()); err != nil {
+				t.Fatal(err)
+			}
+			if last == 500 {
+				if err := cmd.Process.Kill(); err != nil { // it goes on writing until it notices
+					t.Fatal(err)
+				}
+			}
+		}
+		_ = cmd.Wait() // it was killed
+		if last < 500 {
+			t.Fatalf("it ended after %d", last)
+		}
+		s := openStore(t, dsn)
+		for n := 1; n <= last; n++ {
+			want := stored{Version{int64(n), 0}, string(numbered(n)), true}
+			if got := get(t, s, numbered(n)); got != want {
+				t.Fatalf("%d of %d is lost: %+v", n, last, got)
+			}
+		}
+		if got := count(t, s, "sessions"); got < last || got > last+1 {
+			t.Errorf("%d are there, %d were told", got, last)
+		}
+		replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
+	})
+}
+
 // TestMigrationLock holds that the lock is waited for as long as one may, and free when its holder is done.
 func TestMigrationLock(t *testing.T) {
 	t.Parallel()
@@ -124,6 +175,22 @@ func TestMigrationLock(t *testing.T) {
 		unlock()
 		openStore(t, dsn)
 	})
+}
+
+// TestModestRole holds that a gateway needs no right to change the schema that somebody else has migrated, and one connection.
+func TestModestRole(t *testing.T) {
+	t.Parallel()
+	dsn := postgresDSN(t)
+	role := "modest" + strconv.FormatInt(time.Now().UnixNano(), 10)
+	modest := strings.Replace(strings.TrimSuffix(dsn, poolOption), "postgres@", role+"@", 1) + "&pool_max_conns=1"
+	command(t, dsn, "create role "+role+" login; revoke create on schema public from public")
+	if _, err := Open(t.Context(), Config{DSN: modest}); err == nil || !strings.Contains(err.Error(), "permission denied") {
+		t.Errorf("an empty database: %v", err)
+	}
+	openStore(t, dsn)
+	command(t, dsn, "grant select, insert, update, delete on all tables in schema public to "+role)
+	s := openStore(t, modest)
+	replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
 }
 
 // TestNewerSchema holds that a gateway of this version still works on a schema that a later one has migrated.

@@ -147,11 +147,13 @@ func (s *Store) InTx(ctx context.Context, f func(db.Querier) error) error { retu
 
 // Settings of the sweep.
 const (
-	// keepLeases is for how long an expired lease is kept for its fence.
-	keepLeases = 24 * time.Hour
+	// keepLeases is for how long an expired lease is kept for its fence. It goes on without, since it begins with the time,
+	// unless the lease changed hands more than once in a millisecond. There is one for each login that was tried, so that
+	// whoever guesses passwords makes many.
+	keepLeases = time.Minute
 	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
 	sweepRows   = 500
-	sweepRounds = 20
+	sweepRounds = 200
 )
 
 // sweepEvery deletes what has expired, until ctx ends.
