@@ -19,7 +19,8 @@ import (
 // proxied is an application behind an OAuth2 proxy, and the identity provider that this asks, on an origin of its own.
 type proxied struct {
 	proxy, idp *httptest.Server
-	takes      time.Duration // a login
+	takes      time.Duration                                             // a login
+	app        func(w http.ResponseWriter, r *http.Request, user string) // nil: one that tells who asks
 
 	mu        sync.Mutex
 	passwords map[string]string
@@ -97,6 +98,12 @@ func (p *proxied) serve(w http.ResponseWriter, r *http.Request) {
 		p.paths = append(p.paths, r.Method+" "+r.URL.Path)
 		w.Header().Set("Gap-Auth", user)
 		w.Header().Set("X-Auth-Request-Access-Token", "s3cret-token")
+		if p.app != nil {
+			p.mu.Unlock()
+			defer p.mu.Lock()
+			p.app(w, r, user)
+			return
+		}
 		w.Header().Set("Content-Type", "application/json")
 		if r.URL.Path == "/forbidden" {
 			w.WriteHeader(http.StatusForbidden)

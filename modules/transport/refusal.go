@@ -21,7 +21,7 @@ func (s *Session) refuse(req *http.Request, p *problem.Problem) (*http.Response,
 		req.Body.Close()
 	}
 	id, known := request.Named(req)
-	s.report(req, id, p)
+	s.report(req, p)
 	body := p.JSON(path(req), id)
 	h := http.Header{"Content-Type": {problem.ContentType}, "Content-Length": {strconv.Itoa(len(body))}, "Cache-Control": {"no-store"}}
 	maps.Copy(h, p.Header)
@@ -48,15 +48,14 @@ func path(req *http.Request) string {
 	return req.URL.EscapedPath()
 }
 
-// report tells the log of a refusal: names and numbers, no credentials and no target.
-func (s *Session) report(req *http.Request, id string, p *problem.Problem) {
+// report tells the log of a refusal: names and numbers, no credentials and no target. The request's id is added by the logger's
+// handler, which finds it in the context.
+func (s *Session) report(req *http.Request, p *problem.Problem) {
 	level := slog.LevelInfo
 	if p.Status >= http.StatusInternalServerError {
 		level = slog.LevelWarn
 	}
-	attrs := []slog.Attr{
-		slog.String("service", s.Name), slog.Int("status", p.Status), slog.String("problem", p.Code), slog.String("request_id", id),
-	}
+	attrs := []slog.Attr{slog.String("service", s.Name), slog.Int("status", p.Status), slog.String("problem", p.Code)}
 	if p.Cause != nil {
 		attrs = append(attrs, slog.String("cause", p.Cause.Error()))
 	}
