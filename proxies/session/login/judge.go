@@ -108,6 +108,8 @@ func (f *flow) before(at *request, status int, p *page) (*request, error) {
 		return nil, f.fail(session.UnsupportedPage, "the login asks for a new password")
 	case p.asksForUser():
 		return nil, f.fail(session.UnsupportedPage, "the login asks for the user name first and for the password on another page")
+	case f.onSite(f.at) && f.begins(at, p):
+		return nil, f.fail(session.UnsupportedPage, "the backend's proxy shows a page with a button; the login begins at "+DefaultStart)
 	case status >= 400:
 		return nil, f.unexpected(status)
 	}
@@ -164,6 +166,16 @@ func (f *flow) lead(at *request, p *page) (*request, error) {
 		return nil, nil // it waits for something
 	}
 	return &request{method: http.MethodGet, url: u, followed: true}, nil
+}
+
+// begins says that a page has the button of oauth2-proxy that leads to where its logins begin.
+func (f *flow) begins(at *request, p *page) bool {
+	for _, m := range p.forms {
+		if u, err := resolve(at.url, m.action); err == nil && u.Path == DefaultStart {
+			return true
+		}
+	}
+	return false
 }
 
 // noForm says why nothing can be done with a page.

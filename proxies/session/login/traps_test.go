@@ -210,12 +210,13 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 		},
 
 		// What it may not do.
-		"GET form":           {idp: map[string]string{"GET /auth/login": `<form action=/login>` + fields + `</form>`}, kind: session.UnsupportedPage, detail: "password into a URL"},
-		"GET by formmethod":  {idp: map[string]string{"GET /auth/login": `<form method=post action=/login>` + fields + `<button formmethod=get>in</button></form>`}, kind: session.UnsupportedPage, detail: "password into a URL"},
-		"dialog":             {idp: map[string]string{"GET /auth/login": `<form method=dialog>` + fields + `</form>`}, kind: session.UnsupportedPage, detail: "password into a URL"},
-		"plain text":         {idp: map[string]string{"GET /auth/login": `<form method=post enctype=text/plain>` + fields + `</form>`}, kind: session.UnsupportedPage, detail: "plain text"},
-		"sent on in circles": {idp: map[string]string{"POST /login": "307 /login"}, kind: session.UnsupportedPage, detail: "circle", submitted: 2},
-		"moved with 308":     {idp: map[string]string{"POST /login": "308 /do"}, setup: accepting("POST /do", "login", "password"), submitted: 2},
+		"GET form":             {idp: map[string]string{"GET /auth/login": `<form action=/login>` + fields + `</form>`}, kind: session.UnsupportedPage, detail: "password into a URL"},
+		"GET by formmethod":    {idp: map[string]string{"GET /auth/login": `<form method=post action=/login>` + fields + `<button formmethod=get>in</button></form>`}, kind: session.UnsupportedPage, detail: "password into a URL"},
+		"dialog":               {idp: map[string]string{"GET /auth/login": `<form method=dialog>` + fields + `</form>`}, kind: session.UnsupportedPage, detail: "password into a URL"},
+		"plain text":           {idp: map[string]string{"GET /auth/login": `<form method=post enctype=text/plain>` + fields + `</form>`}, kind: session.UnsupportedPage, detail: "plain text"},
+		"the proxy's own page": {config: Config{Start: "/"}, kind: session.UnsupportedPage, detail: "begins at /oauth2/start"},
+		"sent on in circles":   {idp: map[string]string{"POST /login": "307 /login"}, kind: session.UnsupportedPage, detail: "circle", submitted: 2},
+		"moved with 308":       {idp: map[string]string{"POST /login": "308 /do"}, setup: accepting("POST /do", "login", "password"), submitted: 2},
 
 		// What the login may end with.
 		"wrong password, redirect": {
@@ -345,8 +346,8 @@ y</textarea><fieldset disabled><input name=nothing></fieldset><input type=submit
 	return all
 }
 
-// TestTraps is also OUT-06: each way in which a login ends has its own kind, and only wrong credentials are those.
-func TestTraps(t *testing.T) {
+// TestOUT06 has all traps: each way in which a login ends has its own kind, and only wrong credentials are those.
+func TestOUT06(t *testing.T) {
 	t.Parallel()
 	for name, c := range traps() {
 		t.Run(name, func(t *testing.T) {
