@@ -59,7 +59,7 @@ func (j *jar) store(u *url.URL, o origin, resp *http.Response) bool {
 			j.dropped = true
 		}
 		to := j.of(o)
-		if c.Domain != "" && !o.address() {
+		if c.Domain != "" && strings.Contains(o.host, ".") && !o.address() {
 			to = j.shared
 		}
 		to.SetCookies(u, []*http.Cookie{c})

@@ -38,6 +38,7 @@ func TestCookies(t *testing.T) {
 		"secure on http":           {site: "http://app.example.org", set: []set{{"http://app.example.org/", "a=1; Secure"}, {"http://app.example.org/", "b=2"}}, want: "b=2 /"},
 		"secure on loopback":       {site: "http://127.0.0.1:80", set: []set{{"http://127.0.0.1/", "a=1; Secure"}}, want: "a=1 /"},
 		"other port of loopback":   {site: "http://127.0.0.1:80", set: []set{{"http://127.0.0.1:81/", "a=1"}, {"http://127.0.0.1:81/", "b=1; Domain=127.0.0.1"}}, want: ""},
+		"other port of localhost":  {site: "http://localhost", set: []set{{"http://localhost:81/", "a=1"}, {"http://localhost:81/", "b=1; Domain=localhost"}}, want: ""},
 		"host prefix":              {set: []set{{site + "/", "__Host-a=1; Secure; Path=/"}, {site + "/", "__Host-b=1; Path=/"}, {site + "/x/y", "__Host-c=1; Secure"}, {site + "/", "__Host-d=1; Secure; Path=/; Domain=app.example.org"}}, want: "__Host-a=1 /"},
 		"secure prefix":            {set: []set{{site + "/", "__Secure-a=1; Secure"}, {site + "/", "__SECURE-b=1"}}, want: "__Secure-a=1 /"},
 		"values as they are":       {set: []set{{site + "/", `a="x y"`}, {site + "/", "b=x,y=z"}, {site + "/", "c="}}, want: `a="x y" /, b=x,y=z /, c= /`},

@@ -1,6 +1,7 @@
 package login
 
 import (
+	"bytes"
 	"context"
 	"io"
 	"mime"
@@ -59,7 +60,8 @@ func (f *flow) landed(at *request) bool {
 // read gives the page of an answer, nil if there is none.
 func (f *flow) read(ctx context.Context, at *request, resp *http.Response) (*page, error) {
 	kind, params, _ := mime.ParseMediaType(resp.Header.Get("Content-Type"))
-	if kind != "text/html" && kind != "application/xhtml+xml" && kind != "" {
+	sniffed := kind == "" || kind == "text/plain" && resp.Header.Get("X-Content-Type-Options") == ""
+	if kind != "text/html" && kind != "application/xhtml+xml" && !sniffed {
 		return nil, nil
 	}
 	body, err := coding.New(resp.Body, coding.Options{Encoding: strings.Join(resp.Header.Values("Content-Encoding"), ","), Limit: maxPage})
@@ -69,6 +71,9 @@ func (f *flow) read(ctx context.Context, at *request, resp *http.Response) (*pag
 	raw, err := io.ReadAll(io.LimitReader(body, maxPage+1))
 	if err != nil {
 		return nil, f.broken(ctx, err)
+	}
+	if sniffed && !bytes.HasPrefix(bytes.TrimSpace(raw), []byte("<")) {
+		return nil, nil
 	}
 	if len(raw) > maxPage && !f.landed(at) {
 		return nil, f.fail(session.UnsupportedPage, "a page of the login is larger than 1 MiB")

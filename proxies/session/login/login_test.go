@@ -4,8 +4,12 @@ import (
 	"context"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -142,4 +146,66 @@ func TestHostileHeaders(t *testing.T) {
 			w.want(err, session.Unavailable, "broke the connection")
 		})
 	}
+}
+
+// TestMarkupInPlainText has servers that do not say that a page is one.
+func TestMarkupInPlainText(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		header http.Header
+		page   string
+		works  bool
+	}{
+		"nothing said":   {http.Header{"Content-Type": nil}, loginPage, true},
+		"plain":          {http.Header{"Content-Type": {"text/plain; charset=utf-8"}}, "\n " + loginPage, true},
+		"plain for sure": {http.Header{"Content-Type": {"text/plain"}, "X-Content-Type-Options": {"nosniff"}}, loginPage, false},
+		"text":           {http.Header{"Content-Type": {"text/plain"}}, "write: " + loginPage, false},
+		"JSON":           {http.Header{"Content-Type": {"application/json"}}, loginPage, false},
+	} {
+		w := newWorld(t)
+		w.idp.own.HandleFunc("GET /auth/login", func(rw http.ResponseWriter, _ *http.Request) {
+			maps.Copy(rw.Header(), c.header)
+			_, _ = io.WriteString(rw, c.page)
+		})
+		_, err := w.login(Config{}, session.Credentials{User: user, Password: password})
+		w.checkSecrets(err)
+		if (err == nil) != c.works {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestTogether has many logins by one Driver, each of which gets its own session.
+func TestTogether(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.proxy.own.HandleFunc("GET /in", says(http.StatusOK, `<form method=post>`+fields+`</form>`))
+	w.proxy.own.HandleFunc("POST /in", func(rw http.ResponseWriter, r *http.Request) {
+		if len(r.Cookies()) > 0 {
+			t.Errorf("cookies of somebody else: %v", r.Cookies())
+		}
+		rw.Header().Add("Set-Cookie", "of="+r.FormValue("login")+r.FormValue("password"))
+		show(rw, http.StatusOK, "in")
+	})
+	d, err := New(Config{Kind: Page, Start: "/in"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	site, err := url.Parse(w.proxy.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tr := &http.Transport{}
+	defer tr.CloseIdleConnections()
+	var all sync.WaitGroup
+	for i := range 32 {
+		all.Go(func() {
+			who := "u" + strconv.Itoa(i)
+			got, err := d.Login(t.Context(), session.Site{URL: site, Transport: tr}, session.Credentials{User: who, Password: "p"})
+			if err != nil || len(got.Cookies) != 1 || got.Cookies[0].Value != who+"p" {
+				t.Errorf("%s: %v %v", who, got, err)
+			}
+		})
+	}
+	all.Wait()
 }
