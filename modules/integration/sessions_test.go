@@ -44,6 +44,10 @@ func startProxied(t *testing.T) *proxied {
 // provide is the identity provider: a page with a form, and a redirect back.
 func (p *proxied) provide(w http.ResponseWriter, r *http.Request) {
 	const form = `<html><form method="post" action=""><input name="login"><input type="password" name="password"><button>Go</button></form></html>`
+	if r.URL.Path == "/token" {
+		p.token(w, r)
+		return
+	}
 	w.Header().Set("Content-Type", "text/html")
 	if r.Method != http.MethodPost {
 		_, _ = io.WriteString(w, form)
@@ -65,6 +69,45 @@ func (p *proxied) provide(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, p.proxy.URL+"/oauth2/callback?code="+code+"&state="+r.URL.Query().Get("state"), http.StatusSeeOther) //nolint:gosec // its own
 }
 
+// token is the token endpoint, which gives an ID token for a user and a password.
+func (p *proxied) token(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.logins++
+	user, client := r.PostFormValue("username"), ""
+	if id, secret, ok := r.BasicAuth(); ok && secret == "s3cret-client" {
+		client = id
+	}
+	w.Header().Set("Content-Type", "application/json")
+	if client != "gateway" || p.passwords[user] == "" || p.passwords[user] != r.PostFormValue("password") {
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"invalid_grant"}`)
+		return
+	}
+	token := p.enter(user)
+	fmt.Fprintf(w, `{"access_token":"x","token_type":"bearer","id_token":%q,"expires_in":600}`, token)
+}
+
+// enter makes a session.
+func (p *proxied) enter(user string) string {
+	p.serial++
+	cookie := fmt.Sprint("s3cret-cookie-", p.serial)
+	p.live[cookie] = user
+	return cookie
+}
+
+// signIn is the form of the proxy itself.
+func (p *proxied) signIn(w http.ResponseWriter, r *http.Request) {
+	p.logins++
+	user := r.PostFormValue("username")
+	if p.passwords[user] == "" || p.passwords[user] != r.PostFormValue("password") {
+		w.WriteHeader(http.StatusUnauthorized)
+		return
+	}
+	w.Header().Add("Set-Cookie", "_oauth2_proxy="+p.enter(user)+"; Path=/; HttpOnly")
+	http.Redirect(w, r, "/", http.StatusFound)
+}
+
 // serve is the proxy, and the application behind it.
 func (p *proxied) serve(w http.ResponseWriter, r *http.Request) {
 	p.mu.Lock()
@@ -73,7 +116,15 @@ func (p *proxied) serve(w http.ResponseWriter, r *http.Request) {
 	if c, err := r.Cookie("_oauth2_proxy"); err == nil {
 		user = p.live[c.Value]
 	}
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		user = p.live[token]
+	}
+	if name, password, ok := r.BasicAuth(); ok && p.passwords[name] == password {
+		user = name
+	}
 	switch {
+	case r.URL.Path == "/oauth2/sign_in" && r.Method == http.MethodPost:
+		p.signIn(w, r)
 	case r.URL.Path == "/oauth2/start":
 		w.Header().Add("Set-Cookie", "_oauth2_proxy_csrf=s3cret-csrf; Path=/; HttpOnly")
 		http.Redirect(w, r, p.idp.URL+"/auth?client_id=x&response_type=code&state=s", http.StatusFound)
@@ -83,10 +134,7 @@ func (p *proxied) serve(w http.ResponseWriter, r *http.Request) {
 			http.Error(w, "no", http.StatusForbidden)
 			return
 		}
-		p.serial++
-		cookie := fmt.Sprint("s3cret-cookie-", p.serial)
-		p.live[cookie] = user
-		w.Header().Add("Set-Cookie", "_oauth2_proxy="+cookie+"; Path=/; HttpOnly")
+		w.Header().Add("Set-Cookie", "_oauth2_proxy="+p.enter(user)+"; Path=/; HttpOnly")
 		http.Redirect(w, r, "/", http.StatusFound)
 	case r.URL.Path == "/oauth2/auth":
 		w.WriteHeader(map[bool]int{true: http.StatusAccepted, false: http.StatusUnauthorized}[user != ""])
@@ -108,7 +156,9 @@ func (p *proxied) serve(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/forbidden" {
 			w.WriteHeader(http.StatusForbidden)
 		}
-		fmt.Fprintf(w, `{"user":%q,"authorization":%q}`, user, r.Header.Get("Authorization"))
+		kind, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, `{"user":%q,"authorization":%q,"sent":%d}`, user, kind, len(body))
 	}
 }
 
@@ -134,10 +184,7 @@ func (p *proxied) service(prefix, auth string) string {
 		repository https://example.org/x
 		description "Behind a proxy"
 		backend %s {
-			auth oauth2_proxy {
-				login_origins %s
-				%s
-			}
+			auth %s
 		}
 		GET /x {
 			fetch /x {
@@ -149,7 +196,12 @@ func (p *proxied) service(prefix, auth string) string {
 				decode json
 			}
 		}
-	}`, prefix, p.proxy.URL, p.idp.URL, auth)
+	}`, prefix, p.proxy.URL, auth)
+}
+
+// login is an auth by the login form.
+func (p *proxied) login(words string) string {
+	return "oauth2_proxy {\nlogin_origins " + p.idp.URL + "\n" + words + "\n}"
 }
 
 func (g *gateway) as(user, password, path string) (int, string, http.Header) {
@@ -178,7 +230,7 @@ func TestSessions(t *testing.T) {
 	p := startProxied(t)
 	dir := t.TempDir()
 	options := "fairway {\n\tdatabase sqlite:" + filepath.Join(dir, "store.db") + "\n\tsecret {env.FAIRWAY_SECRET}\n}"
-	config := siteWith(options, "health\n"+p.service("/own", "")+p.service("/account", "account annabel {env.ANNABEL}"))
+	config := siteWith(options, "health\n"+p.service("/own", p.login(""))+p.service("/account", p.login("account annabel {env.ANNABEL}")))
 	env := []string{"FAIRWAY_SECRET=" + someSecret, "ANNABEL=s3cret-annabel"}
 	first, second := startGateway(t, config, env...), startGateway(t, config, env...)
 	want := func(g *gateway, user, password, path string, status int, body string) {
@@ -200,7 +252,7 @@ func TestSessions(t *testing.T) {
 			t.Errorf("%d logins, want %d", got, n)
 		}
 	}
-	const ann, ben = `{"user":"annabel","authorization":""}`, `{"user":"benjamin","authorization":""}`
+	const ann, ben = `{"user":"annabel","authorization":"","sent":0}`, `{"user":"benjamin","authorization":"","sent":0}`
 
 	want(first, "", "", "/own/x", http.StatusUnauthorized, "no_credentials")
 	want(first, "", "", "/own/metadata", http.StatusOK, `"auth": "bitly-proxy"`)
@@ -266,8 +318,8 @@ func TestSessions(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if path == "/metrics" && !bytes.Contains(body, []byte("fairway_login_duration_seconds_count")) {
-					t.Error("no metric of logins")
+				if path == "/metrics" && !bytes.Contains(body, []byte("fairway_sessions_total{")) {
+					t.Error("no metric of sessions")
 				}
 				if path == "/config/" { // the account's name is no secret there
 					body = bytes.ReplaceAll(body, []byte(`"user":"annabel"`), nil)
@@ -294,5 +346,105 @@ func TestSessions(t *testing.T) {
 	})
 	if asked := p.paths; slices.Contains(asked, "POST /x") || len(asked) < 256 {
 		t.Errorf("the application was asked %d times", len(asked))
+	}
+}
+
+// TestStrategiesOfProxy logs in by each strategy.
+func TestStrategiesOfProxy(t *testing.T) {
+	t.Parallel()
+	p := startProxied(t)
+	config := "health\n" +
+		p.service("/htpasswd", "oauth2_proxy {\nstrategy htpasswd_form\n}") +
+		p.service("/basic", "oauth2_proxy {\nstrategy basic\n}") +
+		p.service("/grant", "oauth2_proxy {\nstrategy password_grant\ntoken_url "+p.idp.URL+"/token\nclient gateway {env.CLIENT_SECRET}\n}") +
+		p.service("/form", "form /oauth2/start {\nlogin_origins "+p.idp.URL+"\n}")
+	g := startGateway(t, site(config), "CLIENT_SECRET=s3cret-client")
+	for _, c := range []struct {
+		prefix, mode, kind string
+		logins, refused    int // of three good requests with an expiry between, and of two with a wrong password
+	}{
+		{"/htpasswd", "bitly-proxy", "", 2, 1},
+		{"/basic", "bitly-proxy", "Basic", 0, 0},
+		{"/grant", "bitly-proxy", "Bearer", 2, 1},
+		{"/form", "basic", "", 2, 1},
+	} {
+		t.Run(c.prefix, func(t *testing.T) { //nolint:paralleltest // logins are counted
+			p.tried()
+			if _, text, _ := g.as("", "", c.prefix+"/metadata"); !strings.Contains(text, `"auth": "`+c.mode+`"`) {
+				t.Error(text)
+			}
+			want := fmt.Sprintf(`{"user":"annabel","authorization":%q,"sent":0}`, c.kind)
+			for i := range 3 {
+				if i == 2 {
+					p.expire()
+				}
+				if status, text, _ := g.as("annabel", "s3cret-annabel", c.prefix+"/x"); status != http.StatusOK || !strings.Contains(text, want) {
+					t.Errorf("%d %s", status, text)
+				}
+			}
+			if n := p.tried(); n != c.logins {
+				t.Errorf("%d logins", n)
+			}
+			for range 2 {
+				status, text, header := g.as("annabel", "s3cret-wrong", c.prefix+"/x")
+				if c.kind == "Basic" { // the proxy's own answer
+					if status != http.StatusForbidden {
+						t.Errorf("%d %s", status, text)
+					}
+					continue
+				}
+				if status != http.StatusUnauthorized || !strings.Contains(text, "bad_credentials") || header.Get("WWW-Authenticate") == "" {
+					t.Errorf("%d %s", status, text)
+				}
+			}
+			if n := p.tried(); n != c.refused {
+				t.Errorf("%d logins with a wrong password", n)
+			}
+		})
+	}
+}
+
+// TestSessionsInPassThrough logs in below reverse_proxy, with bodies that can be sent once.
+func TestSessionsInPassThrough(t *testing.T) {
+	t.Parallel()
+	p := startProxied(t)
+	g := startGateway(t, site(fmt.Sprintf("health\nreverse_proxy %s {\ntransport session {\nauth oauth2_proxy {\nlogin_origins %s\n}\n}\n}", p.proxy.URL, p.idp.URL)))
+	send := func(body io.Reader) (int, string) {
+		req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/x", body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.SetBasicAuth("annabel", "s3cret-annabel")
+		resp, err := client.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		text, _ := io.ReadAll(resp.Body)
+		if leaked := fmt.Sprint(resp.Header, string(text)); strings.Contains(leaked, "s3cret") || resp.Header.Get("Gap-Auth") != "" {
+			t.Errorf("it leaks: %s", leaked)
+		}
+		return resp.StatusCode, string(text)
+	}
+	for _, size := range []int{1, 3 << 20} {
+		for range 2 {
+			for _, known := range []bool{true, false} {
+				body := io.Reader(strings.NewReader(strings.Repeat("x", size)))
+				if !known {
+					body = struct{ io.Reader }{body}
+				}
+				if status, text := send(body); status != http.StatusOK || !strings.Contains(text, fmt.Sprintf(`{"user":"annabel","authorization":"","sent":%d}`, size)) {
+					t.Errorf("%d bytes: %d %s", size, status, text)
+				}
+				p.expire()
+			}
+		}
+	}
+	if n := p.tried(); n != 8 {
+		t.Errorf("%d logins", n)
+	}
+	posts := slices.DeleteFunc(p.paths, func(path string) bool { return path == "GET /" }) // where a login ends
+	if len(posts) != 8 {
+		t.Errorf("the application was asked: %v", posts)
 	}
 }
