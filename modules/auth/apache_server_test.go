@@ -56,6 +56,7 @@ func startApache(t *testing.T) *apache {
 	}
 	a.pki = newPKI(t, a.dir)
 	a.write(t)
+	a.passwd(t, apachePassword)
 	for try := 1; ; try++ {
 		ports := freePorts(t, 2)
 		a.http, a.tls = "http://127.0.0.1:"+ports[0], "https://localhost:"+ports[1]
@@ -149,10 +150,8 @@ func (a *apache) write(t *testing.T) {
 		sum := md5.Sum([]byte(user + ":" + realm + ":" + password)) //nolint:gosec // as the scheme has it
 		return user + ":" + realm + ":" + hex.EncodeToString(sum[:]) + "\n"
 	}
-	sum := sha1.Sum([]byte(apachePassword)) //nolint:gosec // as above
 	for name, text := range map[string]string{
 		"htdigest":       digest(apacheUser, "a realm", apachePassword) + digest(apacheOther, "a realm", apachePassword),
-		"htpasswd":       apacheUser + ":{SHA}" + base64.StdEncoding.EncodeToString(sum[:]) + "\n",
 		"www/data.json":  `{"of":"Apache"}`,
 		"www/login.html": `<!DOCTYPE html><html><body><form method="post" action="/dologin">Name <input name="httpd_username"> Password <input type="password" name="httpd_password"><input type="submit" value="Go"></form></body></html>`,
 	} {
@@ -163,6 +162,16 @@ func (a *apache) write(t *testing.T) {
 		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// passwd changes the password of the form's user.
+func (a *apache) passwd(t *testing.T, password string) {
+	t.Helper()
+	sum := sha1.Sum([]byte(password)) //nolint:gosec // what Apache's files hold
+	line := apacheUser + ":{SHA}" + base64.StdEncoding.EncodeToString(sum[:]) + "\n"
+	if err := os.WriteFile(filepath.Join(a.dir, "htpasswd"), []byte(line), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
@@ -259,6 +268,7 @@ Alias /form @DIR@/www
 	AuthUserFile @DIR@/htpasswd
 	AuthFormLoginRequiredLocation /login.html
 	AuthFormLoginSuccessLocation /form/data.json
+	Require all granted
 	Session On
 	SessionMaxAge 3600
 	SessionCookieName apache path=/;httponly

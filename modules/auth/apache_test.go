@@ -12,6 +12,8 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
+	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+	_ "github.com/caddyserver/caddy/v2/modules/logging"
 	"github.com/google/go-cmp/cmp"
 
 	_ "github.com/fairway-gateway/fairway/modules/decoders"
@@ -20,10 +22,23 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
-// gateway loads a service whose backend has these lines, and gives it. Nothing listens.
+// gateway loads a service whose backend has these lines, and gives it. Nothing listens. At the end of the test it is made sure
+// that no log, of any level, has a secret.
 func gateway(t *testing.T, backend, routes string) *wrap.Service {
 	t.Helper()
-	text := "{\n\tadmin off\n}\nhttp://gateway.test {\n\tservice /s {\n\t\tversion 1.0.0\n\t\trepository https://example.org/source\n\t\tdescription \"A service\"\n" +
+	log := filepath.Join(t.TempDir(), "log")
+	t.Cleanup(func() {
+		raw, err := os.ReadFile(log)
+		if err != nil {
+			t.Error(err)
+		}
+		for line := range strings.Lines(string(raw)) {
+			if strings.Contains(line, "hunter") || strings.Contains(line, "Bearer ") || strings.Contains(line, "Digest ") {
+				t.Errorf("the log tells a secret: %s", line)
+			}
+		}
+	})
+	text := "{\n\tadmin off\n\tlog {\n\t\toutput file " + log + "\n\t\tlevel DEBUG\n\t}\n}\nhttp://gateway.test {\n\tservice /s {\n\t\tversion 1.0.0\n\t\trepository https://example.org/source\n\t\tdescription \"A service\"\n" +
 		backend + "\n" + routes + "\n\t}\n}\n"
 	raw, _, err := caddyconfig.GetAdapter("caddyfile").Adapt([]byte(text), map[string]any{"filename": "Caddyfile"})
 	if err != nil {
@@ -126,6 +141,50 @@ func TestApacheDigest(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestApacheForm logs in at mod_auth_form, and again when the session has ended.
+func TestApacheForm(t *testing.T) {
+	a := startApache(t)
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	t.Setenv("FAIRWAY_TEST_PASSWORD", apachePassword)
+	own := gateway(t, "backend "+a.http+" {\n auth form /login.html\n}", route("/form/data.json"))
+	fixed := gateway(t, "backend "+a.http+" {\n auth form /login.html {\n account ann {env.FAIRWAY_TEST_PASSWORD}\n challenge redirect /login.html\n}\n}", route("/form/data.json"))
+	for _, c := range []struct {
+		name           string
+		service        *wrap.Service
+		user, password string
+		status         int
+		logins         int // so far
+	}{
+		{"the first", own, apacheUser, apachePassword, 200, 1},
+		{"again", own, apacheUser, apachePassword, 200, 1},
+		{"wrong password", own, apacheUser, "hunter3", 401, 2},
+		{"the wrong one again", own, apacheUser, "hunter3", 401, 2},
+		{"the right one still", own, apacheUser, apachePassword, 200, 2},
+		{"nobody", own, "bob", "pw", 401, 3},
+		{"none", own, "", "", 401, 3},
+		{"service account, as which ann has logged in", fixed, "", "", 200, 3},
+	} {
+		status, body := call(t, c.service, http.MethodGet, "/form/data.json", "", c.user, c.password)
+		if status != c.status || status == 200 != (body == `{"of":"Apache"}`) || strings.Contains(body, "hunter") {
+			t.Errorf("%s: %d %s", c.name, status, body)
+		}
+		if logins := a.requests(t, "/dologin", c.logins); len(logins) != c.logins {
+			t.Errorf("%s: %q", c.name, logins)
+		}
+	}
+	// The password changes, so that what the session says does not hold any more.
+	a.passwd(t, "another")
+	if status, body := call(t, own, http.MethodGet, "/form/data.json", "", apacheUser, apachePassword); status != 401 || !strings.Contains(body, "bad_credentials") {
+		t.Errorf("after the password changed: %d %s", status, body)
+	}
+	if status, body := call(t, own, http.MethodGet, "/form/data.json", "", apacheUser, "another"); status != 200 {
+		t.Errorf("with the changed password: %d %s", status, body)
+	}
+	if status, body := call(t, fixed, http.MethodGet, "/form/data.json", "", "", ""); status != 502 || !strings.Contains(body, "bad_credentials") {
+		t.Errorf("the service account after its password changed: %d %s", status, body)
+	}
 }
 
 // TestApacheCertificate asks a server that demands a client certificate, before and after it was renewed.
