@@ -117,6 +117,9 @@ func (q *search) purge(err error) error {
 		failed.Err = inner.Err
 	}
 	for _, secret := range []string{q.credentials.User, q.credentials.Password} {
+		if len(secret) < leastWithheld {
+			continue
+		}
 		if strings.Contains(failed.Detail, secret) {
 			failed.Detail = ""
 		}
@@ -126,6 +129,9 @@ func (q *search) purge(err error) error {
 	}
 	return failed
 }
+
+// leastWithheld is the length in bytes from which on a credential in a text is taken for one. Three letters are in any sentence.
+const leastWithheld = 4
 
 var errWithheld = errors.New("the cause is withheld, since it holds credentials")
 
