@@ -31,6 +31,9 @@ const (
 	passBasic     = "basic"
 )
 
+// proxyCookie is what the names of the proxy's cookies begin with.
+const proxyCookie = "_oauth2_proxy"
+
 // OAuth2Proxy logs in through the OAuth2 proxy that stands before the backend, and again when that wants it.
 type OAuth2Proxy struct {
 	// Start is where a login begins: a path of the backend or a whole URL. Default: /oauth2/start.
@@ -61,6 +64,7 @@ type OAuth2Proxy struct {
 
 	loggedIn
 	account  *session.Credentials
+	basic    *reauth.Basic
 	resolved struct {
 		start, tokenURL string
 		origins         []string
@@ -239,10 +243,14 @@ func resolveFields(fields []Field) ([]login.Field, error) {
 
 // Bind implements session.Bound.
 func (o *OAuth2Proxy) Bind(b session.Backend) error {
+	r := &o.resolved
 	if o.strategy() == passBasic {
+		o.basic = &reauth.Basic{
+			Account: o.account, Hidden: proxyCookie, Probe: reauth.Beside(login.DefaultStart, "auth"),
+			Challenge: challenge.Detector{Start: login.DefaultStart, Slow: len(b.Addresses) == 0},
+		}
 		return nil
 	}
-	r := &o.resolved
 	in, err := o.driver(b.Elsewhere)
 	if err != nil {
 		return err
@@ -255,7 +263,7 @@ func (o *OAuth2Proxy) Bind(b session.Backend) error {
 	return o.bind(b, reauth.Config{
 		Account: o.account, Kind: string(kind),
 		Sessions: pool.Config{
-			Login: in, TTL: time.Duration(o.SessionTTL), Timeout: time.Duration(o.LoginTimeout), Hidden: []string{"_oauth2_proxy"},
+			Login: in, TTL: time.Duration(o.SessionTTL), Timeout: time.Duration(o.LoginTimeout), Hidden: []string{proxyCookie},
 		},
 		Challenge: challenge.Detector{Start: r.start, Origins: r.origins, Statuses: o.RetryOn},
 		Probe:     reauth.Beside(r.start, "auth"),
@@ -295,9 +303,8 @@ func (o *OAuth2Proxy) RoundTrip(req *http.Request, caller session.Caller, next h
 	if o.strategy() != passBasic {
 		return o.loggedIn.RoundTrip(req, caller, next)
 	}
-	basic := session.Basic{}
-	if o.account != nil {
-		basic.User, basic.Password = o.account.User, o.account.Password
+	if o.basic == nil {
+		return nil, errUnbound
 	}
-	return basic.RoundTrip(req, caller, next) //nolint:wrapcheck // a strategy is transparent
+	return o.basic.RoundTrip(req, caller, next) //nolint:wrapcheck // a strategy is transparent
 }
