@@ -28,6 +28,8 @@ type Options struct {
 	Site string
 	// Env is added to its environment.
 	Env []string
+	// Caddyfile is the whole file, which names {$SITE_ADDRESS}, in the place of Global, Fairway and Site.
+	Caddyfile string
 	// Data is the directory of its data. Default: one of its own.
 	Data string
 }
@@ -43,6 +45,7 @@ type Gateway struct {
 	path    string
 	config  string
 	env     []string
+	port    string // for Caddy's redirects, where a file names one
 	process *process.Process
 	client  *http.Client
 }
@@ -98,6 +101,10 @@ func prepare(t testing.TB, b *build.Builder, o Options) *Gateway {
 // write writes its Caddyfile.
 func (g *Gateway) write(o Options) {
 	g.t.Helper()
+	if o.Caddyfile != "" {
+		g.writeFile(o.Caddyfile)
+		return
+	}
 	fairway := ""
 	if o.Fairway != "" {
 		fairway = "\tfairway {\n" + o.Fairway + "\n\t}\n"
@@ -127,13 +134,14 @@ func (g *Gateway) Run() {
 }
 
 func (g *Gateway) run() error {
-	var ports [2]string
+	var ports [3]string
 	for i := range ports {
 		var err error
 		if ports[i], err = process.FreePort(); err != nil {
 			return err
 		}
 	}
+	g.port = ports[2]
 	g.URL, g.Admin = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
 	var err error
 	g.process, err = process.Start(process.Spec{
@@ -151,7 +159,7 @@ func (g *Gateway) run() error {
 }
 
 func (g *Gateway) environment() []string {
-	return append([]string{"SITE_ADDRESS=" + g.URL, "CADDY_ADMIN=" + strings.TrimPrefix(g.Admin, "http://")}, g.env...)
+	return append([]string{"SITE_ADDRESS=" + g.URL, "HTTP_PORT=" + g.port, "CADDY_ADMIN=" + strings.TrimPrefix(g.Admin, "http://")}, g.env...)
 }
 
 // Stop ends it as an operator would.

@@ -4,7 +4,6 @@ package peers
 
 import (
 	"context"
-	"io"
 	"log"
 	"net"
 	"net/http"
@@ -51,7 +50,8 @@ func StartRelay(t testing.TB, host string) *Relay {
 		t.Fatal(err)
 	}
 	r := &Relay{URL: "http://" + host + ":" + port, down: true}
-	quiet := log.New(io.Discard, "", 0)
+	var noted notes
+	quiet := log.New(&noted, "", log.Lmicroseconds)
 	r.proxy = &httputil.ReverseProxy{
 		Rewrite: func(p *httputil.ProxyRequest) {
 			r.mu.Lock()
@@ -63,7 +63,10 @@ func StartRelay(t testing.TB, host string) *Relay {
 		Transport:     &http.Transport{MaxIdleConnsPerHost: 300, DisableCompression: true},
 		ErrorLog:      quiet,
 		// A server that is away answers nothing, and neither does its relay.
-		ErrorHandler: func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
+		ErrorHandler: func(_ http.ResponseWriter, req *http.Request, err error) {
+			quiet.Printf("%s %s: %v", req.Method, req.URL.Path, err)
+			panic(http.ErrAbortHandler)
+		},
 	}
 	r.server = &http.Server{Handler: r, ReadHeaderTimeout: time.Minute, ErrorLog: quiet}
 	ended := make(chan struct{})
@@ -74,8 +77,29 @@ func StartRelay(t testing.TB, host string) *Relay {
 	t.Cleanup(func() {
 		_ = r.server.Close() // its connections may be gone already
 		<-ended
+		if t.Failed() {
+			t.Logf("what went wrong at the relay %s:\n%s", r.URL, noted.String())
+		}
 	})
 	return r
+}
+
+// notes are lines of several writers.
+type notes struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (n *notes) Write(p []byte) (int, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.Write(p)
+}
+
+func (n *notes) String() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.text.String()
 }
 
 // Port is its port.

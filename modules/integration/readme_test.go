@@ -175,6 +175,8 @@ func otherPages() map[string]string {
 		"docs/examples/ghslacker/README.md":       "example_ghslacker_test.go",
 		"docs/examples/nbreport/README.md":        "example_nbreport_test.go",
 		"docs/examples/plugin/README.md":          "make test-plugin does what it says",
+		"docs/examples/behindproxy/README.md":     "make test-e2e, before a real proxy",
+		"docs/logging-in.md":                      "make test-e2e, as above",
 	}
 }
 
