@@ -25,8 +25,10 @@ type cell struct {
 	workload, gateway, note string
 	process                 *process.Process // whose CPU time counts
 	address, path           string
-	status                  int
-	contentType             string // how the content type begins; empty: any
+	// header are further lines of the request's head, each with its end.
+	header      string
+	status      int
+	contentType string // how the content type begins; empty: any
 	// body checks the first answer; the ones while measuring must equal it, or have about its length when it varies.
 	body   func([]byte) error
 	varies bool
@@ -118,6 +120,7 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 
 	all = append(all, b.documents(f)...)
 	all = append(all, b.joins(f)...)
+	all = append(all, pooled(f))
 
 	var wanted []*cell
 	for _, c := range all {
@@ -135,12 +138,17 @@ type answer struct {
 	body        []byte
 }
 
-func fetchAnswer(ctx context.Context, address, path string) (answer, error) {
+// header are further lines of the request's head.
+func fetchAnswer(ctx context.Context, address, path string, header ...string) (answer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+address+path, nil)
 	if err != nil {
 		return answer{}, fmt.Errorf("GET %s: %w", path, err)
+	}
+	for line := range strings.Lines(strings.Join(header, "")) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		request.Header.Set(name, value)
 	}
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 	response, err := client.Do(request)
@@ -157,7 +165,7 @@ func fetchAnswer(ctx context.Context, address, path string) (answer, error) {
 
 // verify fetches the cell's answer once, checks all of it, and returns the check for the answers while measuring.
 func (c *cell) verify(ctx context.Context) (func(load.Answer) error, error) {
-	first, err := fetchAnswer(ctx, c.address, c.path)
+	first, err := fetchAnswer(ctx, c.address, c.path, c.header)
 	if err != nil {
 		return nil, err
 	}

@@ -17,7 +17,7 @@ import (
 // measure runs everything that is wanted. Parts that fail are left out and named in the summary.
 func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 	var cells []*cell
-	if slices.ContainsFunc(b.workloads, func(w string) bool { return w != "W10" }) || b.profile != "" {
+	if slices.ContainsFunc(b.workloads, func(w string) bool { return w != "W8" && w != "W10" }) || b.profile != "" {
 		f, err := b.startField(ctx)
 		if err != nil {
 			return report.Summary{}, err
@@ -37,6 +37,11 @@ func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 			if err := b.takeProfiles(ctx, f); err != nil {
 				return report.Summary{}, err
 			}
+		}
+	}
+	if b.wants("W8") {
+		if err := b.measureExpiries(ctx); err != nil {
+			return report.Summary{}, err
 		}
 	}
 	var scales []*scale
@@ -101,7 +106,7 @@ func (b *bench) measureCell(ctx context.Context, c *cell) error {
 	if err != nil {
 		return err
 	}
-	options := load.Options{Address: c.address, Path: c.path, Connections: b.connections, Check: check}
+	options := load.Options{Address: c.address, Path: c.path, Header: c.header, Connections: b.connections, Check: check}
 	if c.connections > 0 {
 		options.Connections = c.connections
 	}
@@ -202,6 +207,7 @@ func summarize(cells []*cell) ([]report.Row, []report.Target) {
 			within("W6 / njs with regular expressions", "W6 "+fairwayName, "W6 "+njsName, 1),
 		}
 		targets = append(targets, joinTargets(cells, ratio)...)
+		targets = append(targets, within("W2 with a pooled session / W2", "W2 "+sessionName, plain, 1.08))
 	}
 	return rows, targets
 }

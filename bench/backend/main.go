@@ -1,5 +1,5 @@
 // Package main is the backend of the benchmarks: a loop over raw connections with answers made beforehand, so that it
-// is never what limits a gateway. It understands GET with keep-alive and nothing more.
+// is never what limits a gateway. It understands GET, and POST with a length, with keep-alive, and nothing more.
 //
 //	*/kv          25 bytes of `key: value` in ISO-8859-1
 //	*/fail        500 with a short text
@@ -9,6 +9,7 @@
 //	*/hang        nothing, until the peer hangs up
 //	*/csv         1 MiB of CSV, 10,000 rows of 10 columns
 //	/count        the number of requests answered on this port so far, this one not counted
+//	/guarded/*    the same as others, for whoever has a session; see guard
 //	anything else 984 bytes of JSON
 package main
 
@@ -73,15 +74,18 @@ func run(ctx context.Context, addresses []string) error {
 }
 
 type server struct {
-	json, kv, fail, xml, html, csv []byte
+	json, kv, admitted, fail, xml, html, csv []byte
+
+	guard guard
 
 	answered atomic.Int64
 }
 
 func newServer() *server {
+	kv := response("200 OK", "text/plain; charset=iso-8859-1", []byte("Temp\xe9rature: 21.5 degr\xe9s\n"))
 	return &server{
+		kv: kv, admitted: admitted(kv),
 		json: response("200 OK", "application/json", jsonBody()),
-		kv:   response("200 OK", "text/plain; charset=iso-8859-1", []byte("Temp\xe9rature: 21.5 degr\xe9s\n")),
 		xml:  response("200 OK", "text/xml; charset=iso-8859-1", xmlBody()),
 		html: response("200 OK", "text/html; charset=iso-8859-1", htmlBody()),
 		csv:  response("200 OK", "text/csv", csvBody()),
@@ -106,14 +110,17 @@ func (s *server) converse(conn net.Conn) {
 
 	in := bufio.NewReaderSize(conn, maxHead)
 	for {
-		target, err := readTarget(in)
+		q, err := readQuestion(in)
 		if err != nil {
 			return
 		}
-		if !s.wait(in, target) {
+		if !s.wait(in, q.target) {
 			return
 		}
-		answer := s.answer(target)
+		answer := s.guard.answer(q)
+		if answer == nil {
+			answer = s.answer(q.target)
+		}
 		s.answered.Add(1)
 		if _, err := conn.Write(answer); err != nil {
 			return
@@ -142,6 +149,9 @@ func (s *server) wait(in *bufio.Reader, target []byte) bool {
 func (s *server) answer(target []byte) []byte {
 	switch {
 	case bytes.HasSuffix(target, []byte("/kv")):
+		if bytes.HasPrefix(target, []byte("/guarded/")) {
+			return s.admitted
+		}
 		return s.kv
 	case bytes.HasSuffix(target, []byte("/fail")):
 		return s.fail
@@ -158,8 +168,45 @@ func (s *server) answer(target []byte) []byte {
 	}
 }
 
-// readTarget consumes one request head and returns its target, valid until the next read.
-func readTarget(in *bufio.Reader) ([]byte, error) {
+// question is a request, its parts valid until the next read.
+type question struct {
+	target []byte
+	// cookie is the header of that name, where it matters.
+	cookie []byte
+	// body is nil with GET.
+	body []byte
+}
+
+// readQuestion consumes one request.
+func readQuestion(in *bufio.Reader) (question, error) {
+	head, err := readHead(in)
+	if err != nil {
+		return question{}, err
+	}
+	if rest, ok := bytes.CutPrefix(head, []byte("GET ")); ok {
+		var q question
+		q.target, _, _ = bytes.Cut(rest, []byte(" "))
+		if bytes.HasPrefix(q.target, []byte("/guarded/")) || bytes.HasPrefix(q.target, []byte("/oauth2/")) {
+			q.cookie = headerOf(head, "Cookie")
+		}
+		return q, nil
+	}
+	rest, ok := bytes.CutPrefix(head, []byte("POST "))
+	if !ok {
+		return question{}, io.ErrUnexpectedEOF
+	}
+	target, _, _ := bytes.Cut(rest, []byte(" "))
+	length, err := strconv.Atoi(string(headerOf(head, "Content-Length")))
+	if err != nil || length < 0 || length > maxHead {
+		return question{}, io.ErrUnexpectedEOF
+	}
+	q := question{target: bytes.Clone(target), body: make([]byte, length)} // the body is read over the head
+	_, err = io.ReadFull(in, q.body)
+	return q, err
+}
+
+// readHead consumes one request head.
+func readHead(in *bufio.Reader) ([]byte, error) {
 	for wanted := 1; ; {
 		if _, err := in.Peek(wanted); err != nil {
 			return nil, err
@@ -176,13 +223,18 @@ func readTarget(in *bufio.Reader) ([]byte, error) {
 		if _, err := in.Discard(end + 4); err != nil {
 			return nil, err
 		}
-		rest, ok := bytes.CutPrefix(head[:end], []byte("GET "))
-		if !ok {
-			return nil, io.ErrUnexpectedEOF
-		}
-		target, _, _ := bytes.Cut(rest, []byte(" "))
-		return target, nil
+		return head[:end], nil
 	}
+}
+
+// headerOf gives the value of a header, which is spelt so.
+func headerOf(head []byte, name string) []byte {
+	_, rest, ok := bytes.Cut(head, []byte("\r\n"+name+": "))
+	if !ok {
+		return nil
+	}
+	value, _, _ := bytes.Cut(rest, []byte("\r\n"))
+	return value
 }
 
 func response(status, contentType string, body []byte) []byte {

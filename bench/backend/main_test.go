@@ -29,7 +29,7 @@ func TestBodies(t *testing.T) {
 	}
 }
 
-func TestReadTarget(t *testing.T) {
+func TestReadQuestion(t *testing.T) {
 	t.Parallel()
 	tests := []struct {
 		name, in string
@@ -38,7 +38,10 @@ func TestReadTarget(t *testing.T) {
 		{"one", "GET /kv HTTP/1.1\r\nHost: a\r\n\r\n", []string{"/kv"}},
 		{"two at once", "GET /a HTTP/1.1\r\n\r\nGET /b HTTP/1.1\r\n\r\n", []string{"/a", "/b"}},
 		{"half", "GET /a HTTP/1.1\r\nHost", nil},
-		{"other method", "POST /a HTTP/1.1\r\n\r\n", nil},
+		{"other method", "PUT /a HTTP/1.1\r\n\r\n", nil},
+		{"post", "POST /a HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET /b HTTP/1.1\r\n\r\n", []string{"/aabc", "/b"}},
+		{"post without a length", "POST /a HTTP/1.1\r\n\r\n", nil},
+		{"cookie", "GET /guarded/a HTTP/1.1\r\nCookie: a=b\r\nHost: c\r\n\r\n", []string{"/guarded/aa=b"}},
 		{"endless head", "GET /" + strings.Repeat("a", 2*maxHead), nil},
 		{"nothing", "", nil},
 	}
@@ -47,14 +50,52 @@ func TestReadTarget(t *testing.T) {
 			t.Parallel()
 			in := bufio.NewReaderSize(strings.NewReader(test.in), maxHead)
 			for _, want := range test.want {
-				got, err := readTarget(in)
-				if err != nil || string(got) != want {
-					t.Fatalf("readTarget = %q, %v; want %q", got, err, want)
+				q, err := readQuestion(in)
+				if got := string(q.target) + string(q.cookie) + string(q.body); err != nil || got != want {
+					t.Fatalf("readQuestion = %q, %v; want %q", got, err, want)
 				}
 			}
-			if got, err := readTarget(in); err == nil {
-				t.Errorf("readTarget after the last = %q; want an error", got)
+			if q, err := readQuestion(in); err == nil {
+				t.Errorf("readQuestion after the last = %q; want an error", q.target)
 			}
 		})
+	}
+}
+
+func TestGuard(t *testing.T) {
+	t.Parallel()
+	g := new(guard)
+	ask := func(q question) string { return string(g.answer(q)) }
+	if got := ask(question{target: []byte("/guarded/kv")}); !strings.HasPrefix(got, "HTTP/1.1 403") {
+		t.Errorf("without a session: %q", got)
+	}
+	if got := ask(question{target: []byte("/login?rd=/"), body: []byte("login=ann&password=wrong")}); !strings.HasPrefix(got, "HTTP/1.1 401") {
+		t.Errorf("a wrong password: %q", got)
+	}
+	if got := ask(question{target: []byte("/login?rd=/"), body: []byte("login=ann&password=secret")}); !strings.Contains(got, "Location: /oauth2/callback?ann\r\n") {
+		t.Errorf("a right password: %q", got)
+	}
+	if got := ask(question{target: []byte("/oauth2/callback?ann")}); !strings.Contains(got, "Set-Cookie: _oauth2_proxy=0.ann;") {
+		t.Errorf("the callback: %q", got)
+	}
+	session := question{target: []byte("/guarded/kv"), cookie: []byte("a=b; _oauth2_proxy=0.ann; c=d")}
+	if got := ask(session); got != "" {
+		t.Errorf("with a session: %q", got)
+	}
+	if got := ask(question{target: []byte("/oauth2/auth"), cookie: session.cookie}); !strings.HasPrefix(got, "HTTP/1.1 202") {
+		t.Errorf("the proxy says of a session: %q", got)
+	}
+	if got := ask(question{target: []byte("/oauth2/auth")}); !strings.HasPrefix(got, "HTTP/1.1 401") {
+		t.Errorf("the proxy says of none: %q", got)
+	}
+	if got := ask(question{target: []byte("/logins")}); !strings.HasSuffix(got, "\r\n\r\n1 1") {
+		t.Errorf("logins: %q", got)
+	}
+	ask(question{target: []byte("/expire")})
+	if got := ask(session); !strings.HasPrefix(got, "HTTP/1.1 403") {
+		t.Errorf("with a session that ended: %q", got)
+	}
+	if got := ask(question{target: []byte("/logins")}); !strings.HasSuffix(got, "\r\n\r\n0 0") {
+		t.Errorf("logins: %q", got)
 	}
 }

@@ -23,6 +23,8 @@ const patience = 15 * time.Second
 type Options struct {
 	// Address is host:port, Path the request target.
 	Address, Path string
+	// Header are further lines of the request's head, each with its end.
+	Header string
 	// Connections is how many ask at the same time, each its next question when the last one is answered.
 	Connections int
 	// Pause is how long each connection waits after an answer. Default 0.
@@ -69,7 +71,7 @@ type worker struct {
 func Start(options Options) *Run {
 	r := &Run{
 		options:  options,
-		request:  fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n\r\n", options.Path, options.Address),
+		request:  fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: bench\r\n%s\r\n", options.Path, options.Address, options.Header),
 		stopping: make(chan struct{}),
 		workers:  make([]worker, options.Connections),
 	}
