@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -227,11 +228,44 @@ func (g *gateway) as(user, password, path string) (int, string, http.Header) {
 // TestSessions logs in to a backend behind an OAuth2 proxy: by real gateways, two of them, over one store.
 func TestSessions(t *testing.T) {
 	t.Parallel()
+	eachEngine(t, sessionsOver)
+}
+
+// stored gives what is in a store, in bytes as they are.
+func stored(t *testing.T, dsn string) []byte {
+	t.Helper()
+	if path, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
+		var all []byte
+		files, err := filepath.Glob(path + "*")
+		if err != nil || len(files) == 0 {
+			t.Fatal(files, err)
+		}
+		for _, file := range files {
+			raw, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, raw...)
+		}
+		return all
+	}
+	u, err := url.Parse(dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := onServer(t, strings.TrimPrefix(u.Path, "/"), `select string_agg(encode(session_index, 'escape') || encode(sealed, 'escape'), '') || (select string_agg(l::text, '') from leases l) from sessions`)
+	if all == "" {
+		t.Fatal("nothing is stored")
+	}
+	return []byte(all)
+}
+
+func sessionsOver(t *testing.T, dsn string) {
+	t.Helper()
 	p := startProxied(t)
-	dir := t.TempDir()
-	options := "fairway {\n\tdatabase sqlite:" + filepath.Join(dir, "store.db") + "\n\tsecret {env.FAIRWAY_SECRET}\n}"
+	options := "fairway {\n\tdatabase {env.DATABASE_URL}\n\tsecret {env.FAIRWAY_SECRET}\n}"
 	config := siteWith(options, "health\n"+p.service("/own", p.login(""))+p.service("/account", p.login("account annabel {env.ANNABEL}")))
-	env := []string{"FAIRWAY_SECRET=" + someSecret, "ANNABEL=s3cret-annabel"}
+	env := []string{"FAIRWAY_SECRET=" + someSecret, "ANNABEL=s3cret-annabel", "DATABASE_URL=" + dsn}
 	first, second := startGateway(t, config, env...), startGateway(t, config, env...)
 	want := func(g *gateway, user, password, path string, status int, body string) {
 		t.Helper()
@@ -327,17 +361,7 @@ func TestSessions(t *testing.T) {
 				seen = append(seen, body...)
 			}
 		}
-		files, err := filepath.Glob(filepath.Join(dir, "store.db*"))
-		if err != nil || len(files) == 0 {
-			t.Fatal(files, err)
-		}
-		for _, file := range files {
-			raw, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			seen = append(seen, raw...)
-		}
+		seen = append(seen, stored(t, dsn)...)
 		for _, secret := range []string{"annabel", "benjamin", "s3cret"} {
 			if i := bytes.Index(seen, []byte(secret)); i >= 0 {
 				t.Errorf("%s can be seen: %q", secret, seen[max(0, i-100):i+30])
