@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -117,6 +118,53 @@ func TestPassLogsIn(t *testing.T) {
 	g.ask(t, request{path: "/x", user: annabel}).wantProblem(t, http.StatusBadGateway, "login_unavailable")
 	if log := g.log.String(); strings.Contains(log, "s3cret") {
 		t.Error("the log holds a secret")
+	}
+}
+
+// TestPassOrigin has a proxy whose redirects lead to the name by which callers know it, where the gateway is now. Its sessions are
+// shared by its addresses.
+func TestPassOrigin(t *testing.T) {
+	t.Parallel()
+	p := startProxied(t)
+	p.public = "https://legacy.example.org"
+	second := httptest.NewServer(p.proxy.Config.Handler)
+	t.Cleanup(second.Close)
+	words := "auth oauth2_proxy {\n\t\t\tlogin_origins " + p.idp.URL + "\n\t\t}"
+	both := p.proxy.URL + " " + second.URL
+	lost := startGateway(t, passSite(both, words))
+	lost.ask(t, request{path: "/x", user: annabel}).wantProblem(t, http.StatusBadGateway, "unsupported_login_page")
+	p.tried()
+	g := startGateway(t, strings.Replace(passSite(both, "origin https://legacy.example.org\n"+words), "\tflush_interval", "\tlb_policy round_robin\n\tflush_interval", 1))
+	for range 6 {
+		if a := g.ask(t, request{path: "/x", user: annabel}); a.status != 200 || !strings.Contains(a.body, "annabel") {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if n := p.tried(); n != 1 {
+		t.Errorf("%d logins for two addresses of one backend", n)
+	}
+}
+
+// TestPassLogs is HDR-06 for logs: those of Caddy, with everything that it has to say, show nothing of a session.
+func TestPassLogs(t *testing.T) {
+	t.Parallel()
+	p := startProxied(t)
+	file := strings.Replace(passSite(p.proxy.URL, "auth oauth2_proxy {\n\t\t\tlogin_origins "+p.idp.URL+"\n\t\t}"), "\thealth\n", "\thealth\n\tlog\n", 1)
+	g := startGateway(t, strings.Replace(file, "skip_install_trust\n", "skip_install_trust\n\tdebug\n", 1))
+	for _, user := range []string{annabel, "annabel:s3cret-wrong", annabel} {
+		g.ask(t, request{path: "/x", user: user})
+		p.expire()
+	}
+	log := g.log.String()
+	for _, want := range []string{"upstream roundtrip", "handled request", "bad_credentials"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log does not tell of %q", want)
+		}
+	}
+	for _, secret := range []string{"s3cret", strings.TrimPrefix(annabelBasic, "Basic "), "code="} {
+		if i := strings.Index(log, secret); i >= 0 {
+			t.Errorf("the log shows %q: %s", secret, log[max(0, i-300):i+40])
+		}
 	}
 }
 

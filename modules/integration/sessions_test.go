@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 type proxied struct {
 	proxy, idp *httptest.Server
 	takes      time.Duration                                             // a login
+	public     string                                                    // the proxy's redirects lead there; empty: to its own address
 	app        func(w http.ResponseWriter, r *http.Request, user string) // nil: one that tells who asks
 
 	mu        sync.Mutex
@@ -67,7 +69,7 @@ func (p *proxied) provide(w http.ResponseWriter, r *http.Request) {
 	p.serial++
 	code := fmt.Sprint("s3cret-code-", p.serial)
 	p.codes[code] = user
-	http.Redirect(w, r, p.proxy.URL+"/oauth2/callback?code="+code+"&state="+r.URL.Query().Get("state"), http.StatusSeeOther) //nolint:gosec // its own
+	http.Redirect(w, r, cmp.Or(p.public, p.proxy.URL)+"/oauth2/callback?code="+code+"&state="+r.URL.Query().Get("state"), http.StatusSeeOther) //nolint:gosec // its own
 }
 
 // token is the token endpoint, which gives an ID token for a user and a password.

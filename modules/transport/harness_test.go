@@ -26,7 +26,7 @@ func init() { caddy.RegisterModule(new(fake)) }
 
 // fake is a strategy that does what a test says, and one that logs in where it says nothing.
 type fake struct {
-	// Does is login, error, panic, nothing or elsewhere.
+	// Does is login, login with values, error, panic, nothing or elsewhere.
 	Does string `json:"does"`
 	// Kind is that of the error of a login.
 	Kind session.LoginKind `json:"kind"`
@@ -69,7 +69,7 @@ func (f *fake) RoundTrip(req *http.Request, caller session.Caller, next http.Rou
 	case "as it is":
 		return next.RoundTrip(req)
 	}
-	cookie, err := f.cookie(req.URL, caller, next)
+	cookie, err := f.cookie(req, caller, next)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (f *fake) RoundTrip(req *http.Request, caller session.Caller, next http.Rou
 	f.mu.Lock()
 	delete(f.cookies, caller)
 	f.mu.Unlock()
-	if cookie, err = f.cookie(req.URL, caller, next); err != nil {
+	if cookie, err = f.cookie(req, caller, next); err != nil {
 		return nil, err
 	}
 	again := req.Clone(req.Context())
@@ -91,15 +91,19 @@ func (f *fake) RoundTrip(req *http.Request, caller session.Caller, next http.Rou
 }
 
 // cookie is that of the caller, after a login that the request's own context does not end.
-func (f *fake) cookie(at *url.URL, caller session.Caller, next http.RoundTripper) (string, error) {
+func (f *fake) cookie(of *http.Request, caller session.Caller, next http.RoundTripper) (string, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if c := f.cookies[caller]; c != "" {
 		return c, nil
 	}
 	f.logins++
-	login := &url.URL{Scheme: at.Scheme, Host: at.Host, Path: "/login"}
-	r, err := http.NewRequestWithContext(context.Background(), http.MethodPost, login.String(), http.NoBody)
+	login := &url.URL{Scheme: of.URL.Scheme, Host: of.URL.Host, Path: "/login"}
+	ctx := context.Background()
+	if f.Does == "login with values" {
+		ctx = context.WithoutCancel(of.Context())
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, login.String(), http.NoBody)
 	if err != nil {
 		return "", err
 	}

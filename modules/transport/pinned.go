@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
 
@@ -44,6 +45,7 @@ type pinned struct {
 	base http.RoundTripper
 	// at is how the strategy knows the upstream, to how the base does.
 	at, to origin
+	own    context.Context //nolint:containedctx // that of the request itself, to be told from others
 	dial   reverseproxy.DialInfo
 	dialed bool
 	peer   any // for the PROXY protocol
@@ -57,7 +59,7 @@ const (
 
 // pin makes what leads to the upstream of a request, whose URL has a scheme.
 func (s *Session) pin(req *http.Request) *pinned {
-	p := &pinned{base: s.base, to: origin{req.URL.Scheme, req.URL.Host}}
+	p := &pinned{base: s.base, to: origin{req.URL.Scheme, req.URL.Host}, own: req.Context()}
 	p.dial, p.dialed = reverseproxy.GetDialInfo(req.Context())
 	p.peer = caddyhttp.GetVar(req.Context(), peerVar)
 	switch {
@@ -105,19 +107,47 @@ func (p *pinned) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, err //nolint:wrapcheck // reverse_proxy looks at what errors are
 }
 
-// context adds what the base needs to a context that is none of a request. What belongs to the request itself is not shared: its
-// variables and its replacer are for one goroutine.
+// context gives a request of the strategy's own what the base needs.
 func (p *pinned) context(ctx context.Context) context.Context {
-	if _, ok := reverseproxy.GetDialInfo(ctx); ok || !p.dialed {
+	if ctx == p.own || !p.dialed {
 		return ctx
 	}
-	vars := map[string]any{}
+	a := &apart{Context: ctx, dial: p.dial, vars: map[string]any{}, repl: caddy.NewReplacer()}
 	if p.peer != nil {
-		vars[peerVar] = p.peer
+		a.vars[peerVar] = p.peer
 	}
-	ctx = context.WithValue(ctx, dialInfo, p.dial)
-	ctx = context.WithValue(ctx, caddyhttp.VarsCtxKey, vars)
-	return context.WithValue(ctx, caddy.ReplacerCtxKey, caddy.NewReplacer())
+	return a
 }
 
-var _ http.RoundTripper = (*pinned)(nil)
+// apart is the context of a request that is none of the caller's, such as one of a login: it may outlive the caller's, and run beside
+// it. So it has where to dial, and neither shares the variables and the replacer, which are for one goroutine, nor sends 1xx answers
+// to the caller.
+type apart struct {
+	context.Context
+	dial reverseproxy.DialInfo
+	vars map[string]any
+	repl *caddy.Replacer
+}
+
+// Value implements context.Context.
+func (a *apart) Value(key any) any {
+	switch key {
+	case dialInfo:
+		return a.dial
+	case caddyhttp.VarsCtxKey:
+		return a.vars
+	case caddy.ReplacerCtxKey:
+		return a.repl
+	}
+	v := a.Context.Value(key)
+	if _, hook := v.(*httptrace.ClientTrace); hook {
+		return nil
+	}
+	return v
+}
+
+// Interface guards.
+var (
+	_ http.RoundTripper = (*pinned)(nil)
+	_ context.Context   = (*apart)(nil)
+)

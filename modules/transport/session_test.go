@@ -1,24 +1,21 @@
 package transport
 
 import (
-	"context"
-	"encoding/json"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/http/httptrace"
-	"net/textproto"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/proxies/problem"
@@ -79,6 +76,10 @@ func TestLogsIn(t *testing.T) {
 			s := httptest.NewTLSServer(handler)
 			t.Cleanup(s.Close)
 			return s.URL, `{"protocol":"session","auth":{"mode":"fake"},"transport":{"protocol":"http","tls":{"insecure_skip_verify":true}}}`
+		},
+		"with the context's values": func(t *testing.T, handler http.HandlerFunc) (string, string) {
+			t.Helper()
+			return backend(t, handler).URL, `{"protocol":"session","auth":{"mode":"fake","does":"login with values"}}`
 		},
 		"an origin of its own": func(t *testing.T, handler http.HandlerFunc) (string, string) {
 			t.Helper()
@@ -165,164 +166,29 @@ func TestNoCredentials(t *testing.T) {
 	}
 }
 
-// TestRefusalIsNoFailureOfTheUpstream: who has no credentials, or wrong ones, takes no upstream out of the rotation, and is not
-// tried again.
-func TestRefusalIsNoFailureOfTheUpstream(t *testing.T) {
+// TestCertificate shows that of auth mtls.
+func TestCertificate(t *testing.T) {
 	t.Parallel()
-	handler, _ := guarded(who)
-	up := backend(t, handler)
-	h := &reverseproxy.Handler{
-		TransportRaw:  json.RawMessage(`{"protocol":"session","auth":{"mode":"fake"}}`),
-		Upstreams:     reverseproxy.UpstreamPool{{Dial: strings.TrimPrefix(up.URL, "http://")}},
-		LoadBalancing: &reverseproxy.LoadBalancing{Retries: 3},
-		HealthChecks:  &reverseproxy.HealthChecks{Passive: &reverseproxy.PassiveHealthChecks{FailDuration: caddy.Duration(time.Minute), MaxFails: 1}},
-	}
-	gateway, s := proxyOf(t, h)
-	for range 3 {
-		ask(t, "GET", gateway.URL, "", nil)
-		ask(t, "GET", gateway.URL, "ann:wrong", nil)
-	}
-	if a := ask(t, "GET", gateway.URL, "ann:right", nil); a.status != 200 {
-		t.Errorf("%d %s", a.status, a.body)
-	}
-	if n := s.auth.(*fake).logins; n != 4 {
-		t.Errorf("%d logins, want 4", n)
-	}
-}
-
-// TestUpstreamFails: what goes wrong on the way stays reverse_proxy's to try again, and its error a problem.
-func TestUpstreamFails(t *testing.T) {
-	t.Parallel()
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	up := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = fmt.Fprint(w, len(r.TLS.PeerCertificates))
+	}))
+	up.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert, MinVersion: tls.VersionTLS12}
+	up.StartTLS()
+	t.Cleanup(up.Close)
+	pair := up.TLS.Certificates[0]
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dead := l.Addr().String()
-	_ = l.Close()
-	done := make(chan struct{})
-	slow := backend(t, func(_ http.ResponseWriter, r *http.Request) {
-		select {
-		case <-r.Context().Done():
-		case <-done:
+	files := []string{filepath.Join(t.TempDir(), "cert.pem"), filepath.Join(t.TempDir(), "key.pem")}
+	for i, block := range []*pem.Block{{Type: "CERTIFICATE", Bytes: pair.Certificate[0]}, {Type: "PRIVATE KEY", Bytes: key}} {
+		if err := os.WriteFile(files[i], pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
 		}
-	})
-	t.Cleanup(func() { close(done) })
-	const basic = `{"protocol":"session","auth":{"mode":"basic"}}`
-	gateway, _ := proxy(t, basic, dead)
-	if a := ask(t, "GET", gateway.URL, "a:b", nil); a.status != 502 || members(t, a.body)["type"] != "urn:fairway:problem:backend_unreachable" {
+	}
+	gateway, _ := proxy(t, fmt.Sprintf(`{"protocol":"session","auth":{"mode":"mtls","certificate":%q,"key":%q},"transport":{"protocol":"http","tls":{"insecure_skip_verify":true}}}`, files[0], files[1]), up.URL)
+	if a := ask(t, "GET", gateway.URL, "", nil); a.status != 200 || a.body != "1" {
 		t.Errorf("%d %s", a.status, a.body)
-	}
-	gateway, _ = proxy(t, `{"protocol":"session","auth":{"mode":"basic"},"transport":{"protocol":"http","response_header_timeout":50000000}}`, slow.URL)
-	if a := ask(t, "GET", gateway.URL, "a:b", nil); a.status != 504 || members(t, a.body)["type"] != "urn:fairway:problem:backend_timeout" {
-		t.Errorf("%d %s", a.status, a.body)
-	}
-	good := backend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
-	h := &reverseproxy.Handler{
-		TransportRaw: json.RawMessage(basic),
-		Upstreams:    reverseproxy.UpstreamPool{{Dial: dead}, {Dial: strings.TrimPrefix(good.URL, "http://")}},
-		LoadBalancing: &reverseproxy.LoadBalancing{
-			Retries: 1, SelectionPolicyRaw: json.RawMessage(`{"policy":"round_robin"}`),
-		},
-	}
-	gateway, _ = proxyOf(t, h)
-	for range 4 { // a POST too, since nothing was sent
-		if a := ask(t, "POST", gateway.URL, "a:b", strings.NewReader("body")); a.status != 200 || a.body != "body" {
-			t.Errorf("%d %s", a.status, a.body)
-		}
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	gateway, _ = proxy(t, basic, slow.URL)
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway.URL, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	req.SetBasicAuth("a", "b")
-	time.AfterFunc(20*time.Millisecond, cancel)
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err == nil {
-		resp.Body.Close()
-		t.Error("an answer to who has left")
-	}
-}
-
-// TestStrategyMisbehaves: a strategy that panics or gives nothing is told of as such, and what it must not do it cannot.
-func TestStrategyMisbehaves(t *testing.T) {
-	t.Parallel()
-	up := backend(t, told)
-	for does, want := range map[string]string{"panic": "500 internal", "nothing": "502 backend_unreachable", "elsewhere": "502 backend_unreachable"} {
-		gateway, _ := proxy(t, `{"protocol":"session","auth":{"mode":"fake","does":"`+does+`"}}`, up.URL)
-		a := ask(t, "GET", gateway.URL, "a:b", nil)
-		if got := fmt.Sprint(a.status, " ", strings.TrimPrefix(members(t, a.body)["type"].(string), "urn:fairway:problem:")); got != want || strings.Contains(a.body, "s3cret") {
-			t.Errorf("%s: %s", does, a.body)
-		}
-	}
-}
-
-// TestGatewayRefused: of a service account a 401 is not the caller's, and 407 never is.
-func TestGatewayRefused(t *testing.T) {
-	t.Parallel()
-	up := backend(t, func(w http.ResponseWriter, r *http.Request) {
-		var status int
-		_, _ = fmt.Sscan(r.URL.Path[1:], &status)
-		w.WriteHeader(status)
-	})
-	for _, c := range []struct {
-		account         bool
-		status, want    int
-		asksForPassword bool
-	}{
-		{false, 401, 401, true},
-		{false, 403, 403, false},
-		{false, 407, 502, false},
-		{false, 404, 404, false},
-		{true, 401, 502, false},
-		{true, 403, 403, false},
-		{true, 407, 502, false},
-		{true, 500, 500, false},
-	} {
-		gateway, _ := proxy(t, fmt.Sprintf(`{"protocol":"session","auth":{"mode":"fake","does":"as it is","account":%t}}`, c.account), up.URL)
-		a := ask(t, "GET", fmt.Sprintf("%s/%d", gateway.URL, c.status), "a:b", nil)
-		if a.status != c.want || (a.header.Get("WWW-Authenticate") != "") != c.asksForPassword {
-			t.Errorf("%+v: %d %v", c, a.status, a.header)
-		}
-		if c.want == 502 && members(t, a.body)["backend_status"] != float64(c.status) {
-			t.Error(a.body)
-		}
-	}
-}
-
-// TestHealthChecks: an active check has no caller, and asks the upstream itself; under a service account it goes the whole way.
-func TestHealthChecks(t *testing.T) {
-	t.Parallel()
-	for _, account := range []bool{false, true} {
-		handler, _ := guarded(who)
-		var checks atomic.Int64
-		up := backend(t, func(w http.ResponseWriter, r *http.Request) {
-			if r.URL.Path == "/ping" {
-				checks.Add(1)
-				return
-			}
-			handler(w, r)
-		})
-		does := "login"
-		if account {
-			does = "as it is"
-		}
-		h := &reverseproxy.Handler{
-			TransportRaw: json.RawMessage(fmt.Sprintf(`{"protocol":"session","auth":{"mode":"fake","does":"%s","account":%t}}`, does, account)),
-			Upstreams:    reverseproxy.UpstreamPool{{Dial: strings.TrimPrefix(up.URL, "http://")}},
-			HealthChecks: &reverseproxy.HealthChecks{Active: &reverseproxy.ActiveHealthChecks{URI: "/ping", Interval: caddy.Duration(10 * time.Millisecond)}},
-		}
-		gateway, _ := proxyOf(t, h)
-		for end := time.Now().Add(30 * time.Second); checks.Load() < 3 && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-		}
-		if checks.Load() < 3 {
-			t.Error("the upstream was not checked")
-		}
-		want := map[bool]int{false: 200, true: 502}[account]
-		if a := ask(t, "GET", gateway.URL+"/x", "ann:right", nil); a.status != want {
-			t.Errorf("%d %s", a.status, a.body)
-		}
 	}
 }
 
@@ -352,41 +218,6 @@ func TestConfigurationRefused(t *testing.T) {
 	} {
 		if err := refusedBy(t, config); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", config, err, want)
-		}
-	}
-}
-
-// TestHDREarlyHints: the headers of 103 go to the caller by another way.
-func TestHDREarlyHints(t *testing.T) {
-	t.Parallel()
-	up := backend(t, func(w http.ResponseWriter, _ *http.Request) {
-		w.Header().Set("Link", "</style.css>; rel=preload")
-		w.Header().Set("X-Auth-Request-Access-Token", "s3cret")
-		w.Header()["gap_auth"] = []string{"ann"}
-		w.WriteHeader(http.StatusEarlyHints)
-		w.WriteHeader(http.StatusOK)
-	})
-	gateway, _ := proxy(t, `{"protocol":"session","auth":{"mode":"none"}}`, up.URL)
-	var hints []http.Header
-	ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
-		hints = append(hints, http.Header(h).Clone())
-		return nil
-	}})
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway.URL, http.NoBody)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := http.DefaultTransport.RoundTrip(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp.Body.Close()
-	if diff := cmp.Diff([]http.Header{{"Link": {"</style.css>; rel=preload"}}}, hints); diff != "" {
-		t.Error(diff)
-	}
-	for _, h := range []http.Header{resp.Header} {
-		if h.Get("X-Auth-Request-Access-Token") != "" || h.Get("Gap_auth") != "" {
-			t.Error(h)
 		}
 	}
 }
