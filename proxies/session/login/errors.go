@@ -27,13 +27,15 @@ func (f *flow) place() error {
 	return fmt.Errorf("request %d, %s the credentials were sent, at %s", f.steps, when, f.tellable(f.at))
 }
 
-// tellable gives an origin for people, unless it holds what nobody may see. Whoever got the password could make a host name of it.
+// tellable gives an origin for people, unless it may hold what nobody may see: whoever got the credentials could make a host
+// name of them. Those that the configuration names do not.
 func (f *flow) tellable(o origin) string {
-	s := strings.ToLower(o.String())
-	for _, secret := range []string{f.c.User, f.c.Password} {
-		if len(o.host) > 100 || strings.Contains(s, strings.ToLower(secret)) {
-			return "some origin"
-		}
+	if o == f.siteOrigin || f.d.origins[o] {
+		return o.String()
+	}
+	host := strings.ToLower(o.host)
+	if len(host) > 100 || strings.Contains(host, strings.ToLower(f.c.Password)) || len(f.c.User) > 3 && strings.Contains(host, strings.ToLower(f.c.User)) {
+		return "some origin"
 	}
 	return o.String()
 }

@@ -184,12 +184,19 @@ func TestOneHost(t *testing.T) {
 	}
 }
 
-// TestTellable has a provider that makes a host name of the password.
+// TestTellable has a provider that makes a host name of the credentials.
 func TestTellable(t *testing.T) {
 	t.Parallel()
-	for _, host := range []string{"x.SECRETpassword.example", strings.Repeat("a", 101) + ".example"} {
-		f := &flow{c: session.Credentials{User: "u-ser", Password: "secretPassword"}}
-		if got := f.tellable(origin{"https", strings.ToLower(host), "443"}); got != "some origin" {
+	d, err := New(Config{Origins: []string{"https://user.example.org"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for host, want := range map[string]bool{
+		"x.secretpassword.example": false, "my-user.example": false, strings.Repeat("a", 101) + ".example": false,
+		"user.example.org": true, "evil.example": true, "secret.example": true,
+	} {
+		f := &flow{d: d, c: session.Credentials{User: "User", Password: "secretPassword"}}
+		if got := f.tellable(origin{"https", host, "443"}); (got == "https://"+host) != want {
 			t.Errorf("told %s", got)
 		}
 	}
