@@ -51,7 +51,7 @@ func (s *trapped) provide(w http.ResponseWriter, r *http.Request) {
 		case "in the URL":
 			show(http.StatusOK, `<form>`+trappedFields)
 		case "circle":
-			http.Redirect(w, r, r.URL.RequestURI(), http.StatusFound)
+			http.Redirect(w, r, r.URL.RequestURI(), http.StatusFound) //nolint:gosec // its own
 		case "down":
 			show(http.StatusBadGateway, "")
 		case "busy":
@@ -90,7 +90,7 @@ func (s *trapped) serve(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, s.alien.URL, http.StatusFound)
 			return
 		}
-		http.Redirect(w, r, s.idp.URL+"/login?"+r.URL.RawQuery, http.StatusFound)
+		http.Redirect(w, r, s.idp.URL+"/login?"+r.URL.RawQuery, http.StatusFound) //nolint:gosec // its own
 	case "/oauth2/callback":
 		switch r.URL.Query().Get("state") {
 		case "not allowed":
