@@ -16,7 +16,16 @@ type ZitadelOP struct {
 	Relay *Relay
 	// Issuer is the URL of the issuer, with a slash.
 	Issuer string
+
+	server *server
+	start  func()
 }
+
+// The client of the example that gets tokens for itself.
+const (
+	ServiceClient = "sid1"
+	ServiceSecret = "verysecret"
+)
 
 // ZitadelLogin is the path of its login page.
 const ZitadelLogin = "/login/username"
@@ -35,6 +44,8 @@ func StartZitadelOP(t testing.TB, b *build.Builder, redirects ...string) *Zitade
 	for _, u := range []User{Alice(), Bob()} {
 		users[u.ID] = user{ID: u.ID, Username: u.Email, Password: u.Password, FirstName: u.ID, LastName: u.ID, Email: u.Email, EmailVerified: true, PreferredLanguage: "en"}
 	}
+	// The provider has a user of the id of its service client, so that it says whose the client's tokens are.
+	users[ServiceClient] = user{ID: ServiceClient, Username: ServiceClient, Password: "no person has it", PreferredLanguage: "en"}
 	content, err := json.Marshal(users)
 	if err != nil {
 		t.Fatal(err)
@@ -43,11 +54,21 @@ func StartZitadelOP(t testing.TB, b *build.Builder, redirects ...string) *Zitade
 	if err := os.WriteFile(file, content, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(t, b, build.ZitadelOP())
-	relay.To(s.start("/.well-known/openid-configuration", func(address string) []string {
-		return []string{"-listen", address, "-issuer", op.Issuer, "-users", file, "-client", ClientID, "-redirects", strings.Join(redirects, ",")}
-	}))
+	op.server = newServer(t, b, build.ZitadelOP())
+	op.start = func() {
+		relay.To(op.server.start("/.well-known/openid-configuration", func(address string) []string {
+			return []string{"-listen", address, "-issuer", op.Issuer, "-users", file, "-client", ClientID, "-redirects", strings.Join(redirects, ",")}
+		}))
+	}
+	op.start()
 	return op
+}
+
+// Restart starts it anew at the same address. It knows none of the tokens that it has given.
+func (op *ZitadelOP) Restart() {
+	op.server.t.Helper()
+	op.server.stop()
+	op.start()
 }
 
 // Logins is how often somebody sent credentials to its form.

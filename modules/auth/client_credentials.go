@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -34,6 +35,8 @@ type ClientCredentials struct {
 	Audience string `json:"audience,omitempty"`
 	// AuthStyle is how the client tells who it is: basic in a header, post in the body. Default: basic.
 	AuthStyle string `json:"auth_style,omitempty"`
+	// RetryOn are the statuses that mean that the token is not good any more. Default: 401.
+	RetryOn []int `json:"retry_on,omitempty"`
 
 	loggedIn
 	account  session.Credentials
@@ -51,6 +54,9 @@ func (c *ClientCredentials) Check() error {
 		return errors.New("a token endpoint, a client id and a client secret are needed: auth client_credentials https://login.example.org/oauth2/token fairway {env.CLIENT_SECRET}")
 	}
 	if err := hidden("client secret", c.ClientSecret); err != nil {
+		return err
+	}
+	if err := checkStatuses(c.RetryOn); err != nil {
 		return err
 	}
 	e := grant.Endpoint{URL: c.TokenURL, Scopes: c.Scopes, Audience: c.Audience, Style: grant.Style(c.AuthStyle)}
@@ -112,10 +118,18 @@ func (c *ClientCredentials) Bind(b session.Backend) error {
 	}
 	return c.bind(b, reauth.Config{
 		Account: &c.account, Kind: string(kind),
-		Sessions: pool.Config{Login: &grant.ClientCredentials{Endpoint: endpoint}},
-		// A token that is over is 401; 403 is one that may not do this, as the next one may not (RFC 6750, section 3.1).
-		Challenge: challenge.Detector{Statuses: []int{401}},
+		Sessions:  pool.Config{Login: &grant.ClientCredentials{Endpoint: endpoint}},
+		Challenge: challenge.Detector{Statuses: c.retryOn()},
 	})
+}
+
+// retryOn is 401, by which a token is said to be over; 403 is one that may not do this, as the next one may not (RFC 6750, section
+// 3.1), but not everybody keeps to that.
+func (c *ClientCredentials) retryOn() []int {
+	if len(c.RetryOn) == 0 {
+		return []int{http.StatusUnauthorized}
+	}
+	return c.RetryOn
 }
 
 // Mode is none: a caller sends nothing.
@@ -133,6 +147,7 @@ func (*ClientCredentials) ServiceAccount() bool { return true }
 //		scope      <scope>...
 //		audience   <audience>
 //		auth_style basic | post
+//		retry_on   <status>...
 //	}
 func (c *ClientCredentials) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	n, err := caddyfiles.Read(d)
@@ -147,6 +162,11 @@ func (c *ClientCredentials) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"scope":      listWord("scope builds:read", &c.Scopes),
 		"audience":   textWord("audience https://api.example.org", &c.Audience),
 		"auth_style": textWord("auth_style post", &c.AuthStyle),
+		"retry_on": {Parse: func(n caddyfiles.Node) error {
+			var err error
+			c.RetryOn, err = statuses(n, "retry_on 401 403")
+			return err
+		}},
 	}}.Parse(n)
 }
 

@@ -2,6 +2,7 @@ package auth_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"io/fs"
@@ -28,6 +29,7 @@ type issuer struct {
 	asked   []string
 	answers []http.HandlerFunc // of the token endpoint, one after the other; then it issues
 	used    map[string]int
+	over    int // the status for a token that is not good; 0: 401
 	deny    int // the API answers this status to a good token
 }
 
@@ -70,7 +72,7 @@ func (i *issuer) api(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case given != "Bearer "+i.good:
 		w.Header().Set("WWW-Authenticate", `Bearer error="invalid_token"`)
-		w.WriteHeader(http.StatusUnauthorized)
+		w.WriteHeader(cmp.Or(i.over, http.StatusUnauthorized))
 	case i.deny != 0:
 		w.WriteHeader(i.deny)
 	default:
@@ -131,6 +133,21 @@ func TestClientCredentialsPost(t *testing.T) {
 	i.ask(t, i.gateway(t, "fairway", " {\n auth_style post\n}"), http.StatusOK)
 	if want := []string{"  client_id=fairway&client_secret=hunter2%3A%26secret&grant_type=client_credentials"}; !slices.Equal(i.asked, want) {
 		t.Errorf("the token endpoint was asked %q", i.asked)
+	}
+}
+
+// TestClientCredentialsRetryOn has a backend that says 403 to a token that is over.
+func TestClientCredentialsRetryOn(t *testing.T) {
+	i := newIssuer(t)
+	i.over = http.StatusForbidden
+	s := i.gateway(t, "fairway", "")
+	i.ask(t, s, http.StatusOK)
+	i.good = "another"
+	i.ask(t, s, http.StatusBadGateway)
+	s = i.gateway(t, "fairway", " {\n retry_on 401 403\n}")
+	i.ask(t, s, http.StatusOK)
+	if i.issued != 2 {
+		t.Errorf("%d tokens were issued, want 2", i.issued)
 	}
 }
 
