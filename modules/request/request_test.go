@@ -93,3 +93,13 @@ func TestIDOutsideOfCaddy(t *testing.T) {
 		t.Errorf("the id is %q", id)
 	}
 }
+
+// TestNamed tells who gave the id, and so who has told the caller.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	r := withVars(t)
+	id, earlier := Named(r)
+	if again, known := Named(r); earlier || !known || again != id || id != ID(r) {
+		t.Errorf("%q %t, then %q %t", id, earlier, again, known)
+	}
+}

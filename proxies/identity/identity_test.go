@@ -176,7 +176,8 @@ func TestPass(t *testing.T) {
 	}
 }
 
-func TestNamed(t *testing.T) {
+// TestHDR03Named is HDR-03: what a caller names in Connection is known.
+func TestHDR03Named(t *testing.T) {
 	t.Parallel()
 	if !Named([]string{"close", "keep-alive, X-forwarded-EMAIL"}, "X-Forwarded-Email") || Named([]string{"close"}, "X-Forwarded-Email") {
 		t.Error("the tokens are read wrongly")
