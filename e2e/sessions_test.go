@@ -169,6 +169,49 @@ func TestReloadKeepsSessions(t *testing.T) {
 	}
 }
 
+// TestReloadInMidLogin gives the gateway another configuration while it logs somebody in: they get their answer.
+func TestReloadInMidLogin(t *testing.T) {
+	t.Parallel()
+	s := startGuarded(t, peers.DexOptions{})
+	s.dex.Relay.Delay(300 * time.Millisecond)
+	answers := make(chan []gateway.Answer, 1)
+	go func() { answers <- together(t, 8, asks(s.gateway, peers.Alice())) }()
+	await(t, func() error {
+		if len(s.dex.Relay.Seen()) == 0 {
+			return errNotYet
+		}
+		return nil
+	})
+	s.gateway.Reload(gateway.Options{Site: s.site("session_ttl 30m")})
+	for _, a := range <-answers {
+		wantUser(t, a, peers.Alice())
+	}
+	wantUser(t, who(s.gateway, peers.Alice()), peers.Alice())
+	if n := s.dex.Logins(); n != 1 {
+		t.Errorf("%d logins", n)
+	}
+}
+
+// TestTokensAreRefreshed has tokens that live for some seconds: they are renewed without the password where the provider gives
+// refresh tokens.
+func TestTokensAreRefreshed(t *testing.T) {
+	t.Parallel()
+	s := startStack(t, peers.DexOptions{TokenLife: "8s"}, "--skip-jwt-bearer-tokens")
+	g := startGateway(t, gateway.Options{Env: []string{"CLIENT_SECRET=" + peers.ClientSecret}, Site: service(s.proxy.URL, oauth2Proxy("strategy password_grant",
+		"token_url "+s.dex.Issuer+"/token", "client "+peers.ClientID+" {env.CLIENT_SECRET}", "scope openid email offline_access"))})
+	await(t, func() error {
+		wantUser(t, who(g, peers.Alice()), peers.Alice())
+		if n := s.dex.Relay.Count(http.MethodPost, "/dex/token"); n < 3 {
+			return fmt.Errorf("the token endpoint was asked %d times", n)
+		}
+		return nil
+	})
+	if metrics := g.AdminText("/metrics"); !strings.Contains(metrics, `outcome="refreshed"`) {
+		t.Error("no refresh is counted")
+	}
+	wantNothingLeaked(t, g, secrets([]*peers.Relay{s.proxy.Relay, s.dex.Relay}, peers.Alice()))
+}
+
 // TestRestartKeepsSessions ends the gateway: sessions are in the store.
 func TestRestartKeepsSessions(t *testing.T) {
 	t.Parallel()
