@@ -260,6 +260,7 @@ func validate(t testing.TB, caddyfile string) (string, error) {
 	dir := t.TempDir()
 	g := &gateway{t: t, config: filepath.Join(dir, "Caddyfile")}
 	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+filepath.Join(dir, "any.db"), "FAIRWAY_SECRET="+someSecret)
+	g.env = append(g.env, pageSecrets()...)
 	if err := os.WriteFile(g.config, []byte(caddyfile), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -154,7 +154,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/architecture.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/credentials.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/architecture.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.
@@ -272,7 +272,12 @@ func startPage(t testing.TB, all []pageFence) (g *gateway, legacy string) {
 			file = strings.ReplaceAll(file, path, own)
 		}
 	}
-	return startGateway(t, file, "LEGACY_PORT="+port, "HTTP_PORT="+strings.TrimPrefix(freeAddress(t), "127.0.0.1:")), legacy
+	return startGateway(t, file, append(pageSecrets(), "LEGACY_PORT="+port, "HTTP_PORT="+strings.TrimPrefix(freeAddress(t), "127.0.0.1:"))...), legacy
+}
+
+// pageSecrets is what pages take from the environment.
+func pageSecrets() []string {
+	return []string{"BACKEND_USER=gateway", "BACKEND_PASSWORD=secret", "BACKEND_TOKEN=a-token", "BACKEND_KEY=a-key", "CLIENT_SECRET=client-secret"}
 }
 
 func (f pageFence) execute(t *testing.T, g *gateway, legacy string) {
