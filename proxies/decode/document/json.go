@@ -116,8 +116,7 @@ func (d *JSON) decode(ctx context.Context, in *decode.Input, out decode.Sink) er
 			return r.document()
 		})
 	}
-	r := jsonReader{format: "json", poll: interrupt.Poll{Ctx: ctx}}
-	r.open(in.Body[n:], string(in.Body[n:]), int64(n))
+	r := jsonReader{format: "json", text: string(in.Body[n:]), base: int64(n), poll: interrupt.Poll{Ctx: ctx}}
 	if d.Items != "" || d.merges() {
 		return d.pick(ctx, out, func(out decode.Sink, _ *jsonItems) error { return r.document(out) })
 	}

@@ -23,32 +23,42 @@ const jsonSpace = " \t\r\n"
 // jsonReader tells JSON texts to a sink.
 type jsonReader struct {
 	format string
-	text   string // what the decoder reads; strings and numbers are parts of it. Empty for a stream
+	text   string // what is read; strings and numbers are parts of it. Empty for a stream
 	base   int64  // where the text begins in the document
 	poll   interrupt.Poll
-	src    bytes.Buffer
-	stream *recordWindow // where the text comes from; nil: it is all there
-	items  *jsonItems    // of a stream, to know where its items begin
-	dec    jsontext.Decoder
-}
-
-// open starts at a text, given twice, that begins at base of the document. The decoder reads body where it is and does not
-// change it.
-func (r *jsonReader) open(body []byte, text string, base int64) {
-	r.text, r.base = text, base
-	r.src = *bytes.NewBuffer(body)
-	// The sink looks for names that occur twice, so that it is done once.
-	r.dec.Reset(&r.src, jsontext.AllowDuplicateNames(true))
+	stream *recordWindow     // where the text comes from; nil: it is all there
+	items  *jsonItems        // of a stream, to know where its items begin
+	dec    *jsontext.Decoder // of a stream, and of a text that is no JSON
+	open   []bool            // memory of wholeReader, for the next text
 }
 
 // openStream starts at a text that comes.
 func (r *jsonReader) openStream(w *recordWindow, items *jsonItems) {
 	r.stream, r.items, r.base = w, items, w.read
-	r.dec.Reset(w, jsontext.AllowDuplicateNames(true))
+	// The sink looks for names that occur twice, so that it is done once.
+	r.dec = jsontext.NewDecoder(w, jsontext.AllowDuplicateNames(true))
 }
 
 // document tells the one value of the text.
 func (r *jsonReader) document(out decode.Sink) error {
+	if r.stream != nil {
+		return r.tokens(out)
+	}
+	w := wholeReader{text: r.text, out: out, poll: &r.poll, open: r.open[:0]}
+	ok, err := w.document()
+	if r.open = w.open; ok || err != nil {
+		return err
+	}
+	// The library knows what is wrong.
+	r.dec = jsontext.NewDecoder(bytes.NewBufferString(r.text), jsontext.AllowDuplicateNames(true))
+	if err := r.tokens(deaf{}); err != nil {
+		return err
+	}
+	return &decode.SyntaxError{Format: r.format, Offset: r.base + int64(w.at), Msg: "it cannot be read"} // never, see FuzzWhole
+}
+
+// tokens tells what the library reads.
+func (r *jsonReader) tokens(out decode.Sink) error {
 	if err := r.value(out); err != nil {
 		return err
 	}

@@ -102,7 +102,7 @@ func (d *NDJSON) tell(ctx context.Context, l *linewise.Reader, out decode.Sink) 
 
 // line tells the one value of a line.
 func (r *jsonReader) line(line linewise.Line, out decode.Sink) error {
-	r.open(line.Bytes, line.Text, line.Offset)
+	r.text, r.base = line.Text, line.Offset
 	return r.document(out)
 }
 
