@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
@@ -96,6 +97,24 @@ func TestStatements(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestModelsAgree holds that both engines have the same tables, columns and types, also those that no statement uses.
+func TestModelsAgree(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"models.go", "querier.go"} {
+		ofServer, err := os.ReadFile(filepath.Join("db", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		ofFile, err := os.ReadFile(filepath.Join("internal", "lite", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(string(ofServer), strings.Replace(string(ofFile), "package lite", "package db", 1)); diff != "" {
+			t.Errorf("%s (-PostgreSQL +SQLite):\n%s", name, diff)
+		}
+	}
 }
 
 func TestNoRows(t *testing.T) {
@@ -296,6 +315,40 @@ func TestUnavailable(t *testing.T) {
 				t.Errorf("%v", err)
 			}
 		})
+	}
+}
+
+// TestRestart holds that a store that is open outlives its server: it fails while that is away, and works when it is back.
+func TestRestart(t *testing.T) {
+	t.Parallel()
+	_ = postgresDSN(t) // leaves the test out where there is no server
+	own, err := pgtest.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := own.Stop(); err != nil {
+			t.Error(err)
+		}
+	}()
+	s, err := Open(t.Context(), Config{DSN: own.DSN("postgres")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
+	if err := own.Halt(); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := s.Session(t.Context(), index(1)); err == nil || s.Ping(t.Context()) == nil {
+		t.Error("a server that is not there answers")
+	}
+	if err := own.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	wantStored(t, s, index(1), stored{Version{1, 0}, "a", true})
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
 	}
 }
 
