@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -29,7 +30,11 @@ type guard struct {
 	logins map[string]int
 }
 
-const guardCookie = "_oauth2_proxy"
+const (
+	guardCookie = "_oauth2_proxy"
+	// cookieSize is about how many bytes the cookies of oauth2-proxy have.
+	cookieSize = 2200
+)
 
 // answer answers what is the guard's business, the requests below /guarded/ without a session among it; else nil.
 func (g *guard) answer(q question) []byte {
@@ -54,7 +59,7 @@ func (g *guard) answer(q question) []byte {
 	case string(path) == "/login":
 		return g.login(string(q.body))
 	case string(path) == "/oauth2/callback":
-		return redirect("/", fmt.Sprintf("%s=%d.%s; Path=/; HttpOnly; Max-Age=604800", guardCookie, g.generation.Load(), query))
+		return redirect("/", fmt.Sprintf("%s=%d.%s.%s; Path=/; HttpOnly; Max-Age=604800", guardCookie, g.generation.Load(), query, strings.Repeat("x", cookieSize)))
 	case string(path) == "/expire":
 		g.mu.Lock()
 		defer g.mu.Unlock()

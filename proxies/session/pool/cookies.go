@@ -19,8 +19,9 @@ const (
 // cookies are those of a session, as they are sent.
 type cookies struct {
 	list []session.Cookie // longest path first (RFC 6265, 5.4)
-	// header is the value of the header where it is the same for every request.
+	// header is the value of the header where it is the same for every request, until the first of them ends; zero: none does.
 	header []string
+	until  time.Time
 	plain  bool
 	bases  []string
 }
@@ -30,7 +31,10 @@ func newCookies(list []session.Cookie, hidden []string) cookies {
 	c := cookies{list: slices.Clone(list), plain: true, bases: slices.Clone(hidden)}
 	slices.SortStableFunc(c.list, func(a, b session.Cookie) int { return cmp.Compare(len(b.Path), len(a.Path)) })
 	for _, one := range c.list {
-		c.plain = c.plain && (one.Path == "" || one.Path == "/") && one.Expires.IsZero()
+		c.plain = c.plain && (one.Path == "" || one.Path == "/")
+		if e := one.Expires; !e.IsZero() && (c.until.IsZero() || e.Before(c.until)) {
+			c.until = e
+		}
 		if b := base(one.Name); !slices.Contains(c.bases, b) {
 			c.bases = append(c.bases, b)
 		}
@@ -75,8 +79,9 @@ func (c *cookies) own(name string) bool { return slices.Contains(c.bases, base(n
 // apply sets the cookies of a request. Those of the session's family that it has, which are somebody else's, go.
 func (c *cookies) apply(req *http.Request, now time.Time) {
 	theirs := req.Header["Cookie"]
+	same := c.plain && (c.until.IsZero() || now.Before(c.until))
 	if len(theirs) == 0 {
-		if c.plain {
+		if same {
 			if c.header != nil {
 				req.Header["Cookie"] = c.header
 			}
@@ -86,7 +91,7 @@ func (c *cookies) apply(req *http.Request, now time.Time) {
 		theirs = c.others(theirs)
 	}
 	ours := c.list
-	if !c.plain {
+	if !same {
 		ours = slices.DeleteFunc(slices.Clone(c.list), func(one session.Cookie) bool {
 			return !one.Expires.IsZero() && !now.Before(one.Expires) || !within(req.URL.Path, one.Path)
 		})

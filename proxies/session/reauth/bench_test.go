@@ -3,17 +3,22 @@ package reauth
 import (
 	"context"
 	"net/http"
+	"strings"
 	"testing"
+	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/session/challenge"
 	"github.com/fairway-gateway/fairway/proxies/session/pool"
 )
 
+// fixedLogin gives what oauth2-proxy gives: a long cookie that ends.
 type fixedLogin struct{}
 
 func (fixedLogin) Login(context.Context, session.Site, session.Credentials) (*session.State, error) {
-	return &session.State{Cookies: []session.Cookie{{Name: "_oauth2_proxy", Value: "x"}}}, nil
+	return &session.State{Cookies: []session.Cookie{
+		{Name: "_oauth2_proxy", Value: strings.Repeat("x", 2200), Path: "/", Expires: time.Now().Add(time.Hour)},
+	}}, nil
 }
 
 type fixedAnswer struct{ resp *http.Response }
