@@ -67,35 +67,35 @@ func TestGuard(t *testing.T) {
 	g := new(guard)
 	ask := func(q question) string { return string(g.answer(q)) }
 	if got := ask(question{target: []byte("/guarded/kv")}); !strings.HasPrefix(got, "HTTP/1.1 403") {
-		t.Errorf("without a session: %q", got)
+		t.Errorf("without a session: %.200q", got)
 	}
 	if got := ask(question{target: []byte("/login?rd=/"), body: []byte("login=ann&password=wrong")}); !strings.HasPrefix(got, "HTTP/1.1 401") {
-		t.Errorf("a wrong password: %q", got)
+		t.Errorf("a wrong password: %.200q", got)
 	}
 	if got := ask(question{target: []byte("/login?rd=/"), body: []byte("login=ann&password=secret")}); !strings.Contains(got, "Location: /oauth2/callback?ann\r\n") {
-		t.Errorf("a right password: %q", got)
+		t.Errorf("a right password: %.200q", got)
 	}
-	if got := ask(question{target: []byte("/oauth2/callback?ann")}); !strings.Contains(got, "Set-Cookie: _oauth2_proxy=0.ann;") {
-		t.Errorf("the callback: %q", got)
+	if got := ask(question{target: []byte("/oauth2/callback?ann")}); !strings.Contains(got, "Set-Cookie: _oauth2_proxy=0.ann.x") {
+		t.Errorf("the callback: %.200q", got)
 	}
 	session := question{target: []byte("/guarded/kv"), cookie: []byte("a=b; _oauth2_proxy=0.ann; c=d")}
 	if got := ask(session); got != "" {
-		t.Errorf("with a session: %q", got)
+		t.Errorf("with a session: %.200q", got)
 	}
 	if got := ask(question{target: []byte("/oauth2/auth"), cookie: session.cookie}); !strings.HasPrefix(got, "HTTP/1.1 202") {
-		t.Errorf("the proxy says of a session: %q", got)
+		t.Errorf("the proxy says of a session: %.200q", got)
 	}
 	if got := ask(question{target: []byte("/oauth2/auth")}); !strings.HasPrefix(got, "HTTP/1.1 401") {
-		t.Errorf("the proxy says of none: %q", got)
+		t.Errorf("the proxy says of none: %.200q", got)
 	}
 	if got := ask(question{target: []byte("/logins")}); !strings.HasSuffix(got, "\r\n\r\n1 1") {
-		t.Errorf("logins: %q", got)
+		t.Errorf("logins: %.200q", got)
 	}
 	ask(question{target: []byte("/expire")})
 	if got := ask(session); !strings.HasPrefix(got, "HTTP/1.1 403") {
-		t.Errorf("with a session that ended: %q", got)
+		t.Errorf("with a session that ended: %.200q", got)
 	}
 	if got := ask(question{target: []byte("/logins")}); !strings.HasSuffix(got, "\r\n\r\n0 0") {
-		t.Errorf("logins: %q", got)
+		t.Errorf("logins: %.200q", got)
 	}
 }
