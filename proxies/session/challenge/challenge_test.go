@@ -79,6 +79,7 @@ func TestOUT07(t *testing.T) {
 		"200 in an unknown encoding":   {d, answer(200, page("Content-Encoding", "x"), signIn), false},
 		"200 page, cut":                {d, answer(200, page(), signIn[:40]), false},
 		"200 password after the limit": {&Detector{Pages: 100}, answer(200, page(), strings.Repeat(" ", 100)+signIn), false},
+		"its own origin is listed":     {&Detector{Origins: []string{"https://app.example"}}, answer(302, to("/api/y"), ""), false},
 		"only 403":                     {&Detector{Statuses: []int{403}}, answer(401, nil, ""), false},
 		"403, whoever says it":         {&Detector{Statuses: []int{403}}, answer(403, application, ""), true},
 		"only 403, page":               {&Detector{Statuses: []int{403}}, answer(200, page(), signIn), false},

@@ -316,6 +316,19 @@ func TestOUT08(t *testing.T) {
 			}
 		})
 	}
+	t.Run("nobody to ask before", func(t *testing.T) {
+		t.Parallel()
+		p := newProxy(t)
+		g := setup(t, p, pool.Options{}, func(c *Config) { c.Probe = "" })
+		for i, want := range []string{"200 ann b", `403 <form action="/oauth2/start">`} {
+			if i == 1 {
+				p.expire()
+			}
+			if got, _ := g.do(t, p.request(http.MethodPost, "/x", streaming{strings.NewReader("b")})); got != want {
+				t.Errorf("%q", got)
+			}
+		}
+	})
 	t.Run("a body that ends early", func(t *testing.T) {
 		t.Parallel()
 		p := newProxy(t)
@@ -557,6 +570,52 @@ func TestNothingLeaks(t *testing.T) {
 type writer func([]byte)
 
 func (w writer) Write(b []byte) (int, error) { w(b); return len(b), nil }
+
+// TestLoginIsNotTraced has who is told of requests not be told of those of a login.
+func TestLoginIsNotTraced(t *testing.T) {
+	t.Parallel()
+	p := newProxy(t)
+	g := setup(t, p, pool.Options{}, func(c *Config) { c.Sessions.Login = asking{p} })
+	told := &teller{next: g.next}
+	for i := range 2 {
+		resp, err := g.RoundTrip(p.request(http.MethodGet, "/x", nil), session.Caller{User: "ann", Password: "right"}, told)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if i == 0 {
+			p.expire()
+		}
+	}
+	if diff := cmp.Diff([]string{"/x", "/x", "/x"}, told.paths); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// asking is a login that asks the site.
+type asking struct{ *proxy }
+
+func (a asking) Login(ctx context.Context, site session.Site, c session.Credentials) (*session.State, error) {
+	req, _ := http.NewRequestWithContext(ctx, http.MethodPost, site.URL.String()+"/public/login", nil)
+	resp, err := site.Transport.RoundTrip(req)
+	if err != nil {
+		return nil, err
+	}
+	resp.Body.Close()
+	return a.proxy.Login(ctx, site, c)
+}
+
+type teller struct {
+	next  http.RoundTripper
+	paths []string
+}
+
+func (f *teller) RoundTrip(req *http.Request) (*http.Response, error) {
+	f.paths = append(f.paths, req.URL.Path)
+	return f.next.RoundTrip(req)
+}
+
+func (f *teller) Untraced() http.RoundTripper { return f.next }
 
 // TestLeaves has the caller go while others wait.
 func TestLeaves(t *testing.T) {
