@@ -45,6 +45,25 @@ func TestFixed(t *testing.T) {
 	}
 }
 
+// TestHeaderSpellings sends a caller's header of the same name in no spelling.
+func TestHeaderSpellings(t *testing.T) {
+	t.Parallel()
+	req := httptest.NewRequest(http.MethodGet, "/", nil)
+	for _, name := range []string{"X-Api-Key", "x-api-key", "X_Api_Key", "X.API-KEY", "X-Api_Key", "X-Api-Keys", "X-Apikey", "X-Api1Key"} {
+		req.Header[name] = []string{"a caller's"}
+	}
+	_, err := Header{"X-Api-Key", "k"}.RoundTrip(req, Caller{}, sentTo(func(r *http.Request) (*http.Response, error) {
+		want := http.Header{"X-Api-Key": {"k"}, "X-Api-Keys": {"a caller's"}, "X-Apikey": {"a caller's"}, "X-Api1Key": {"a caller's"}}
+		if diff := cmp.Diff(want, r.Header); diff != "" {
+			t.Error(diff)
+		}
+		return nil, nil
+	}))
+	if err != nil {
+		t.Error(err)
+	}
+}
+
 // TestFixedRefused checks what cannot be sent; no error tells a secret.
 func TestFixedRefused(t *testing.T) {
 	t.Parallel()

@@ -58,10 +58,35 @@ func (Header) ServiceAccount() bool { return true }
 // SetsHeaders gives the name.
 func (h Header) SetsHeaders() []string { return []string{h.Name} }
 
-// RoundTrip sends req with the header.
+// RoundTrip sends req with the header, and without any that a backend could take for it: many make X_API_KEY of X-Api-Key and of
+// X_Api_Key alike, which in pass-through a caller may send.
 func (h Header) RoundTrip(req *http.Request, _ Caller, next http.RoundTripper) (*http.Response, error) {
+	for name := range req.Header {
+		if len(name) == len(h.Name) && alike(name, h.Name) {
+			delete(req.Header, name)
+		}
+	}
 	req.Header[h.Name] = []string{h.Value}
 	return next.RoundTrip(req)
+}
+
+// alike says that two names of one length differ in case and in what is neither letter nor digit alone.
+func alike(a, b string) bool {
+	plain := func(c byte) byte {
+		switch {
+		case 'A' <= c && c <= 'Z':
+			return c + 'a' - 'A'
+		case 'a' <= c && c <= 'z', '0' <= c && c <= '9':
+			return c
+		}
+		return '-'
+	}
+	for i := range len(a) {
+		if plain(a[i]) != plain(b[i]) {
+			return false
+		}
+	}
+	return true
 }
 
 // Interface guard.
