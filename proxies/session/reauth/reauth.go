@@ -11,8 +11,10 @@ import (
 	"net/http"
 	"net/url"
 	"path"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/fairway-gateway/fairway/proxies/identity"
 	"github.com/fairway-gateway/fairway/proxies/session"
@@ -42,6 +44,9 @@ const (
 	drained   = 32 << 10 // bytes read of a challenge, to keep its connection
 )
 
+// mostOrigins is of how many origins the handles are kept in pass-through.
+const mostOrigins = 1000
+
 // Strategy is a session.Strategy. It must be bound before it is used.
 type Strategy struct {
 	cfg  Config
@@ -50,6 +55,7 @@ type Strategy struct {
 	backend  session.Backend
 	sessions *pool.Sessions // of a backend with addresses
 	origins  sync.Map       // in pass-through: an origin's *pool.Sessions
+	known    atomic.Int64   // how many
 }
 
 // New makes a Strategy.
@@ -74,7 +80,7 @@ func (s *Strategy) Bind(b session.Backend) error {
 	s.backend = b
 	s.cfg.Challenge.Slow = len(b.Addresses) == 0
 	if len(b.Addresses) > 0 {
-		s.sessions = s.of(strings.Join(b.Addresses, " "))
+		s.sessions = s.of(strings.Join(slices.Sorted(slices.Values(b.Addresses)), " "))
 	}
 	return nil
 }
@@ -84,7 +90,7 @@ func (s *Strategy) of(addresses string) *pool.Sessions {
 	cfg := s.cfg.Sessions
 	cfg.ID = s.cfg.Kind + "\x00" + addresses
 	cfg.Service, cfg.Backend = s.backend.Service, s.backend.Name
-	if s.cfg.Probe != "" {
+	if s.cfg.Probe != "" && len(s.cfg.Challenge.Statuses) == 0 { // else the configuration knows better than the proxy
 		cfg.Alive = s.alive
 	}
 	return s.pool.Sessions(cfg)
@@ -98,7 +104,11 @@ func (s *Strategy) sessionsOf(u *url.URL) *pool.Sessions {
 	if v, ok := s.origins.Load(origin); ok {
 		return v.(*pool.Sessions)
 	}
-	v, _ := s.origins.LoadOrStore(origin, s.of(origin))
+	made := s.of(origin)
+	if s.known.Add(1) > mostOrigins { // a request may choose where it goes
+		return made
+	}
+	v, _ := s.origins.LoadOrStore(origin, made)
 	return v.(*pool.Sessions)
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -245,6 +246,20 @@ func TestOUT07(t *testing.T) {
 			}
 		})
 	}
+	t.Run("statuses that are named", func(t *testing.T) {
+		t.Parallel()
+		p := newProxy(t)
+		p.app = status(http.StatusForbidden)
+		g := setup(t, p, pool.Options{}, func(c *Config) { c.Challenge.Statuses = []int{http.StatusForbidden} })
+		for range 10 {
+			if got, _ := g.do(t, p.request(http.MethodGet, "/x", nil)); got != "403 no\n" {
+				t.Errorf("%q", got)
+			}
+		}
+		if log, n := p.seen(); n != 2 || len(log) != 11 {
+			t.Errorf("%d logins, %v", n, log)
+		}
+	})
 	t.Run("a session that does not help", func(t *testing.T) {
 		t.Parallel()
 		p := newProxy(t)
@@ -433,6 +448,14 @@ func TestPassThrough(t *testing.T) {
 	g.sessions = nil
 	if err := g.Bind(session.Backend{}); err != nil {
 		t.Fatal(err)
+	}
+	for i := range 2 * mostOrigins {
+		g.sessionsOf(&url.URL{Scheme: "https", Host: fmt.Sprint("h", i)})
+	}
+	kept := 0
+	g.origins.Range(func(any, any) bool { kept++; return true })
+	if kept != mostOrigins {
+		t.Errorf("%d origins are kept", kept)
 	}
 	for range 2 {
 		for _, to := range []*proxy{p, other} {
