@@ -243,6 +243,33 @@ func TestPassUpload(t *testing.T) {
 	}
 }
 
+// TestPassBodyLimit has Caddy refuse a body while it is passed on: the caller is told of it, and the upstream stays in the rotation.
+func TestPassBodyLimit(t *testing.T) {
+	t.Parallel()
+	backend := startBackend(t, annOnly(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	file := strings.Replace(passSite(backend.URL, "auth basic"), "\thealth\n", "\thealth\n\trequest_body {\n\t\tmax_size 1MiB\n\t}\n", 1)
+	g := startGateway(t, strings.Replace(file, "\tflush_interval", "\tfail_duration 1h\n\tflush_interval", 1))
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/upload", &pattern{n: 2 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.ContentLength = -1
+	req.SetBasicAuth("ann", "secret")
+	resp, err := client.Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(resp.Body)
+	_ = resp.Body.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer{status: resp.StatusCode, header: resp.Header, body: string(body)}.wantProblem(t, http.StatusRequestEntityTooLarge, "bad_body")
+	if a := g.ask(t, request{path: "/x", user: "ann:secret"}); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
 // TestPassTrailers passes trailers of both, but those of identity; over HTTP/1.1 and HTTP/2.
 func TestPassTrailers(t *testing.T) {
 	t.Parallel()

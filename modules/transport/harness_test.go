@@ -26,13 +26,14 @@ func init() { caddy.RegisterModule(new(fake)) }
 
 // fake is a strategy that does what a test says, and one that logs in where it says nothing.
 type fake struct {
-	// Does is login, login with values, error, panic, nothing or elsewhere.
+	// Does is login, login with values, error, waits, panic, nothing or elsewhere.
 	Does string `json:"does"`
 	// Kind is that of the error of a login.
 	Kind session.LoginKind `json:"kind"`
 	// Account is a service account instead of the caller's credentials.
 	Account bool `json:"account"`
 
+	waiting chan struct{}
 	bound   session.Backend
 	mu      sync.Mutex
 	cookies map[session.Caller]string
@@ -40,7 +41,7 @@ type fake struct {
 }
 
 func (*fake) CaddyModule() caddy.ModuleInfo {
-	return caddy.ModuleInfo{ID: "fairway.auth.fake", New: func() caddy.Module { return new(fake) }}
+	return caddy.ModuleInfo{ID: "fairway.auth.fake", New: func() caddy.Module { return &fake{waiting: make(chan struct{}, 1)} }}
 }
 
 func (f *fake) Mode() session.Mode   { return session.ModeBitlyProxy }
@@ -56,6 +57,13 @@ func (f *fake) RoundTrip(req *http.Request, caller session.Caller, next http.Rou
 	switch f.Does {
 	case "error":
 		return nil, &session.LoginError{Kind: f.Kind, Err: errors.New("why")}
+	case "waits":
+		if req.URL.Path == "/wait" {
+			f.waiting <- struct{}{}
+			<-req.Context().Done()
+			return nil, &session.LoginError{Kind: session.Unavailable, Err: errors.New("given up")}
+		}
+		return next.RoundTrip(req)
 	case "panic":
 		panic("s3cret")
 	case "nothing":

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -52,7 +51,7 @@ func (s *Session) pass(ctx context.Context, req *http.Request) (resp *http.Respo
 	if s.auth.PerCaller() && !caller.Basic {
 		return s.refuse(req, session.NoCredentials(s.Name))
 	}
-	out, err := s.outgoing(ctx, req)
+	out, body, err := s.outgoing(ctx, req)
 	if err != nil {
 		return s.refuse(req, &problem.Problem{
 			Code: problem.BadParameter, Status: http.StatusBadRequest, Cause: err,
@@ -61,7 +60,7 @@ func (s *Session) pass(ctx context.Context, req *http.Request) (resp *http.Respo
 	}
 	resp, err = s.send(out, caller) //nolint:contextcheck // out has it
 	if err != nil {
-		return s.failed(req, err)
+		return s.failed(req, body, err)
 	}
 	return s.incoming(req, resp)
 }
@@ -93,9 +92,10 @@ func (s *Session) send(out *http.Request, caller session.Caller) (resp *http.Res
 }
 
 // outgoing makes of a request what the strategy may change: reverse_proxy's own is needed again where it retries.
-func (s *Session) outgoing(ctx context.Context, req *http.Request) (*http.Request, error) {
+// Body is its body, nil where it has none.
+func (s *Session) outgoing(ctx context.Context, req *http.Request) (out *http.Request, body *upload, err error) {
 	// Headers of 1xx answers go to the caller while the answer is waited for, by a hook that is called after this one.
-	out := req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+	out = req.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		Got1xxResponse: func(_ int, h textproto.MIMEHeader) error {
 			s.answer.Strip(http.Header(h))
 			return nil
@@ -120,13 +120,14 @@ func (s *Session) outgoing(ctx context.Context, req *http.Request) (*http.Reques
 		}
 	}
 	if err := s.assert(ctx, out.Header); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	if out.Body != nil && out.Body != http.NoBody && out.Trailer != nil {
+	if out.Body != nil && out.Body != http.NoBody {
 		s.request.Strip(out.Trailer)
-		out.Body = &trailed{ReadCloser: out.Body, pass: s.request, trailer: func() http.Header { return out.Trailer }}
+		body = &upload{trailed: trailed{ReadCloser: out.Body, pass: s.request, trailer: func() http.Header { return out.Trailer }}}
+		out.Body = body
 	}
-	return out, nil
+	return out, body, nil
 }
 
 // assert sets what the configuration says of who the caller is.
@@ -187,9 +188,20 @@ func (s *Session) refused(req *http.Request, resp *http.Response) (*http.Respons
 	})
 }
 
-// failed is what becomes of an error. That of the upstream stays one of reverse_proxy's, with a problem around it.
-func (s *Session) failed(req *http.Request, err error) (*http.Response, string, error) {
-	if errors.Is(req.Context().Err(), context.Canceled) {
+// failed is what becomes of an error. That of the upstream stays one of reverse_proxy's, with a problem around it. A caller who
+// leaves, or whose body breaks, is no failure of the upstream, whatever it broke there.
+func (s *Session) failed(req *http.Request, body *upload, err error) (*http.Response, string, error) {
+	fault := body.fault()
+	if fault == nil && errors.Is(req.Context().Err(), context.Canceled) {
+		fault = context.Canceled
+	}
+	if fault != nil {
+		if p := refusalOf(fault); p != nil {
+			return s.refuse(req, p)
+		}
+		if !errors.Is(err, context.Canceled) {
+			err = fmt.Errorf("%w: %w", context.Canceled, err)
+		}
 		return nil, "cancelled", err
 	}
 	if login, ok := errors.AsType[*session.LoginError](err); ok {
@@ -203,25 +215,4 @@ func (s *Session) failed(req *http.Request, err error) (*http.Response, string, 
 		}
 	}
 	return nil, p.Code, caddyhttp.Error(p.Status, p)
-}
-
-// trailed removes identity headers from trailers, which come with the end of a body.
-type trailed struct {
-	io.ReadCloser
-	pass    identity.Pass
-	trailer func() http.Header
-}
-
-func (t *trailed) Read(b []byte) (int, error) {
-	n, err := t.ReadCloser.Read(b)
-	if err != nil {
-		t.pass.Strip(t.trailer())
-	}
-	return n, err //nolint:wrapcheck // a reader is transparent
-}
-
-func (t *trailed) Close() error {
-	err := t.ReadCloser.Close()
-	t.pass.Strip(t.trailer())
-	return err //nolint:wrapcheck // a closer is transparent
 }

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -43,6 +44,95 @@ func TestRefusalIsNoFailureOfTheUpstream(t *testing.T) {
 	}
 	if n := s.auth.(*fake).logins; n != 4 {
 		t.Errorf("%d logins, want 4", n)
+	}
+}
+
+// TestLeavingIsNoFailureOfTheUpstream: nor does who leaves while somebody logs in for him.
+func TestLeavingIsNoFailureOfTheUpstream(t *testing.T) {
+	t.Parallel()
+	up := backend(t, told)
+	h := &reverseproxy.Handler{
+		TransportRaw: json.RawMessage(`{"protocol":"session","auth":{"mode":"fake","does":"waits"}}`),
+		Upstreams:    reverseproxy.UpstreamPool{{Dial: strings.TrimPrefix(up.URL, "http://")}},
+		HealthChecks: &reverseproxy.HealthChecks{Passive: &reverseproxy.PassiveHealthChecks{FailDuration: caddy.Duration(time.Minute), MaxFails: 1}},
+	}
+	gateway, s := proxyOf(t, h)
+	ctx, leave := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, gateway.URL+"/wait", http.NoBody)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.SetBasicAuth("a", "b")
+	go func() {
+		<-s.auth.(*fake).waiting
+		leave()
+	}()
+	resp, err := http.DefaultTransport.RoundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+		t.Fatal("an answer to who has left")
+	}
+	gateway.Close() // when the handler is done
+	if n := h.Upstreams[0].Fails(); n != 0 {
+		t.Errorf("the upstream has %d failures", n)
+	}
+}
+
+// broken is a body that ends with an error.
+type broken struct {
+	io.Reader
+	err error
+}
+
+func (b *broken) Read(to []byte) (int, error) {
+	n, err := b.Reader.Read(to)
+	if err != nil {
+		err = b.err
+	}
+	return n, err
+}
+
+func (*broken) Close() error { return nil }
+
+type slowly struct{ error }
+
+func (slowly) Timeout() bool   { return true }
+func (slowly) Temporary() bool { return true }
+
+// TestBodyIsNoFailureOfTheUpstream: nor does a body that is too long, comes too slowly or breaks.
+func TestBodyIsNoFailureOfTheUpstream(t *testing.T) {
+	t.Parallel()
+	up := backend(t, func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(w, r.Body) })
+	for name, c := range map[string]struct {
+		err  error
+		want int
+	}{
+		"too long":       {caddyhttp.Error(http.StatusRequestEntityTooLarge, errors.New("long")), 413},
+		"refused":        {caddyhttp.Error(http.StatusUnsupportedMediaType, errors.New("odd")), 415},
+		"slow":           {slowly{errors.New("slow")}, 408},
+		"broken":         {io.ErrUnexpectedEOF, 499},
+		"in good health": {io.EOF, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			h := &reverseproxy.Handler{
+				TransportRaw: json.RawMessage(`{"protocol":"session","auth":{"mode":"basic"}}`),
+				Upstreams:    reverseproxy.UpstreamPool{{Dial: strings.TrimPrefix(up.URL, "http://")}},
+				HealthChecks: &reverseproxy.HealthChecks{Passive: &reverseproxy.PassiveHealthChecks{FailDuration: caddy.Duration(time.Minute), MaxFails: 1}},
+			}
+			proxyOf(t, h)
+			w := httptest.NewRecorder()
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/x", &broken{strings.NewReader("some of it"), c.err})
+			r.ContentLength = -1
+			r.SetBasicAuth("a", "b")
+			r = caddyhttp.PrepareRequest(r, caddy.NewReplacer(), w, new(caddyhttp.Server))
+			if err := h.ServeHTTP(w, r, nil); err != nil || w.Code != c.want || h.Upstreams[0].Fails() != 0 {
+				t.Errorf("%d %s, %v; %d failures", w.Code, w.Body, err, h.Upstreams[0].Fails())
+			}
+			if c.want == 413 && members(t, w.Body.String())["type"] != "urn:fairway:problem:bad_body" {
+				t.Error(w.Body)
+			}
+		})
 	}
 }
 
