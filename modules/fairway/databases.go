@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/url"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -30,7 +31,7 @@ type Database struct {
 	Name string `json:"name,omitempty"`
 	// DSN is sqlite:<path> or postgres://user@host:port/name?options. {env.X} and {file./path} are resolved when the
 	// configuration is loaded, and a password must be one of them. Default, of the store only: the file fairway.db in
-	// Caddy's data directory.
+	// Caddy's data directory; that is the store, too, where DSN is one {env.X} that is not set.
 	DSN string `json:"dsn,omitempty"`
 	// Migrations is the folder with the migrations of a database with a name, files like 00001_tables.sql as goose has them,
 	// which the command db applies and nothing else. Default: none. The store has its own.
@@ -121,7 +122,7 @@ func userinfo(rest string) (user, after string) {
 
 // resolve gives the address with its placeholders resolved; those in user and password are escaped as it wants them.
 func (d *Database) resolve() (string, error) {
-	if d.DSN == "" {
+	if d.ofDefault() {
 		return "sqlite:" + filepath.Join(caddy.AppDataDir(), "fairway.db"), nil
 	}
 	scheme, rest, ok := strings.Cut(d.DSN, "://")
@@ -139,6 +140,17 @@ func (d *Database) resolve() (string, error) {
 	})
 	after, err := Resolve(after)
 	return scheme + "://" + user + after, errors.Join(failed, err)
+}
+
+// ofDefault says that the store is the file in Caddy's data directory: nothing else is written, or only a variable that is
+// not set, so that one configuration serves a machine of its own and a fleet.
+func (d *Database) ofDefault() bool {
+	if d.Name != "" || d.DSN == "" {
+		return d.Name == ""
+	}
+	variable, ok := strings.CutPrefix(d.DSN, "{env.")
+	variable, closed := strings.CutSuffix(variable, "}")
+	return ok && closed && !strings.ContainsAny(variable, "{}") && os.Getenv(variable) == ""
 }
 
 // checkResolved says what is wrong with an address whose placeholders are resolved, without a word of it.

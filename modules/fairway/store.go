@@ -215,6 +215,9 @@ func (a *App) useStore() error {
 	if err := d.checkResolved(dsn); err != nil {
 		return fmt.Errorf("database %s: %w", storeName, err)
 	}
+	if d.DSN != "" && d.ofDefault() {
+		a.ctx.Slogger().Warn("the variable of the store's address is not set: it is a file of this machine", slog.String("database", d.DSN), slog.String("file", dsn))
+	}
 	if a.Secret == "" && queries.IsPostgres(dsn) {
 		return errNoSecret()
 	}
@@ -233,7 +236,7 @@ func (a *App) useStore() error {
 
 // makeFolder makes the folder of the default.
 func (d *Database) makeFolder(dsn string) error {
-	if d.DSN != "" {
+	if !d.ofDefault() {
 		return nil
 	}
 	if err := os.MkdirAll(filepath.Dir(strings.TrimPrefix(dsn, "sqlite:")), 0o700); err != nil {

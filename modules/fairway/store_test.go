@@ -217,8 +217,9 @@ func TestStoreHangs(t *testing.T) { //nolint:paralleltest // what outlives a rel
 func TestStoreRefused(t *testing.T) { //nolint:paralleltest // the environment is set
 	t.Setenv("DATABASE_URL", "mysql://u:s3cret@h/x")
 	for dsn, says := range map[string]string{
-		"{env.DATABASE_URL}":       "a database is sqlite:<path> or postgres://",
-		"{env.DATABASE_URL_UNSET}": "is not set or empty",
+		"{env.DATABASE_URL}":              "a database is sqlite:<path> or postgres://",
+		"sqlite:{env.DATABASE_URL_UNSET}": "is not set or empty",
+		"{file./nowhere/at/all}":          "cannot be read",
 	} {
 		if _, err := loaded(t, &App{Databases: []Database{{DSN: dsn}}}); err == nil || !strings.Contains(err.Error(), says) || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", dsn, err)
