@@ -76,6 +76,7 @@ func (e *exchange) until(req *http.Request) (*http.Response, error) {
 			}
 		}
 		if err := e.sign(sending, known); err != nil {
+			unsent(sending)
 			return nil, err
 		}
 		resp, err := e.next.RoundTrip(sending)
@@ -145,23 +146,26 @@ func (e *exchange) keep(known *nonce, fresh bool, resp *http.Response) {
 func (e *exchange) once(req *http.Request) (*http.Response, error) {
 	probe := req.Clone(req.Context())
 	probe.Method, probe.Body, probe.GetBody, probe.ContentLength, probe.TransferEncoding = http.MethodHead, nil, nil, 0, nil
-	for _, name := range []string{"Content-Type", "Content-Length", "Content-Encoding", "Expect", "Transfer-Encoding", "Trailer", "Upgrade", "Connection"} {
+	for _, name := range []string{"Authorization", "Content-Type", "Content-Length", "Content-Encoding", "Expect", "Transfer-Encoding", "Trailer", "Upgrade", "Connection"} {
 		probe.Header.Del(name)
 	}
 	resp, err := e.next.RoundTrip(probe)
 	if err != nil || resp == nil {
+		unsent(req)
 		return resp, err //nolint:wrapcheck // a round tripper is transparent
 	}
 	known, fresh := e.nonces.find(e.key), false
 	if resp.StatusCode == http.StatusUnauthorized {
 		c := strongest(resp.Header)
 		if c == nil {
+			unsent(req)
 			return resp, nil
 		}
 		known, fresh = newNonce(c), true
 	}
 	leave(resp)
 	if err := e.sign(req, known); err != nil {
+		unsent(req)
 		return nil, err
 	}
 	resp, err = e.next.RoundTrip(req)
@@ -169,6 +173,13 @@ func (e *exchange) once(req *http.Request) (*http.Response, error) {
 		e.keep(known, fresh, resp)
 	}
 	return resp, err //nolint:wrapcheck // a round tripper is transparent
+}
+
+// unsent closes the body of a request that no transport has taken.
+func unsent(req *http.Request) {
+	if req.Body != nil {
+		_ = req.Body.Close()
+	}
 }
 
 // replayable says that a request can be sent again.

@@ -376,6 +376,47 @@ type roundTrip func(*http.Request) (*http.Response, error)
 
 func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
+// TestBodiesAreClosed checks that a body is closed although its request is never sent.
+func TestBodiesAreClosed(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		challenge string
+		user      string
+		err       error
+	}{
+		"error":             {"", "ann", context.DeadlineExceeded},
+		"no challenge":      {`Basic realm="r"`, "ann", nil},
+		"only auth-int":     {`Digest realm="r", nonce="n", qop="auth-int"`, "ann", nil},
+		"name with a break": {`Digest realm="r", nonce="n"`, "a\nb", nil},
+	} {
+		body := &closing{Reader: strings.NewReader("x")}
+		req := httptest.NewRequest(http.MethodPost, "/", body)
+		resp, err := new(Strategy).RoundTrip(req, session.Caller{User: c.user, Basic: true}, roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.Method != http.MethodHead {
+				t.Errorf("%s: the request was sent", name)
+			}
+			return &http.Response{StatusCode: http.StatusUnauthorized, Header: http.Header{"Www-Authenticate": {c.challenge}}, Body: http.NoBody}, c.err
+		}))
+		if err == nil {
+			resp.Body.Close()
+		}
+		if !body.closed {
+			t.Errorf("%s: the body is open: %v", name, err)
+		}
+	}
+}
+
+type closing struct {
+	io.Reader
+
+	closed bool
+}
+
+func (c *closing) Close() error {
+	c.closed = true
+	return nil
+}
+
 // TestKinds says who is known to whom.
 func TestKinds(t *testing.T) {
 	t.Parallel()
