@@ -185,5 +185,10 @@ func (r *Relay) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 			return
 		}
 	}
+	// Else the server takes the rest of a body away from the proxy, which is at its end, when the answer comes, and the proxy
+	// closes its connection in the middle of the answer (net/http, HTTP/1).
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		panic(err) // HTTP/1 can
+	}
 	r.proxy.ServeHTTP(w, req)
 }

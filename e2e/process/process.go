@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -120,7 +121,7 @@ func (p *Process) Kill() {
 // killGroup ends what is left of the process group.
 func (p *Process) killGroup() { _ = syscall.Kill(-p.PID(), syscall.SIGKILL) }
 
-// Await asks for url until it answers with a status below 500, and fails when the process ends or limit has passed.
+// Await asks for url until it answers 200, and fails when the process ends or limit has passed.
 func (p *Process) Await(ctx context.Context, url string, limit time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -130,7 +131,7 @@ func (p *Process) Await(ctx context.Context, url string, limit time.Duration) er
 	}
 	var last error
 	for {
-		if last = ask(ctx, client, url); last == nil {
+		if last = ask(ctx, client, url); last == nil && p.Running() { // else another one has its port
 			return nil
 		}
 		timer := time.NewTimer(10 * time.Millisecond)
@@ -159,16 +160,22 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 	if _, err := io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20)); err != nil {
 		return err
 	}
-	if resp.StatusCode >= http.StatusInternalServerError {
+	if resp.StatusCode != http.StatusOK {
 		return errors.New(resp.Status)
 	}
 	return nil
 }
 
-// FreePort is a port of 127.0.0.1 that nothing listens on, below those that outgoing connections take.
+// ports is the last one that was handed out, counted from the first.
+var ports atomic.Int64
+
+// FreePort is a port of 127.0.0.1 that nothing listens on, below those that outgoing connections take. It is handed out once: two
+// programs that start at the same time do not get the same.
 func FreePort() (string, error) {
+	const first, count = 20000, 12000
+	ports.CompareAndSwap(0, 1+rand.Int64N(count)) //nolint:gosec // no secret; another run begins elsewhere
 	for range 200 {
-		port := strconv.Itoa(20000 + rand.IntN(12000))        //nolint:gosec // no secret
+		port := strconv.FormatInt(first+ports.Add(1)%count, 10)
 		listener, err := net.Listen("tcp", "127.0.0.1:"+port) //nolint:noctx // at once
 		if err != nil {
 			continue
