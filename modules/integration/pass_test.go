@@ -247,9 +247,9 @@ func TestPassUpload(t *testing.T) {
 func TestPassBodyLimit(t *testing.T) {
 	t.Parallel()
 	backend := startBackend(t, annOnly(func(w http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
-	file := strings.Replace(passSite(backend.URL, "auth basic"), "\thealth\n", "\thealth\n\trequest_body {\n\t\tmax_size 1MiB\n\t}\n", 1)
+	file := strings.Replace(passSite(backend.URL, "auth basic"), "\thealth\n", "\thealth\n\trequest_body {\n\t\tmax_size 1KiB\n\t}\n", 1)
 	g := startGateway(t, strings.Replace(file, "\tflush_interval", "\tfail_duration 1h\n\tflush_interval", 1))
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/upload", &pattern{n: 2 << 20})
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, g.url+"/upload", &pattern{n: 2 << 10})
 	if err != nil {
 		t.Fatal(err)
 	}
