@@ -24,9 +24,11 @@ func migrationsOf(t *testing.T, s *Store) *Migrations {
 	return m
 }
 
-// TestMigrations goes down to nothing, step by step, and up again.
+// TestMigrations goes down to nothing, step by step, and up again, with data in the tables.
 func TestMigrations(t *testing.T) {
 	t.Parallel()
+	names := []string{"00001_sessions.sql", "00002_users.sql"}
+	newest := int64(len(names))
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		s := openStore(t, dsn)
@@ -34,7 +36,7 @@ func TestMigrations(t *testing.T) {
 		want := func(applied int64) {
 			t.Helper()
 			got, newest, err := m.Version(t.Context())
-			if err != nil || got != applied || newest != 1 {
+			if err != nil || got != applied || newest != int64(len(names)) {
 				t.Fatalf("version %d of %d, %v; want %d", got, newest, err, applied)
 			}
 			all, err := m.Status(t.Context())
@@ -47,8 +49,10 @@ func TestMigrations(t *testing.T) {
 				}
 				all[i].Applied = time.Time{}
 			}
-			if diff := cmp.Diff([]Migration{{Version: 1, Name: "00001_sessions.sql"}}, all); diff != "" {
-				t.Error(diff)
+			for i, name := range names {
+				if diff := cmp.Diff(Migration{Version: int64(i + 1), Name: name}, all[i]); diff != "" {
+					t.Error(diff)
+				}
 			}
 		}
 		steps := func(names []string, err error) int {
@@ -58,8 +62,20 @@ func TestMigrations(t *testing.T) {
 			}
 			return len(names)
 		}
-		want(1)
-		for i := int64(0); ; i-- {
+		want(newest)
+		fill(t, s)
+		replace(t, s, index(9), Version{}, Version{1, 0}, "kept", in(time.Hour), true)
+		for i := newest - 1; i > 0; i-- {
+			steps(m.Down(t.Context()))
+			want(i)
+		}
+		wantStored(t, s, index(9), stored{Version{1, 0}, "kept", true})
+		if n := steps(m.Up(t.Context())); n != len(names)-1 {
+			t.Errorf("%d were applied", n)
+		}
+		wantStored(t, s, index(9), stored{Version{1, 0}, "kept", true})
+		fill(t, s)
+		for i := newest - 1; ; i-- {
 			if steps(m.Down(t.Context())) == 0 {
 				break
 			}
@@ -68,21 +84,30 @@ func TestMigrations(t *testing.T) {
 		if _, _, err := s.Session(t.Context(), index(1)); err == nil {
 			t.Error("the tables are still there")
 		}
-		if n := steps(m.Up(t.Context())); n != 1 {
+		if n := steps(m.Up(t.Context())); n != len(names) {
 			t.Errorf("%d were applied", n)
 		}
 		if n := steps(m.Up(t.Context())); n != 0 {
 			t.Errorf("%d were applied again", n)
 		}
-		want(1)
+		want(newest)
 		replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
-		if n := steps(m.DownTo(t.Context(), 0)); n != 1 {
+		if n := steps(m.DownTo(t.Context(), 0)); n != len(names) {
 			t.Errorf("%d were taken back", n)
 		}
 		want(0)
 		steps(m.Up(t.Context()))
 		wantStored(t, s, index(1), stored{})
 	})
+}
+
+// fill writes into every table.
+func fill(t *testing.T, s *Store) {
+	t.Helper()
+	u := create(t, s, aUser("a@x.org"))
+	if _, err := s.CreateTeam(t.Context(), by(), "team", u.ID); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestTwoProcesses holds that processes that start at once on an empty database all find it migrated.

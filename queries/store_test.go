@@ -4,12 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"maps"
 	"os"
 	"path/filepath"
-	"reflect"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,85 +16,6 @@ import (
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
-
-// statements runs each of the Querier once, in an order in which all find something.
-func statements() (order []string, all map[string]func(ctx context.Context, q db.Querier) (any, error)) {
-	type run = func(ctx context.Context, q db.Querier) (any, error)
-	all = map[string]run{
-		"InsertSession": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.InsertSession(ctx, db.InsertSessionParams{SessionIndex: index(7), Generation: 1, Sealed: []byte("a"), LifetimeMs: 1000})
-		},
-		"UpdateSession": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.UpdateSession(ctx, db.UpdateSessionParams{SessionIndex: index(7), OldGeneration: 1, Generation: 1, Revision: 1, Sealed: []byte("b"), LifetimeMs: 60_000})
-		},
-		"GetSession": func(ctx context.Context, q db.Querier) (any, error) {
-			row, err := q.GetSession(ctx, index(7))
-			if row.LeftMs > 60_000 || row.LeftMs < 1000 {
-				err = errors.Join(err, errors.New("it has another time left than it was given"))
-			}
-			row.LeftMs = 0
-			return row, err
-		},
-		"DeleteSession": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.DeleteSession(ctx, db.DeleteSessionParams{SessionIndex: index(7), Generation: 1, Revision: 1})
-		},
-		"DeleteExpiredSessions": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.DeleteExpiredSessions(ctx, 10)
-		},
-		"TakeLease": func(ctx context.Context, q db.Querier) (any, error) {
-			fence, err := q.TakeLease(ctx, db.TakeLeaseParams{Name: "n", Holder: "h", LifetimeMs: 5000})
-			return fence > 0, err
-		},
-		"ReleaseLease": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.ReleaseLease(ctx, db.ReleaseLeaseParams{Name: "n", Holder: "h"})
-		},
-		"DeleteExpiredLeases": func(ctx context.Context, q db.Querier) (any, error) {
-			return q.DeleteExpiredLeases(ctx, db.DeleteExpiredLeasesParams{KeepMs: -1000, AtMost: 10})
-		},
-	}
-	return []string{"InsertSession", "UpdateSession", "GetSession", "DeleteSession", "DeleteExpiredSessions", "TakeLease", "ReleaseLease", "DeleteExpiredLeases"}, all
-}
-
-// TestStatements runs every statement on both engines, by itself and in a transaction, with the same results.
-func TestStatements(t *testing.T) {
-	t.Parallel()
-	order, all := statements()
-	var declared []string
-	for m := range reflect.TypeFor[db.Querier]().Methods() {
-		declared = append(declared, m.Name)
-	}
-	if diff := cmp.Diff(declared, slices.Sorted(maps.Keys(all))); diff != "" {
-		t.Fatalf("the Querier and what is run differ (-has +run):\n%s", diff)
-	}
-	if diff := cmp.Diff(declared, slices.Sorted(slices.Values(order))); diff != "" {
-		t.Fatal(diff)
-	}
-	want := []any{int64(1), int64(1), db.GetSessionRow{Generation: 1, Revision: 1, Sealed: []byte("b")}, int64(1), int64(0), true, int64(1), int64(1)}
-	both(t, func(t *testing.T, dsn string) {
-		t.Helper()
-		s := openStore(t, dsn)
-		do := func(q db.Querier) error {
-			var got []any
-			for _, name := range order {
-				v, err := all[name](t.Context(), q)
-				if err != nil {
-					return err
-				}
-				got = append(got, v)
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
-			return nil
-		}
-		if err := do(s.Queries()); err != nil {
-			t.Error(err)
-		}
-		if err := s.InTx(t.Context(), do); err != nil {
-			t.Error(err)
-		}
-	})
-}
 
 // TestModelsAgree holds that both engines have the same tables, columns and types, also those that no statement uses.
 func TestModelsAgree(t *testing.T) {

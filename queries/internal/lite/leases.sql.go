@@ -20,8 +20,8 @@ where name in (
 `
 
 type DeleteExpiredLeasesParams struct {
-	KeepMs int64
-	AtMost int64
+	KeepMs int64 `db:"keep_ms"`
+	AtMost int64 `db:"at_most"`
 }
 
 // Deletes some of the leases that have been expired for a while.
@@ -40,8 +40,8 @@ where name = ?1 and holder = ?2 and expires_at > strftime('%Y-%m-%d %H:%M:%f+00:
 `
 
 type ReleaseLeaseParams struct {
-	Name   string
-	Holder string
+	Name   string `db:"name"`
+	Holder string `db:"holder"`
 }
 
 // The row stays for its fence.
@@ -67,9 +67,9 @@ returning fence
 `
 
 type TakeLeaseParams struct {
-	Name       string
-	Holder     string
-	LifetimeMs int64
+	Name       string `db:"name"`
+	Holder     string `db:"holder"`
+	LifetimeMs int64  `db:"lifetime_ms"`
 }
 
 // Takes a lease that nobody has, or makes that of the holder longer. The fence grows with every new holding, and begins

@@ -5,22 +5,84 @@
 package lite
 
 import (
+	"encoding/json"
 	"time"
+
+	"github.com/google/uuid"
 )
 
+type AuditLog struct {
+	ID        uuid.UUID       `db:"id"`
+	At        time.Time       `db:"at"`
+	Actor     string          `db:"actor"`
+	ActorUser *uuid.UUID      `db:"actor_user"`
+	RequestID string          `db:"request_id"`
+	Action    string          `db:"action"`
+	Subject   string          `db:"subject"`
+	Diff      json.RawMessage `db:"diff"`
+}
+
 type Lease struct {
-	Name      string
-	Holder    string
-	Fence     int64
-	ExpiresAt time.Time
+	Name      string    `db:"name"`
+	Holder    string    `db:"holder"`
+	Fence     int64     `db:"fence"`
+	ExpiresAt time.Time `db:"expires_at"`
 }
 
 type Session struct {
-	SessionIndex []byte
-	Generation   int64
-	Revision     int64
-	Sealed       []byte
-	CreatedAt    time.Time
-	UpdatedAt    time.Time
-	ExpiresAt    time.Time
+	SessionIndex []byte    `db:"session_index"`
+	Generation   int64     `db:"generation"`
+	Revision     int64     `db:"revision"`
+	Sealed       []byte    `db:"sealed"`
+	CreatedAt    time.Time `db:"created_at"`
+	UpdatedAt    time.Time `db:"updated_at"`
+	ExpiresAt    time.Time `db:"expires_at"`
+}
+
+type Team struct {
+	ID        uuid.UUID `db:"id"`
+	Number    int64     `db:"number"`
+	Title     string    `db:"title"`
+	Version   int64     `db:"version"`
+	CreatedAt time.Time `db:"created_at"`
+	UpdatedAt time.Time `db:"updated_at"`
+}
+
+type TeamMember struct {
+	TeamID    uuid.UUID `db:"team_id"`
+	UserID    uuid.UUID `db:"user_id"`
+	IsLeader  bool      `db:"is_leader"`
+	CreatedAt time.Time `db:"created_at"`
+}
+
+type User struct {
+	ID                 uuid.UUID       `db:"id"`
+	Number             int64           `db:"number"`
+	Email              string          `db:"email"`
+	EmailKey           string          `db:"email_key"`
+	Username           *string         `db:"username"`
+	UsernameKey        *string         `db:"username_key"`
+	Name               string          `db:"name"`
+	FirstName          string          `db:"first_name"`
+	MiddleName         string          `db:"middle_name"`
+	LastName           string          `db:"last_name"`
+	Country            string          `db:"country"`
+	Institution        string          `db:"institution"`
+	Profile            json.RawMessage `db:"profile"`
+	Role               string          `db:"role"`
+	IsActive           bool            `db:"is_active"`
+	IsRegularUser      bool            `db:"is_regular_user"`
+	IsInternal         bool            `db:"is_internal"`
+	IsPluginUser       bool            `db:"is_plugin_user"`
+	IsInMailingList    bool            `db:"is_in_mailing_list"`
+	PasswordHash       string          `db:"password_hash"`
+	PasswordParameters string          `db:"password_parameters"`
+	PasswordChangedAt  *time.Time      `db:"password_changed_at"`
+	EmailVerifiedAt    *time.Time      `db:"email_verified_at"`
+	LastLoginAt        *time.Time      `db:"last_login_at"`
+	LastActivityAt     *time.Time      `db:"last_activity_at"`
+	Version            int64           `db:"version"`
+	CreatedAt          time.Time       `db:"created_at"`
+	UpdatedAt          time.Time       `db:"updated_at"`
+	DeletedAt          *time.Time      `db:"deleted_at"`
 }

@@ -6,24 +6,71 @@ package lite
 
 import (
 	"context"
+
+	"github.com/google/uuid"
 )
 
 type Querier interface {
+	CountTeams(ctx context.Context) (int64, error)
+	CountUsers(ctx context.Context) (int64, error)
 	// Deletes some of the leases that have been expired for a while.
 	DeleteExpiredLeases(ctx context.Context, arg DeleteExpiredLeasesParams) (int64, error)
 	// Deletes some of the expired records.
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
 	DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error)
+	DeleteTeam(ctx context.Context, id uuid.UUID) (int64, error)
+	DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (TeamMember, error)
+	// It stays, and its addresses are free.
+	DeleteUser(ctx context.Context, id uuid.UUID) (User, error)
 	// left_ms is how long it has by the clock of the database.
 	GetSession(ctx context.Context, sessionIndex []byte) (GetSessionRow, error)
+	GetTeam(ctx context.Context, id uuid.UUID) (Team, error)
+	GetTeamByNumber(ctx context.Context, number int64) (Team, error)
+	GetTeamMember(ctx context.Context, arg GetTeamMemberParams) (TeamMember, error)
+	// Deleted ones, too.
+	GetUser(ctx context.Context, id uuid.UUID) (User, error)
+	GetUserByEmail(ctx context.Context, emailKey string) (User, error)
+	// Deleted ones, too.
+	GetUserByNumber(ctx context.Context, number int64) (User, error)
+	GetUserByUsername(ctx context.Context, usernameKey *string) (User, error)
+	InsertAudit(ctx context.Context, arg InsertAuditParams) error
 	// Writes a first record, or one in the place of an expired one.
 	InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error)
+	InsertTeam(ctx context.Context, arg InsertTeamParams) (Team, error)
+	// No row: there is no such team, or no such living user.
+	InsertTeamMember(ctx context.Context, arg InsertTeamMemberParams) (TeamMember, error)
+	InsertUser(ctx context.Context, arg InsertUserParams) (User, error)
+	// The newest first.
+	ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error)
+	// The newest first.
+	ListAuditOf(ctx context.Context, arg ListAuditOfParams) ([]AuditLog, error)
+	// Those that the hashes of living users have, each once.
+	ListPasswordParameters(ctx context.Context) ([]string, error)
+	// Those who live.
+	ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]TeamMember, error)
+	ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, error)
+	ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]Team, error)
+	ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error)
+	// Nobody else changes it until the transaction ends.
+	LockTeam(ctx context.Context, id uuid.UUID) (Team, error)
+	// Nobody else changes it until the transaction ends.
+	LockUser(ctx context.Context, id uuid.UUID) (User, error)
+	// Writes another hash of the same password, unless it was changed meanwhile.
+	RehashPassword(ctx context.Context, arg RehashPasswordParams) (int64, error)
 	// The row stays for its fence.
 	ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error)
+	// Fails as a duplicate where somebody has taken one of its addresses.
+	RestoreUser(ctx context.Context, id uuid.UUID) (User, error)
 	// Takes a lease that nobody has, or makes that of the holder longer. The fence grows with every new holding, and begins
 	// with the time, so that it goes on when a row has been deleted.
 	TakeLease(ctx context.Context, arg TakeLeaseParams) (int64, error)
+	// Writes at most once in a while.
+	TouchActivity(ctx context.Context, arg TouchActivityParams) (int64, error)
+	TouchLogin(ctx context.Context, id uuid.UUID) (int64, error)
 	UpdateSession(ctx context.Context, arg UpdateSessionParams) (int64, error)
+	UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, error)
+	// Changes one whose version is still this.
+	UpdateUser(ctx context.Context, arg UpdateUserParams) (User, error)
 }
 
 var _ Querier = (*Queries)(nil)

@@ -4,6 +4,7 @@ package lite
 
 import (
 	"context"
+	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -15,6 +16,14 @@ type Adapter struct{ q *Queries }
 func Adapt(q *Queries) Adapter { return Adapter{q} }
 
 var _ db.Querier = Adapter{}
+
+func (a Adapter) CountTeams(ctx context.Context) (int64, error) {
+	return a.q.CountTeams(ctx)
+}
+
+func (a Adapter) CountUsers(ctx context.Context) (int64, error) {
+	return a.q.CountUsers(ctx)
+}
 
 func (a Adapter) DeleteExpiredLeases(ctx context.Context, arg db.DeleteExpiredLeasesParams) (int64, error) {
 	return a.q.DeleteExpiredLeases(ctx, DeleteExpiredLeasesParams(arg))
@@ -28,23 +37,186 @@ func (a Adapter) DeleteSession(ctx context.Context, arg db.DeleteSessionParams) 
 	return a.q.DeleteSession(ctx, DeleteSessionParams(arg))
 }
 
+func (a Adapter) DeleteTeam(ctx context.Context, id uuid.UUID) (int64, error) {
+	return a.q.DeleteTeam(ctx, id)
+}
+
+func (a Adapter) DeleteTeamMember(ctx context.Context, arg db.DeleteTeamMemberParams) (db.TeamMember, error) {
+	row, err := a.q.DeleteTeamMember(ctx, DeleteTeamMemberParams(arg))
+	return db.TeamMember(row), err
+}
+
+func (a Adapter) DeleteUser(ctx context.Context, id uuid.UUID) (db.User, error) {
+	row, err := a.q.DeleteUser(ctx, id)
+	return db.User(row), err
+}
+
 func (a Adapter) GetSession(ctx context.Context, sessionIndex []byte) (db.GetSessionRow, error) {
 	row, err := a.q.GetSession(ctx, sessionIndex)
 	return db.GetSessionRow(row), err
+}
+
+func (a Adapter) GetTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
+	row, err := a.q.GetTeam(ctx, id)
+	return db.Team(row), err
+}
+
+func (a Adapter) GetTeamByNumber(ctx context.Context, number int64) (db.Team, error) {
+	row, err := a.q.GetTeamByNumber(ctx, number)
+	return db.Team(row), err
+}
+
+func (a Adapter) GetTeamMember(ctx context.Context, arg db.GetTeamMemberParams) (db.TeamMember, error) {
+	row, err := a.q.GetTeamMember(ctx, GetTeamMemberParams(arg))
+	return db.TeamMember(row), err
+}
+
+func (a Adapter) GetUser(ctx context.Context, id uuid.UUID) (db.User, error) {
+	row, err := a.q.GetUser(ctx, id)
+	return db.User(row), err
+}
+
+func (a Adapter) GetUserByEmail(ctx context.Context, emailKey string) (db.User, error) {
+	row, err := a.q.GetUserByEmail(ctx, emailKey)
+	return db.User(row), err
+}
+
+func (a Adapter) GetUserByNumber(ctx context.Context, number int64) (db.User, error) {
+	row, err := a.q.GetUserByNumber(ctx, number)
+	return db.User(row), err
+}
+
+func (a Adapter) GetUserByUsername(ctx context.Context, usernameKey *string) (db.User, error) {
+	row, err := a.q.GetUserByUsername(ctx, usernameKey)
+	return db.User(row), err
+}
+
+func (a Adapter) InsertAudit(ctx context.Context, arg db.InsertAuditParams) error {
+	return a.q.InsertAudit(ctx, InsertAuditParams(arg))
 }
 
 func (a Adapter) InsertSession(ctx context.Context, arg db.InsertSessionParams) (int64, error) {
 	return a.q.InsertSession(ctx, InsertSessionParams(arg))
 }
 
+func (a Adapter) InsertTeam(ctx context.Context, arg db.InsertTeamParams) (db.Team, error) {
+	row, err := a.q.InsertTeam(ctx, InsertTeamParams(arg))
+	return db.Team(row), err
+}
+
+func (a Adapter) InsertTeamMember(ctx context.Context, arg db.InsertTeamMemberParams) (db.TeamMember, error) {
+	row, err := a.q.InsertTeamMember(ctx, InsertTeamMemberParams(arg))
+	return db.TeamMember(row), err
+}
+
+func (a Adapter) InsertUser(ctx context.Context, arg db.InsertUserParams) (db.User, error) {
+	row, err := a.q.InsertUser(ctx, InsertUserParams(arg))
+	return db.User(row), err
+}
+
+func (a Adapter) ListAudit(ctx context.Context, arg db.ListAuditParams) ([]db.AuditLog, error) {
+	rows, err := a.q.ListAudit(ctx, ListAuditParams(arg))
+	out := make([]db.AuditLog, len(rows))
+	for i := range rows {
+		out[i] = db.AuditLog(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListAuditOf(ctx context.Context, arg db.ListAuditOfParams) ([]db.AuditLog, error) {
+	rows, err := a.q.ListAuditOf(ctx, ListAuditOfParams(arg))
+	out := make([]db.AuditLog, len(rows))
+	for i := range rows {
+		out[i] = db.AuditLog(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListPasswordParameters(ctx context.Context) ([]string, error) {
+	return a.q.ListPasswordParameters(ctx)
+}
+
+func (a Adapter) ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]db.TeamMember, error) {
+	rows, err := a.q.ListTeamMembers(ctx, teamID)
+	out := make([]db.TeamMember, len(rows))
+	for i := range rows {
+		out[i] = db.TeamMember(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListTeams(ctx context.Context, arg db.ListTeamsParams) ([]db.Team, error) {
+	rows, err := a.q.ListTeams(ctx, ListTeamsParams(arg))
+	out := make([]db.Team, len(rows))
+	for i := range rows {
+		out[i] = db.Team(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]db.Team, error) {
+	rows, err := a.q.ListTeamsOfUser(ctx, userID)
+	out := make([]db.Team, len(rows))
+	for i := range rows {
+		out[i] = db.Team(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListUsers(ctx context.Context, arg db.ListUsersParams) ([]db.User, error) {
+	rows, err := a.q.ListUsers(ctx, ListUsersParams(arg))
+	out := make([]db.User, len(rows))
+	for i := range rows {
+		out[i] = db.User(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) LockTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
+	row, err := a.q.LockTeam(ctx, id)
+	return db.Team(row), err
+}
+
+func (a Adapter) LockUser(ctx context.Context, id uuid.UUID) (db.User, error) {
+	row, err := a.q.LockUser(ctx, id)
+	return db.User(row), err
+}
+
+func (a Adapter) RehashPassword(ctx context.Context, arg db.RehashPasswordParams) (int64, error) {
+	return a.q.RehashPassword(ctx, RehashPasswordParams(arg))
+}
+
 func (a Adapter) ReleaseLease(ctx context.Context, arg db.ReleaseLeaseParams) (int64, error) {
 	return a.q.ReleaseLease(ctx, ReleaseLeaseParams(arg))
+}
+
+func (a Adapter) RestoreUser(ctx context.Context, id uuid.UUID) (db.User, error) {
+	row, err := a.q.RestoreUser(ctx, id)
+	return db.User(row), err
 }
 
 func (a Adapter) TakeLease(ctx context.Context, arg db.TakeLeaseParams) (int64, error) {
 	return a.q.TakeLease(ctx, TakeLeaseParams(arg))
 }
 
+func (a Adapter) TouchActivity(ctx context.Context, arg db.TouchActivityParams) (int64, error) {
+	return a.q.TouchActivity(ctx, TouchActivityParams(arg))
+}
+
+func (a Adapter) TouchLogin(ctx context.Context, id uuid.UUID) (int64, error) {
+	return a.q.TouchLogin(ctx, id)
+}
+
 func (a Adapter) UpdateSession(ctx context.Context, arg db.UpdateSessionParams) (int64, error) {
 	return a.q.UpdateSession(ctx, UpdateSessionParams(arg))
+}
+
+func (a Adapter) UpdateTeam(ctx context.Context, arg db.UpdateTeamParams) (db.Team, error) {
+	row, err := a.q.UpdateTeam(ctx, UpdateTeamParams(arg))
+	return db.Team(row), err
+}
+
+func (a Adapter) UpdateUser(ctx context.Context, arg db.UpdateUserParams) (db.User, error) {
+	row, err := a.q.UpdateUser(ctx, UpdateUserParams(arg))
+	return db.User(row), err
 }

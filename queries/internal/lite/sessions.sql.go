@@ -34,9 +34,9 @@ where session_index = ?1 and generation = ?2 and revision = ?3
 `
 
 type DeleteSessionParams struct {
-	SessionIndex []byte
-	Generation   int64
-	Revision     int64
+	SessionIndex []byte `db:"session_index"`
+	Generation   int64  `db:"generation"`
+	Revision     int64  `db:"revision"`
 }
 
 func (q *Queries) DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error) {
@@ -54,10 +54,10 @@ where session_index = ?1 and expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'n
 `
 
 type GetSessionRow struct {
-	Generation int64
-	Revision   int64
-	Sealed     []byte
-	LeftMs     int64
+	Generation int64  `db:"generation"`
+	Revision   int64  `db:"revision"`
+	Sealed     []byte `db:"sealed"`
+	LeftMs     int64  `db:"left_ms"`
 }
 
 // left_ms is how long it has by the clock of the database.
@@ -84,11 +84,11 @@ where sessions.expires_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 `
 
 type InsertSessionParams struct {
-	SessionIndex []byte
-	Generation   int64
-	Revision     int64
-	Sealed       []byte
-	LifetimeMs   int64
+	SessionIndex []byte `db:"session_index"`
+	Generation   int64  `db:"generation"`
+	Revision     int64  `db:"revision"`
+	Sealed       []byte `db:"sealed"`
+	LifetimeMs   int64  `db:"lifetime_ms"`
 }
 
 // Writes a first record, or one in the place of an expired one.
@@ -114,13 +114,13 @@ where session_index = ?5 and generation = ?6 and revision = ?7
 `
 
 type UpdateSessionParams struct {
-	Generation    int64
-	Revision      int64
-	Sealed        []byte
-	LifetimeMs    int64
-	SessionIndex  []byte
-	OldGeneration int64
-	OldRevision   int64
+	Generation    int64  `db:"generation"`
+	Revision      int64  `db:"revision"`
+	Sealed        []byte `db:"sealed"`
+	LifetimeMs    int64  `db:"lifetime_ms"`
+	SessionIndex  []byte `db:"session_index"`
+	OldGeneration int64  `db:"old_generation"`
+	OldRevision   int64  `db:"old_revision"`
 }
 
 func (q *Queries) UpdateSession(ctx context.Context, arg UpdateSessionParams) (int64, error) {

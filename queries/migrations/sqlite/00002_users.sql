@@ -1,0 +1,88 @@
+-- +goose Up
+create table users (
+	id                  uuid        not null unique,
+	number              integer     not null primary key autoincrement,
+	email               text        not null check (length(email) between 1 and 320),
+	email_key           text        not null check (email_key <> ''),
+	username            text        check (length(username) between 1 and 256),
+	username_key        text        check (username_key <> ''),
+	name                text        not null,
+	first_name          text        not null,
+	middle_name         text        not null,
+	last_name           text        not null,
+	country             text        not null,
+	institution         text        not null,
+	profile             jsonb       not null check (json_valid(cast(profile as text)) and json_type(cast(profile as text)) = 'object'),
+	role                text        not null check (role in ('SUPERADMIN', 'ADMIN', 'USER')),
+	is_active           boolean     not null,
+	is_regular_user     boolean     not null,
+	is_internal         boolean     not null,
+	is_plugin_user      boolean     not null,
+	is_in_mailing_list  boolean     not null,
+	password_hash       text        not null,
+	password_parameters text        not null,
+	password_changed_at timestamp,
+	email_verified_at   timestamp,
+	last_login_at       timestamp,
+	last_activity_at    timestamp,
+	version             integer     not null check (version > 0),
+	created_at          timestamp   not null,
+	updated_at          timestamp   not null,
+	deleted_at          timestamp,
+	check ((username is null) = (username_key is null)),
+	check ((password_hash = '') = (password_parameters = ''))
+);
+create unique index users_email_key on users (email_key) where deleted_at is null;
+create unique index users_username_key on users (username_key) where deleted_at is null;
+create index users_by_password_parameters on users (password_parameters) where deleted_at is null;
+
+create table teams (
+	id         uuid        not null unique,
+	number     integer     not null primary key autoincrement,
+	title      text        not null check (length(title) between 1 and 256),
+	version    integer     not null check (version > 0),
+	created_at timestamp   not null,
+	updated_at timestamp   not null
+);
+
+create table team_members (
+	team_id    uuid        not null references teams (id) on delete cascade,
+	user_id    uuid        not null references users (id) on delete cascade,
+	is_leader  boolean     not null,
+	created_at timestamp   not null,
+	primary key (team_id, user_id)
+);
+create index team_members_by_user on team_members (user_id);
+
+create table audit_log (
+	id         uuid        not null,
+	at         timestamp   not null,
+	actor      text        not null check (actor <> ''),
+	actor_user uuid,
+	request_id text        not null,
+	action     text        not null check (action <> ''),
+	subject    text        not null check (subject <> ''),
+	diff       jsonb       not null check (json_valid(cast(diff as text)) and json_type(cast(diff as text)) = 'object'),
+	primary key (at, id)
+);
+create index audit_log_by_subject on audit_log (subject, at);
+create index audit_log_by_id on audit_log (id);
+
+-- +goose StatementBegin
+create trigger audit_log_append_only before update on audit_log
+begin
+	select raise(abort, 'the audit log is append only');
+end;
+-- +goose StatementEnd
+-- +goose StatementBegin
+create trigger audit_log_keeps before delete on audit_log
+begin
+	select raise(abort, 'the audit log is append only');
+end;
+-- +goose StatementEnd
+
+-- +goose Down
+drop table audit_log;
+drop table team_members;
+drop table teams;
+drop table users;

@@ -1,0 +1,211 @@
+package queries
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgconn"
+	"golang.org/x/text/unicode/norm"
+	"modernc.org/sqlite"
+
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// TakenError says that something else has a value already that only one may have.
+type TakenError struct {
+	// Field is the column: "email" or "username" of a user, "user_id" of a team's member, "client_id" of a client.
+	Field string
+}
+
+func (e *TakenError) Error() string { return "the " + e.Field + " is taken" }
+
+// Key is the form of an e-mail address or a user name in which it is unique: composed and in lower case, the same on both
+// engines. Mail is sent to the address as it is written, never to its key.
+func Key(text string) string { return strings.ToLower(norm.NFC.String(text)) }
+
+// CreateUser makes a user: a zero ID becomes a new one, the keys are made of Email and Username, and Number, Version and the
+// times are the database's. The error is a *TakenError where a living user has an address or name.
+func (s *Store) CreateUser(ctx context.Context, by By, u db.User) (db.User, error) {
+	if err := completeUser(&u); err != nil {
+		return db.User{}, err
+	}
+	if u.ID == uuid.Nil {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return db.User{}, err
+		}
+		u.ID = id
+	}
+	var made db.User
+	err := s.inTx(ctx, func(q db.Querier) (err error) {
+		made, err = q.InsertUser(ctx, db.InsertUserParams{
+			ID: u.ID, Email: u.Email, EmailKey: u.EmailKey, Username: u.Username, UsernameKey: u.UsernameKey,
+			Name: u.Name, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName,
+			Country: u.Country, Institution: u.Institution, Profile: u.Profile, Role: u.Role,
+			IsActive: u.IsActive, IsRegularUser: u.IsRegularUser, IsInternal: u.IsInternal,
+			IsPluginUser: u.IsPluginUser, IsInMailingList: u.IsInMailingList,
+			PasswordHash: u.PasswordHash, PasswordParameters: u.PasswordParameters,
+			PasswordChangedAt: u.PasswordChangedAt, EmailVerifiedAt: u.EmailVerifiedAt,
+		})
+		if err != nil {
+			return err
+		}
+		return auditUser(ctx, q, by, "user.create", db.User{}, made)
+	})
+	if err != nil {
+		return db.User{}, taken(err)
+	}
+	return made, nil
+}
+
+// ChangeUser has change write into a living user, whom nobody else changes meanwhile, and writes what came of it. An error of
+// change is given back, and nothing is written. ID, Number, Version and the times of making and deleting stay. Where there is
+// no such user the error is sql.ErrNoRows; an address or name of another is a *TakenError. change must not use the store.
+func (s *Store) ChangeUser(ctx context.Context, by By, id uuid.UUID, change func(*db.User) error) (db.User, error) {
+	var next db.User
+	err := s.inTx(ctx, func(q db.Querier) error {
+		old, err := q.LockUser(ctx, id)
+		if err != nil {
+			return err
+		}
+		u := old
+		if err := change(&u); err != nil {
+			return err
+		}
+		if err := completeUser(&u); err != nil {
+			return err
+		}
+		next, err = q.UpdateUser(ctx, db.UpdateUserParams{
+			ID: id, Version: old.Version, Email: u.Email, EmailKey: u.EmailKey, Username: u.Username, UsernameKey: u.UsernameKey,
+			Name: u.Name, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName,
+			Country: u.Country, Institution: u.Institution, Profile: u.Profile, Role: u.Role,
+			IsActive: u.IsActive, IsRegularUser: u.IsRegularUser, IsInternal: u.IsInternal,
+			IsPluginUser: u.IsPluginUser, IsInMailingList: u.IsInMailingList,
+			PasswordHash: u.PasswordHash, PasswordParameters: u.PasswordParameters,
+			PasswordChangedAt: u.PasswordChangedAt, EmailVerifiedAt: u.EmailVerifiedAt,
+		})
+		if err != nil {
+			return err
+		}
+		return auditUser(ctx, q, by, "user.change", old, next)
+	})
+	if err != nil {
+		return db.User{}, taken(err)
+	}
+	return next, nil
+}
+
+// DeleteUser marks a living user as deleted, which frees address and name; sql.ErrNoRows: there is none.
+func (s *Store) DeleteUser(ctx context.Context, by By, id uuid.UUID) (db.User, error) {
+	return s.mark(ctx, by, "user.delete", func(q db.Querier) (db.User, error) { return q.DeleteUser(ctx, id) })
+}
+
+// RestoreUser brings a deleted user back; sql.ErrNoRows: there is none. The error is a *TakenError where somebody has the
+// address or name now.
+func (s *Store) RestoreUser(ctx context.Context, by By, id uuid.UUID) (db.User, error) {
+	return s.mark(ctx, by, "user.restore", func(q db.Querier) (db.User, error) { return q.RestoreUser(ctx, id) })
+}
+
+func (s *Store) mark(ctx context.Context, by By, action string, run func(db.Querier) (db.User, error)) (db.User, error) {
+	var u db.User
+	err := s.inTx(ctx, func(q db.Querier) (err error) {
+		if u, err = run(q); err != nil {
+			return err
+		}
+		return audit(ctx, q, by, action, "user:"+u.ID.String(), []byte("{}"))
+	})
+	if err != nil {
+		return db.User{}, taken(err)
+	}
+	return u, nil
+}
+
+func auditUser(ctx context.Context, q db.Querier, by By, action string, old, next db.User) error {
+	diff, err := diffOf(old, next)
+	if err != nil {
+		return err
+	}
+	return audit(ctx, q, by, action, "user:"+next.ID.String(), diff)
+}
+
+// completeUser makes what follows from other columns, and refuses text that PostgreSQL does.
+func completeUser(u *db.User) error {
+	if err := plain(u.Email, u.Name, u.FirstName, u.MiddleName, u.LastName, u.Country, u.Institution, u.PasswordHash, string(u.Profile)); err != nil {
+		return err
+	}
+	u.EmailKey, u.UsernameKey = Key(u.Email), nil
+	if u.Username != nil {
+		if err := plain(*u.Username); err != nil {
+			return err
+		}
+		key := Key(*u.Username)
+		u.UsernameKey = &key
+	}
+	if len(u.Profile) == 0 {
+		u.Profile = []byte("{}")
+	}
+	u.PasswordParameters = parameters(u.PasswordHash)
+	return nil
+}
+
+// plain refuses what one of the engines would.
+func plain(texts ...string) error {
+	for _, t := range texts {
+		if !utf8.ValidString(t) || strings.ContainsRune(t, 0) {
+			return errors.New("text in the store is UTF-8 without NUL")
+		}
+	}
+	return nil
+}
+
+// parameters are what of a hash says how it is made: $argon2id$v=19$m=19456,t=2,p=1 of a PHC string, $2b$12 of bcrypt.
+func parameters(hash string) string {
+	if hash == "" {
+		return ""
+	}
+	parts := strings.Split(hash, "$")
+	keep := len(parts) - 2
+	if strings.HasPrefix(hash, "$2") {
+		keep = 3
+	}
+	if keep < 2 || keep > len(parts) {
+		return "unknown"
+	}
+	return strings.Join(parts[:keep], "$")
+}
+
+// taken makes a *TakenError of an error that says so.
+func taken(err error) error {
+	var said string
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "23505" {
+		said = pg.ConstraintName
+	} else if lite, ok := errors.AsType[*sqlite.Error](err); ok && (lite.Code() == constraintUnique || lite.Code() == constraintPrimary) {
+		said = lite.Error()
+	}
+	if said == "" {
+		return err
+	}
+	for _, one := range []struct{ of, field string }{
+		{"users_email_key", "email"},
+		{"users.email_key", "email"},
+		{"users_username_key", "username"},
+		{"users.username_key", "username"},
+		{"team_members", "user_id"},
+		{"oauth_clients_client_id", "client_id"},
+		{"oauth_clients.client_id", "client_id"},
+	} {
+		if strings.Contains(said, one.of) {
+			return &TakenError{Field: one.field}
+		}
+	}
+	return fmt.Errorf("what must be unique is not: %w", err)
+}
+
+const (
+	constraintUnique  = 2067 // SQLITE_CONSTRAINT_UNIQUE
+	constraintPrimary = 1555 // SQLITE_CONSTRAINT_PRIMARYKEY
+)
