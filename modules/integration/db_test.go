@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -89,15 +90,27 @@ func eachEngine(t *testing.T, test func(t *testing.T, dsn string)) {
 	})
 }
 
+// storeMigrations are those of the store, in order.
+func storeMigrations() []string {
+	return []string{"00001_sessions.sql", "00002_users.sql"}
+}
+
 // TestDBOfStore migrates the store to and fro, and as its page says.
 func TestDBOfStore(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		s := newDBShell(t, "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}", "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
-		s.want(t, "version", "store is at version 0 of 1\n")
-		s.want(t, "status store", "VERSION  APPLIED  NAME\n1        pending  00001_sessions.sql\n")
-		s.want(t, "down", "store is at version 0 of 1\n")
+		names := storeMigrations()
+		newest := len(names)
+		table, list := "VERSION  APPLIED  NAME\n", make([]string, newest)
+		for i, name := range names {
+			table += fmt.Sprintf("%d        pending  %s\n", i+1, name)
+			list[i] = fmt.Sprintf(`{"version":%d,"name":%q,"applied":"T"}`, i+1, name)
+		}
+		s.want(t, "version", fmt.Sprintf("store is at version 0 of %d\n", newest))
+		s.want(t, "status store", table)
+		s.want(t, "down", fmt.Sprintf("store is at version 0 of %d\n", newest))
 		steps := 0
 		for _, f := range pageFences(t, filepath.Join("docs", "store.md")) {
 			if f.hint != "not run: db_test.go runs it" {
@@ -112,9 +125,9 @@ func TestDBOfStore(t *testing.T) {
 		if steps < 5 {
 			t.Errorf("the page has %d steps", steps)
 		}
-		s.refused(t, "down", 2, "nothing was taken back", "00001_sessions.sql", "--yes")
-		s.want(t, "version --json", `{"database":"store","version":1,"newest":1}`+"\n")
-		s.want(t, "status --json", `{"database":"store","migrations":[{"version":1,"name":"00001_sessions.sql","applied":"T"}]}`+"\n")
+		s.refused(t, "down", 2, "nothing was taken back", names[newest-1], "--yes")
+		s.want(t, "version --json", fmt.Sprintf(`{"database":"store","version":%[1]d,"newest":%[1]d}`+"\n", newest))
+		s.want(t, "status --json", `{"database":"store","migrations":[`+strings.Join(list, ",")+"]}\n")
 		g := startGateway(t, siteWith("\tfairway {\n\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}\n\t}", "\thealth\n"), "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
 		g.get(t, "/ready").wantJSON(t, 200, `{"status":"ready","checks":{"config":"ok","databases":{"store":"ok"}}}`)
 	})
@@ -162,6 +175,7 @@ func TestDBRefuses(t *testing.T) {
 	// Without an option, and with a variable that is not set, the store is the file in the data directory.
 	for _, option := range []string{"memory 1GiB", "database", "database {env.DATABASE_URL_UNSET}"} {
 		none := newDBShell(t, "\t\t"+option)
-		none.want(t, "up", "applied 00001_sessions.sql\nstore is at version 1\n")
+		names := storeMigrations()
+		none.want(t, "up", "applied "+strings.Join(names, "\napplied ")+fmt.Sprintf("\nstore is at version %d\n", len(names)))
 	}
 }
