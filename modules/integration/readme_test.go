@@ -139,6 +139,8 @@ func (f pageFence) caddyfile(t testing.TB) string {
 	switch f.hint {
 	case "in route":
 		return site("service /page {\n" + words + "backend http://127.0.0.1:1\nGET /{job}/{part} {\n" + f.text + "\n}\n}")
+	case "in backend":
+		return site("service /page {\n" + words + "backend http://127.0.0.1:1 {\n" + f.text + "\n}\nGET /x {\nfetch /x {\ndecode text\n}\n}\n}")
 	case "in service":
 		return site("service /page {\n" + words + f.text + "\n}")
 	case "in site", "in site, served":

@@ -142,7 +142,7 @@ func TestJSONCheck(t *testing.T) {
 
 // FuzzJSONDirt holds the reader of dirt to the strict one: what is JSON means the same to both.
 func FuzzJSONDirt(f *testing.F) {
-	for _, s := range append(jsonBodies(), "cb({a:'\\x41\\ud83d'});", "[NaN,/**/]", "{\"a\":1,\"a\":2,b:[{},]}", " \"\\uX0", ")]}'", "\U000aaaaa") {
+	for _, s := range append(jsonBodies(), "cb({a:'\\x41\\ud83d'});", "{\"a\":0,\"a\"", "00", "[NaN,/**/]", "{\"a\":1,\"a\":2,b:[{},]}", " \"\\uX0", ")]}'", "\U000aaaaa") {
 		f.Add([]byte(s))
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {

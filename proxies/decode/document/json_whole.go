@@ -146,11 +146,18 @@ func (r *wholeReader) name() (bool, error) {
 		return false, nil
 	}
 	s, ok := r.str()
-	if r.space(); !ok || r.peek() != ':' {
+	if !ok {
+		return false, nil
+	}
+	// It is told before the colon is looked for, as where the library reads: so the first of two mistakes is the same.
+	if err := r.out.Key(s); err != nil {
+		return false, err
+	}
+	if r.space(); r.peek() != ':' {
 		return false, nil
 	}
 	r.at++
-	return told(r.out.Key(s))
+	return true, nil
 }
 
 func (r *wholeReader) word(word string, tell func() error) (bool, error) {

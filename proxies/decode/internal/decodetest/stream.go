@@ -29,8 +29,11 @@ func StreamAgrees(t *testing.T, d decode.Streamer, body []byte) {
 	for _, n := range []int{1, 7, 1 << 20} {
 		again := decode.NewWriter(nil, decode.Limits{})
 		streamErr := d.Stream(t.Context(), &Pieces{bytes.NewReader(body), n}, &decode.Input{}, again)
-		if string(w.Bytes()) != string(again.Bytes()) || (err == nil) != (streamErr == nil) {
-			t.Fatalf("%#v in pieces of %d: %s (%v)\nas a whole: %s (%v)\nof %q", d, n, again.Bytes(), streamErr, w.Bytes(), err, body)
+		// What was told before an error is for nobody but a stream's caller.
+		whole, streamed := string(w.Bytes()), string(again.Bytes())
+		same := whole == streamed || err != nil && strings.HasPrefix(streamed, whole)
+		if !same || (err == nil) != (streamErr == nil) {
+			t.Fatalf("%#v in pieces of %d: %s (%v)\nas a whole: %s (%v)\nof %q", d, n, streamed, streamErr, whole, err, body)
 		}
 		if syntax, ok := errors.AsType[*decode.SyntaxError](err); ok {
 			if other, ok := errors.AsType[*decode.SyntaxError](streamErr); !ok || *other != *syntax {
