@@ -1,0 +1,93 @@
+package tokens
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"time"
+)
+
+// Reason is why a token is refused, as Trends.Earth's clients know it.
+type Reason string
+
+// Reasons.
+const (
+	Missing  Reason = "authorization_required"
+	Invalid  Reason = "invalid_token"
+	Expired  Reason = "token_expired"
+	Revoked  Reason = "token_revoked"
+	Inactive Reason = "user_inactive"
+)
+
+// RefusedError says that a token is not taken. Any other error says that it could not be checked.
+type RefusedError struct{ Reason Reason }
+
+func refused(why Reason) error { return &RefusedError{Reason: why} }
+
+// Error is the sentence that Trends.Earth's clients know.
+func (e *RefusedError) Error() string {
+	switch e.Reason {
+	case Missing:
+		return "Authorization token required"
+	case Expired:
+		return "Token has expired"
+	case Revoked:
+		return "Token has been revoked"
+	case Inactive:
+		return "User is inactive"
+	default:
+		return "Invalid token"
+	}
+}
+
+// Check says whose an access token is. One that was checked is not checked again for a minute, unless it expires before or
+// the store's feed tells that something of it has changed: every gateway knows that after Config.Poll. An error that is a
+// *RefusedError is the caller's fault.
+func (a *Authority) Check(ctx context.Context, token string) (*Access, error) {
+	if len(token) > longestToken {
+		return nil, refused(Invalid)
+	}
+	sum := sha256.Sum256([]byte(token))
+	now := time.Now()
+	if found := a.cache.get(sum, now); found != nil {
+		return found, nil
+	}
+	// What is revoked while the store is asked must not be cached as it was before.
+	epoch := a.cache.epoch()
+	c, err := a.verify(ctx, token)
+	if err != nil {
+		return nil, err
+	}
+	access := c.access()
+	if !now.Before(access.Expires) {
+		return nil, refused(Expired)
+	}
+	standing, err := a.store.Standing(ctx, Subject{Access: c.ID, Family: c.Family, Client: c.Client, User: c.Subject})
+	if err != nil {
+		return nil, fmt.Errorf("checking a token: %w", err)
+	}
+	if standing.Revoked {
+		return nil, refused(Revoked)
+	}
+	access.User = standing.User
+	if !access.User.Active {
+		return nil, refused(Inactive)
+	}
+	if a.cfg.CacheFor > 0 {
+		until := now.Add(a.cfg.CacheFor)
+		if access.Expires.Before(until) {
+			until = access.Expires
+		}
+		a.cache.put(sum, access, until, epoch)
+	}
+	return access, nil
+}
+
+// reason says why a token was refused, if that is what the error says.
+func reason(err error) (Reason, bool) {
+	if no, ok := errors.AsType[*RefusedError](err); ok {
+		return no.Reason, true
+	}
+	return "", false
+}

@@ -1,0 +1,85 @@
+package tokens
+
+import (
+	"context"
+	"log/slog"
+	"time"
+)
+
+const (
+	// feedBatch is how many revocations are read at once.
+	feedBatch = 1000
+	// feedTimeout is how long the store may take.
+	feedTimeout = 5 * time.Second
+	// feedSilent is how long the feed may fail before nothing is taken from the cache any more.
+	feedSilent = 10 * time.Second
+)
+
+// follow reads the feed of revocations until ctx ends, and looks after the keys.
+func (a *Authority) follow(ctx context.Context, at int64) {
+	poll := time.NewTicker(a.cfg.Poll)
+	defer poll.Stop()
+	keys := time.NewTicker(keysEvery)
+	defer keys.Stop()
+	heard := time.Now()
+	failing := false
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-keys.C:
+			a.lookAfterKeys(ctx)
+			continue
+		case <-poll.C:
+		case <-a.wake:
+		}
+		next, err := a.catchUp(ctx, at)
+		at = next
+		if err == nil {
+			heard, failing = time.Now(), false
+			continue
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if !failing {
+			a.log.WarnContext(ctx, "the store does not tell what was revoked", slog.Any("error", err))
+		}
+		failing = true
+		if time.Since(heard) > feedSilent {
+			a.cache.clear()
+		}
+	}
+}
+
+// catchUp reads what is new, and gives the number of the last.
+func (a *Authority) catchUp(ctx context.Context, at int64) (int64, error) {
+	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
+	defer cancel()
+	for {
+		batch, err := a.store.Revocations(ctx, at, feedBatch)
+		if err != nil {
+			return at, err
+		}
+		a.cache.drop(batch)
+		keys := false
+		for _, r := range batch {
+			at = max(at, r.Number)
+			keys = keys || r.Kind == RevokedKeys
+		}
+		if keys {
+			a.lookAfterKeys(ctx)
+		}
+		if len(batch) < feedBatch {
+			return at, nil
+		}
+	}
+}
+
+func (a *Authority) lookAfterKeys(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, feedTimeout)
+	defer cancel()
+	if err := a.keys.ensure(ctx); err != nil && ctx.Err() == nil {
+		a.log.WarnContext(ctx, "the signing keys could not be looked after", slog.Any("error", err))
+	}
+}
