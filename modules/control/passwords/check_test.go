@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -271,6 +272,33 @@ func TestAtOnce(t *testing.T) {
 	}
 }
 
+// TestAtOnceFromElsewhere has who comes from another network with the same right password find it remembered when his turn
+// comes.
+func TestAtOnceFromElsewhere(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := &store{hashes: map[string]string{"ann": hashOf(t, cheap(), "right")}}
+		c, w := checker(t, s, Config{Scheme: Scheme{Algorithm: Argon2id, Passes: 1, MemoryKiB: mostMemoryKiB, Lanes: 1}, Slots: NewSlots(1, 10)})
+		s.set("ann", c.hasher.hash("right"))
+		w.take()
+		w.gate = make(chan struct{})
+		var all sync.WaitGroup
+		for i := range 5 {
+			all.Go(func() {
+				a := attempt("ann", "right")
+				a.From = netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})
+				wantRight(t, c, a)
+			})
+		}
+		synctest.Wait()
+		close(w.gate)
+		all.Wait()
+		if n := w.count(); n != 1 {
+			t.Errorf("%d hashes", n)
+		}
+	})
+}
+
 // TestPanicLetsGo has a check that panics keep neither its slot nor those who wait for it.
 func TestPanicLetsGo(t *testing.T) {
 	t.Parallel()
@@ -311,6 +339,13 @@ func TestHash(t *testing.T) {
 	}
 	if w.count() != 0 {
 		t.Error("hashed what is malformed")
+	}
+	release := holders(t, c.slots)
+	defer release()
+	ctx, cancel := context.WithCancel(t.Context())
+	time.AfterFunc(time.Millisecond, cancel)
+	if _, err := c.Hash(ctx, from("::1"), "x"); !errors.Is(err, context.Canceled) || w.count() != 0 {
+		t.Errorf("hashed without a slot: %v", err)
 	}
 }
 

@@ -74,6 +74,37 @@ func TestRemembered(t *testing.T) {
 	})
 }
 
+// TestDigest has each part of a digest count, and none run into the next.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	one, err := newMemory("realm", -1, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := one.digest("ann", "password", "hash")
+	if d != one.digest("ann", "password", "hash") {
+		t.Error("two digests of the same")
+	}
+	for _, parts := range [][3]string{
+		{"annh", "password", "ash"}, {"an", "password", "nhash"}, {"ann", "hpassword", "has"}, {"ann", "assword", "hashp"}, {"ann", "hash", "password"}, {"ann", "password", ""},
+	} {
+		if d == one.digest(parts[0], parts[1], parts[2]) {
+			t.Error(parts)
+		}
+	}
+	one.realm = "realma"
+	if d == one.digest("nn", "password", "hash") || d == one.digest("ann", "password", "hash") {
+		t.Error("the realm does not count")
+	}
+	other, err := newMemory("realm", 0, 0)
+	if err != nil || d == other.digest("ann", "password", "hash") {
+		t.Error("two processes have one key", err)
+	}
+	if one.add(d); one.has(d) || one.knows(d) {
+		t.Error("remembered what should not be")
+	}
+}
+
 // TestRememberedIsBounded has many users not be remembered without end.
 func TestRememberedIsBounded(t *testing.T) {
 	t.Parallel()
@@ -149,8 +180,9 @@ func TestRehash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 2 {
-			wantRight(t, c, attempt("ann", "right"))
+		wantRight(t, c, attempt("ann", "right"))
+		if d := c.right.digest("ann", "right", db.hashes["ann"]); !c.right.has(d) {
+			t.Error("it is not remembered")
 		}
 	})
 }

@@ -198,6 +198,29 @@ func TestLeaving(t *testing.T) {
 	})
 }
 
+// TestLeavingWithAPlace has a place be given back that came in the moment of leaving.
+func TestLeavingWithAPlace(t *testing.T) {
+	t.Parallel()
+	s := NewSlots(1, 10)
+	release := holders(t, s)
+	w, at, err := s.enter(network("192.0.2.1/32"), s.limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, _, err := s.enter(network("192.0.2.2/32"), s.limit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release()
+	<-w.done
+	s.leave(w, at)
+	<-next.done
+	s.release(s.limit)
+	if st := s.Stats(); st.Used != 0 || st.Waiting != 0 {
+		t.Error(st)
+	}
+}
+
 // TestLeavingMakesWay has who needs little not wait for one who needed much and left.
 func TestLeavingMakesWay(t *testing.T) {
 	t.Parallel()

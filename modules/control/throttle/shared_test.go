@@ -32,6 +32,14 @@ func TestGatewaysCountTogether(t *testing.T) {
 		if level, _, _ := a.local.Try(t.Context(), a.key("pair", "192.0.2.1/32", "ann"), a.cfg.Pair); level != 3 {
 			t.Errorf("level %d", level)
 		}
+		start := time.Now()
+		for i := range 12 { // on a user from everywhere
+			try(t, a, numbered(2*i), "ben", Wrong)
+			try(t, b, numbered(2*i+1), "ben", Wrong)
+		}
+		if d := time.Since(start); d != 1500*time.Millisecond {
+			t.Errorf("held for %s", d)
+		}
 		time.Sleep(time.Minute)
 		if w := try(t, a, addr("192.0.2.1"), "ann", Right); w != 0 {
 			t.Error(w)
@@ -63,6 +71,10 @@ func (a *away) Try(ctx context.Context, key []byte, c Curve) (int, time.Duration
 		return 0, 0, ctx.Err()
 	}
 	return a.Counters.Try(ctx, key, c)
+}
+
+func (a *away) Undo(ctx context.Context, key []byte, c Curve) error {
+	return errors.Join(ctx.Err(), a.Counters.Undo(ctx, key, c))
 }
 
 // TestSharedCountersFail has an outage neither open a door nor close one: the process counts alone, says so once, and asks
@@ -137,7 +149,7 @@ func TestCallerWhoLeaves(t *testing.T) {
 func TestEndAfterTheCallerLeft(t *testing.T) {
 	t.Parallel()
 	shared := NewLocal(0)
-	th := New(Config{Shared: shared})
+	th := New(Config{Shared: &away{Counters: shared}})
 	ctx, cancel := context.WithCancel(t.Context())
 	end, err := th.Begin(ctx, addr("192.0.2.1"), "ann")
 	if err != nil {

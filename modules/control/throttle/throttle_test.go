@@ -96,6 +96,9 @@ func TestGrowingDelay(t *testing.T) {
 				t.Error(w)
 			}
 		}
+		if w := try(t, th, addr("192.0.2.1"), "ann", Wrong); w == 0 {
+			t.Error("the time without attempts was saved up")
+		}
 	})
 }
 
@@ -138,8 +141,13 @@ func TestOthersAreNotDelayed(t *testing.T) {
 		for try(t, th, addr("192.0.2.1"), "ann", Wrong) == 0 {
 		}
 		start := time.Now()
-		if w := try(t, th, addr("192.0.2.1"), "ben", Wrong); w != 0 {
-			t.Errorf("another user: %s", w)
+		for range 1000 { // what is refused is counted nowhere
+			try(t, th, addr("192.0.2.1"), "ann", Wrong)
+		}
+		for i := range 50 {
+			if w := try(t, th, addr("192.0.2.1"), fmt.Sprint("ben", i), Wrong); w != 0 {
+				t.Fatalf("another user: %s", w)
+			}
 		}
 		if w := try(t, th, addr("192.0.2.2"), "ann", Wrong); w != 0 {
 			t.Errorf("another address: %s", w)
