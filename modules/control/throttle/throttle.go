@@ -33,6 +33,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // Curve is how many attempts are free, and how the delay after them grows.
@@ -195,7 +197,7 @@ type bucket struct {
 // buckets gives those of an attempt, in the order in which they are asked.
 func (t *Throttle) buckets(from netip.Addr, user string) [3]bucket {
 	network := Network(from).String()
-	user = strings.ToLower(user) // users are found whatever the case
+	user = strings.ToLower(norm.NFC.String(user)) // as users are found
 	return [3]bucket{
 		{t.key("address", network), t.cfg.Address},
 		{t.key("pair", network, user), t.cfg.Pair},

@@ -158,6 +158,11 @@ func TestOthersAreNotDelayed(t *testing.T) {
 		if w := try(t, th, addr("192.0.2.1"), "ANN", Wrong); w == 0 {
 			t.Error("the case of a name makes another user")
 		}
+		for try(t, th, addr("192.0.2.3"), "Ren\u00e9", Wrong) == 0 {
+		}
+		if w := try(t, th, addr("192.0.2.3"), "rene\u0301", Wrong); w == 0 {
+			t.Error("how an accent is written makes another user")
+		}
 	})
 }
 

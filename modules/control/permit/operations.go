@@ -1,0 +1,119 @@
+package permit
+
+import "net/http"
+
+// Short words for the tables below.
+const (
+	get    = http.MethodGet
+	post   = http.MethodPost
+	patch  = http.MethodPatch
+	remove = http.MethodDelete
+)
+
+func readUsers() []string       { return []string{"user:read", "users:read"} }
+func writeUsers() []string      { return []string{"user:write", "users:write"} }
+func readAuth() []string        { return []string{"auth:read"} }
+func writeAuth() []string       { return []string{"auth:write"} }
+func list(s ...string) []string { return s }
+
+// accountsOfTrends are users, sessions and service clients as Trends.Earth has them.
+func accountsOfTrends() []Operation {
+	role := map[string][]string{"role": {IsSuperadmin}}
+	return []Operation{
+		{ID: "auth.login", Method: post, Path: "/auth", Dialect: Trends, Permissions: list(Anybody)},
+		{ID: "auth.refresh", Method: post, Path: "/auth/refresh", Dialect: Trends, Permissions: list(Anybody)},
+		{ID: "auth.logout", Method: post, Path: "/auth/logout", Dialect: Trends, Scopes: writeAuth(), Permissions: list(LoggedIn)},
+		{ID: "auth.logout_all", Method: post, Path: "/auth/logout-all", Dialect: Trends, Scopes: writeAuth(), Permissions: list(LoggedIn)},
+
+		// The field role counts where it is another one than it was, and for a new user than USER.
+		{ID: "user.create", Method: post, Path: "/api/v1/user", Dialect: Trends, Permissions: list(Anybody), Fields: role},
+		{ID: "user.list", Method: get, Path: "/api/v1/user", Dialect: Trends, Scopes: readUsers(), Permissions: list(IsAdmin)},
+		{ID: "user.export", Method: get, Path: "/api/v1/user/export", Dialect: Trends, Scopes: readUsers(), Permissions: list(IsAdmin)},
+		{ID: "user.me.get", Method: get, Path: "/api/v1/user/me", Dialect: Trends, Scopes: readUsers(), Permissions: list(LoggedIn)},
+		{ID: "user.me.change", Method: patch, Path: "/api/v1/user/me", Dialect: Trends, Scopes: writeUsers(), Permissions: list(LoggedIn)},
+		{ID: "user.me.delete", Method: remove, Path: "/api/v1/user/me", Dialect: Trends, Scopes: writeUsers(), Permissions: list(NotAdmin, NotProtected)},
+		{ID: "user.me.password", Method: patch, Path: "/api/v1/user/me/change-password", Dialect: Trends, Scopes: writeUsers(), Permissions: list(LoggedIn)},
+		{ID: "user.me.clients", Method: get, Path: "/api/v1/user/me/clients", Dialect: Trends, Scopes: readUsers(), Permissions: list(LoggedIn)},
+		{ID: "session.list", Method: get, Path: "/api/v1/user/me/sessions", Dialect: Trends, Scopes: readAuth(), Permissions: list(LoggedIn)},
+		{ID: "session.delete_all", Method: remove, Path: "/api/v1/user/me/sessions", Dialect: Trends, Scopes: writeAuth(), Permissions: list(LoggedIn)},
+		{ID: "session.delete", Method: remove, Path: "/api/v1/user/me/sessions/{session}", Dialect: Trends, Scopes: writeAuth(), Permissions: list(Self), Hidden: true},
+		{ID: "user.get", Method: get, Path: "/api/v1/user/{user}", Dialect: Trends, Scopes: readUsers(), Permissions: list(IsAdmin)},
+		{ID: "user.change", Method: patch, Path: "/api/v1/user/{user}", Dialect: Trends, Scopes: writeUsers(), Permissions: list(IsSuperadmin), Fields: role},
+		{ID: "user.delete", Method: remove, Path: "/api/v1/user/{user}", Dialect: Trends, Scopes: writeUsers(), Permissions: list(IsSuperadmin, NotProtected)},
+		{ID: "user.restore", Method: post, Path: "/api/v1/user/{user}/restore", Dialect: Trends, Scopes: writeUsers(), Permissions: list(IsSuperadmin)},
+		{ID: "user.password", Method: patch, Path: "/api/v1/user/{user}/change-password", Dialect: Trends, Scopes: writeUsers(), Permissions: list(IsAdmin, NotAbove)},
+		{ID: "user.recover", Method: post, Path: "/api/v1/user/{user}/recover-password", Dialect: Trends, Permissions: list(Anybody)},
+		{ID: "user.reset", Method: post, Path: "/api/v1/user/reset-password", Dialect: Trends, Permissions: list(Anybody)},
+
+		{ID: "client.token", Method: post, Path: "/api/v1/oauth/token", Dialect: Trends, Permissions: list(Anybody)},
+		{ID: "client.list", Method: get, Path: "/api/v1/oauth/clients", Dialect: Trends, Scopes: readAuth(), Permissions: list(LoggedIn)},
+		{ID: "client.create", Method: post, Path: "/api/v1/oauth/clients", Dialect: Trends, Scopes: writeAuth(), Permissions: list(LoggedIn)},
+		{ID: "client.revoke", Method: remove, Path: "/api/v1/oauth/clients/{client}", Dialect: Trends, Scopes: writeAuth(), Permissions: list(Owner), Hidden: true},
+	}
+}
+
+// accountsOfHouston are users, teams and OAuth2 as Houston has them.
+func accountsOfHouston() []Operation {
+	// Houston lets administrators make others such. Here that is for super administrators, as with Trends.Earth: two paths to
+	// one table must not have two rules. A field counts where it changes.
+	flags := map[string][]string{"is_active": {IsStaff}, "is_regular_user": {IsStaff}, "is_admin": {IsSuperadmin}}
+	readTeams, writeTeams := list("teams:read"), list("teams:write")
+	return []Operation{
+		{ID: "oauth2.token", Method: post, Path: "/auth/oauth2/token", Dialect: Houston, Permissions: list(Anybody)},
+		{ID: "oauth2.token.get", Method: get, Path: "/auth/oauth2/token", Dialect: Houston, Permissions: list(Anybody)},
+		{ID: "oauth2.revoke", Method: post, Path: "/auth/oauth2/revoke", Dialect: Houston, Permissions: list(Anybody)},
+		{ID: "oauth2.introspect", Method: post, Path: "/auth/oauth2/introspect", Dialect: Houston, Permissions: list(Anybody)},
+		{ID: "oauth2.clients.list", Method: get, Path: "/api/v1/auth/oauth2_clients", Dialect: Houston, Scopes: readAuth(), Permissions: list(LoggedIn)},
+		{ID: "oauth2.clients.create", Method: post, Path: "/api/v1/auth/oauth2_clients", Dialect: Houston, Scopes: writeAuth(), Permissions: list(LoggedIn)},
+
+		{ID: "users.list", Method: get, Path: "/api/v1/users", Dialect: Houston, Scopes: readUsers(), Permissions: list(IsStaff)},
+		{ID: "users.create", Method: post, Path: "/api/v1/users", Dialect: Houston, Permissions: list(Anybody)},
+		{ID: "users.signup_form", Method: get, Path: "/api/v1/users/signup-form", Dialect: Houston, Permissions: list(Anybody)},
+		{ID: "users.me.get", Method: get, Path: "/api/v1/users/me", Dialect: Houston, Scopes: readUsers(), Permissions: list(LoggedIn)},
+		{ID: "users.get", Method: get, Path: "/api/v1/users/{user}", Dialect: Houston, Scopes: readUsers(), Permissions: list(Owner)},
+		{ID: "users.change", Method: patch, Path: "/api/v1/users/{user}", Dialect: Houston, Scopes: writeUsers(), Permissions: list(Owner, MayWrite, NotAbove), Fields: flags},
+
+		{ID: "teams.list", Method: get, Path: "/api/v1/teams", Dialect: Houston, Scopes: readTeams, Permissions: list(LoggedIn)},
+		{ID: "teams.create", Method: post, Path: "/api/v1/teams", Dialect: Houston, Scopes: writeTeams, Permissions: list(LoggedIn)},
+		{ID: "teams.get", Method: get, Path: "/api/v1/teams/{team}", Dialect: Houston, Scopes: readTeams, Permissions: list(Owner)},
+		{ID: "teams.change", Method: patch, Path: "/api/v1/teams/{team}", Dialect: Houston, Scopes: writeTeams, Permissions: list(Owner, MayWrite)},
+		{ID: "teams.delete", Method: remove, Path: "/api/v1/teams/{team}", Dialect: Houston, Scopes: writeTeams, Permissions: list(Owner, MayWrite)},
+		{ID: "teams.members.list", Method: get, Path: "/api/v1/teams/{team}/members", Dialect: Houston, Scopes: readTeams, Permissions: list(Owner)},
+		{ID: "teams.members.add", Method: post, Path: "/api/v1/teams/{team}/members", Dialect: Houston, Scopes: writeTeams, Permissions: list(Owner, MayWrite)},
+		{ID: "teams.members.remove", Method: remove, Path: "/api/v1/teams/{team}/members/{user}", Dialect: Houston, Scopes: writeTeams, Permissions: list(Owner, MayWrite)},
+	}
+}
+
+// tokens are what RelengAPI's tokens have become: one kind, with scopes that the caller himself has.
+func tokens() []Operation {
+	read, write := list("tokens:read"), list("tokens:write")
+	return []Operation{
+		{ID: "tokens.list", Method: get, Path: "/api/v1/tokens", Dialect: Fairway, Scopes: read, Permissions: list(LoggedIn)},
+		{ID: "tokens.create", Method: post, Path: "/api/v1/tokens", Dialect: Fairway, Scopes: write, Permissions: list(LoggedIn)},
+		{ID: "tokens.query", Method: post, Path: "/api/v1/tokens/query", Dialect: Fairway, Scopes: read, Permissions: list(Owner), Hidden: true},
+		{ID: "tokens.get", Method: get, Path: "/api/v1/tokens/{token}", Dialect: Fairway, Scopes: read, Permissions: list(Owner), Hidden: true},
+		{ID: "tokens.change", Method: patch, Path: "/api/v1/tokens/{token}", Dialect: Fairway, Scopes: write, Permissions: list(Self), Hidden: true},
+		{ID: "tokens.revoke", Method: remove, Path: "/api/v1/tokens/{token}", Dialect: Fairway, Scopes: write, Permissions: list(Owner), Hidden: true},
+	}
+}
+
+// service is what is about the gateway itself.
+func service() []Operation {
+	read, write := list("limits:read"), list("limits:write")
+	mail := list("mail:write")
+	return []Operation{
+		{ID: "mail.send", Method: post, Path: "/api/v1/email", Dialect: Trends, Scopes: mail, Permissions: list(IsAdmin)},
+		{ID: "mail.send.bare", Method: post, Path: "/email", Dialect: Trends, Scopes: mail, Permissions: list(IsAdmin)},
+		{ID: "limits.status", Method: get, Path: "/api/v1/rate-limit/status", Dialect: Trends, Scopes: read, Permissions: list(IsSuperadmin)},
+		{ID: "limits.reset", Method: post, Path: "/api/v1/rate-limit/reset", Dialect: Trends, Scopes: write, Permissions: list(IsSuperadmin)},
+		{ID: "limits.reset_one", Method: post, Path: "/api/v1/rate-limit/reset/{identifier}", Dialect: Trends, Scopes: write, Permissions: list(IsSuperadmin)},
+		{ID: "limits.events", Method: get, Path: "/api/v1/rate-limit/events", Dialect: Trends, Scopes: read, Permissions: list(IsAdmin)},
+		{ID: "audit.list", Method: get, Path: "/api/v1/audit-log", Dialect: Fairway, Scopes: list("audit:read"), Permissions: list(IsAdmin)},
+		{ID: "permissions.list", Method: get, Path: "/api/v1/permissions", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "jwks", Method: get, Path: "/.well-known/jwks.json", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "docs.pages", Method: get, Path: "/api/v1", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "docs.openapi", Method: get, Path: "/api/v1/openapi.json", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "docs.openapi_yaml", Method: get, Path: "/api/v1/openapi.yaml", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "docs.swagger", Method: get, Path: "/api/v1/swagger.json", Dialect: Fairway, Permissions: list(Anybody)},
+	}
+}

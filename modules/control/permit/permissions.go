@@ -1,0 +1,87 @@
+package permit
+
+import "slices"
+
+// Permission is a rule, with the sentence by which documents and answers tell it.
+type Permission struct {
+	Name, Doc string
+	// object: it is about the object of the operation, not only about the caller.
+	object bool
+	holds  func(Caller, Object) bool
+}
+
+// Names of permissions.
+const (
+	// Anybody may: it stands alone.
+	Anybody = "anybody"
+	// LoggedIn holds for every active user.
+	LoggedIn = "logged_in"
+	// IsAdmin and IsSuperadmin are roles; a SUPERADMIN is an ADMIN, too.
+	IsAdmin      = "admin"
+	IsSuperadmin = "superadmin"
+	// IsStaff is Houston's administrator: its internal users count as such.
+	IsStaff = "staff"
+	// NotAdmin keeps administrators from deleting themselves.
+	NotAdmin = "not_admin"
+	// Owner is Houston's rule: who owns the object, administrators, and internal users.
+	Owner = "owner"
+	// Self is the owner and nobody else.
+	Self = "self"
+	// MayWrite is Houston's rule: regular and internal users, and administrators.
+	MayWrite = "write_access"
+	// NotAbove is about users: nobody changes one of a higher role.
+	NotAbove = "not_above"
+	// NotProtected is about users: some cannot be deleted.
+	NotProtected = "not_protected"
+)
+
+// permissions gives all of them.
+func permissions() []Permission {
+	return []Permission{
+		{Name: Anybody, Doc: "Anybody may", holds: func(Caller, Object) bool { return true }},
+		{Name: LoggedIn, Doc: "Only active users", holds: func(c Caller, _ Object) bool { return c.loggedIn() }},
+		{Name: IsAdmin, Doc: "Only administrators", holds: func(c Caller, _ Object) bool { return c.Role.least(Admin) }},
+		{Name: IsSuperadmin, Doc: "Only super administrators", holds: func(c Caller, _ Object) bool { return c.Role.least(Superadmin) }},
+		{Name: IsStaff, Doc: "Only administrators and internal users", holds: func(c Caller, _ Object) bool { return c.Role.least(Admin) || c.Internal }},
+		{Name: NotAdmin, Doc: "Administrators cannot delete themselves", holds: func(c Caller, _ Object) bool { return c.Role == User }},
+		{Name: Owner, Doc: "Only the owner, administrators and internal users", object: true, holds: func(c Caller, o Object) bool {
+			return slices.Contains(o.Owners, c.User) || c.Role.least(Admin) || c.Internal
+		}},
+		{Name: Self, Doc: "Only the owner", object: true, holds: func(c Caller, o Object) bool { return slices.Contains(o.Owners, c.User) }},
+		{Name: MayWrite, Doc: "Only users with write access", holds: func(c Caller, _ Object) bool {
+			return c.Regular || c.Internal || c.Role.least(Admin)
+		}},
+		{Name: NotAbove, Doc: "Nobody changes a user of a higher role", object: true, holds: func(c Caller, o Object) bool {
+			return o.Role.rank() >= 0 && c.Role.rank() >= o.Role.rank()
+		}},
+		{Name: NotProtected, Doc: "This user cannot be deleted", object: true, holds: func(_ Caller, o Object) bool { return !o.Protected }},
+	}
+}
+
+// All is the scope that is every scope. It is not combined with others.
+const All = "all"
+
+// Scope is a scope with what it allows.
+type Scope struct{ Name, Doc string }
+
+// Scopes gives the scopes that operations need, and All. Where the two older systems have a name each for the same thing,
+// either will do.
+func Scopes() []Scope {
+	return []Scope{
+		{All, "Everything that the user may"},
+		{"user:read", "Read users (Trends.Earth's name)"},
+		{"user:write", "Change users (Trends.Earth's name)"},
+		{"users:read", "Read users"},
+		{"users:write", "Change users"},
+		{"teams:read", "Read teams"},
+		{"teams:write", "Change teams"},
+		{"auth:read", "Read OAuth2 clients and sessions"},
+		{"auth:write", "Change OAuth2 clients and sessions"},
+		{"tokens:read", "Read tokens"},
+		{"tokens:write", "Make and revoke tokens"},
+		{"mail:write", "Send mail"},
+		{"audit:read", "Read the audit log"},
+		{"limits:read", "Read rate limits"},
+		{"limits:write", "Reset rate limits"},
+	}
+}

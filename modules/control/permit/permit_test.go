@@ -1,0 +1,314 @@
+package permit
+
+import (
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestTableHasNoDefects fails for an operation without a permission, and for a permission or scope that no operation uses.
+func TestTableHasNoDefects(t *testing.T) {
+	t.Parallel()
+	for _, d := range New().Defects() {
+		t.Error(d)
+	}
+}
+
+// TestDefectsAreFound has each kind of defect be one.
+func TestDefectsAreFound(t *testing.T) {
+	t.Parallel()
+	good := Operation{ID: "a", Method: get, Path: "/a/{b}", Dialect: Trends, Scopes: list("s"), Permissions: list(LoggedIn)}
+	scopes := []Scope{{All, "all"}, {"s", "some"}}
+	for name, test := range map[string]struct {
+		change func(*Operation)
+		scopes []Scope
+		more   []Operation
+		want   string
+	}{
+		"none":                    {want: ""},
+		"operation without":       {change: func(o *Operation) { o.Permissions = nil }, want: "no permission"},
+		"permission that is not":  {change: func(o *Operation) { o.Permissions = list(LoggedIn, "root") }, want: `no permission "root"`},
+		"field's that is not":     {change: func(o *Operation) { o.Fields = map[string][]string{"f": {"root"}} }, want: `no permission "root"`},
+		"permission not used":     {change: func(o *Operation) { o.Permissions = list(Owner) }, want: `"logged_in" is used by no`},
+		"scope that is not":       {change: func(o *Operation) { o.Scopes = list("s", "x") }, want: `no scope "x"`},
+		"scope not needed":        {scopes: append(scopes, Scope{"x", "more"}), want: `"x" is needed by no`},
+		"scope without a word":    {scopes: []Scope{{All, "all"}, {"s", ""}}, want: `"s" is needed`},
+		"no scope":                {change: func(o *Operation) { o.Scopes = nil }, want: "no scope"},
+		"all":                     {change: func(o *Operation) { o.Scopes = list("s", All) }, want: "not to be asked"},
+		"anybody, but":            {change: func(o *Operation) { o.Permissions = list(LoggedIn, Anybody) }, want: "anybody may is bound"},
+		"anybody with scope":      {more: []Operation{{ID: "c", Method: get, Path: "/c", Dialect: Trends, Scopes: list("s"), Permissions: list(Anybody)}}, want: "anybody may is bound"},
+		"no dialect":              {change: func(o *Operation) { o.Dialect = 0 }, want: "no dialect"},
+		"method":                  {change: func(o *Operation) { o.Method = "OPTIONS" }, want: "no method"},
+		"slash":                   {change: func(o *Operation) { o.Path = "/a/" }, want: "ends with none"},
+		"name":                    {change: func(o *Operation) { o.ID = "" }, want: "no name"},
+		"same name":               {more: []Operation{{ID: "a", Method: post, Path: "/c", Dialect: Trends, Permissions: list(Anybody)}}, want: "there is another"},
+		"same place, other word":  {more: []Operation{{ID: "c", Method: get, Path: "/a/b", Dialect: Trends, Permissions: list(Anybody)}}, want: "there is another"},
+		"permission without word": {want: ""},
+	} {
+		op := good
+		if test.change != nil {
+			test.change(&op)
+		}
+		if test.scopes == nil {
+			test.scopes = scopes
+		}
+		known := map[string]Permission{}
+		for _, p := range permissions() {
+			if p.Name == LoggedIn || len(test.more) > 0 && p.Name == Anybody || test.change != nil && slices.Contains(op.Permissions, p.Name) {
+				known[p.Name] = p
+			}
+		}
+		got := strings.Join(defects(append([]Operation{op}, test.more...), known, test.scopes), "\n")
+		if test.want == "" && got != "" || !strings.Contains(got, test.want) {
+			t.Errorf("%s: %q", name, got)
+		}
+	}
+}
+
+// matrixUpdate writes the matrix anew: go test ./modules/control/permit -update. Read what has changed.
+var matrixUpdate = flag.Bool("update", false, "write testdata/matrix.txt")
+
+// TestMatrix holds every operation for everybody to a file that people read.
+func TestMatrix(t *testing.T) {
+	t.Parallel()
+	table, standings := New(), Standings()
+	var b strings.Builder
+	for i, s := range standings {
+		fmt.Fprintf(&b, "%c  %s\n", 'A'+i, s.Name)
+	}
+	b.WriteString("\n" + strings.Repeat(" ", 72))
+	for i := range standings {
+		fmt.Fprintf(&b, " %c  ", 'A'+i)
+	}
+	for i, c := range table.Matrix() {
+		if i%len(standings) == 0 {
+			fmt.Fprintf(&b, "\n%-22s%-7s%-43s", c.Operation.ID, c.Operation.Method, c.Operation.Path)
+		}
+		fmt.Fprintf(&b, "%-4s", map[int]string{200: " .", 401: "401", 403: "403", 404: "404"}[c.Status])
+	}
+	var lines []string
+	for line := range strings.Lines(b.String()) {
+		lines = append(lines, strings.TrimRight(line, " \n"))
+	}
+	got := strings.Join(lines, "\n") + "\n"
+	const file = "testdata/matrix.txt"
+	if *matrixUpdate {
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestEverybodyReadsTheSameTable has entering, OPTIONS and the documents agree with the decision, for everybody.
+func TestEverybodyReadsTheSameTable(t *testing.T) {
+	t.Parallel()
+	table := New()
+	for _, c := range table.Matrix() {
+		op, s := c.Operation, c.Standing
+		name := op.ID + " by " + s.Name
+		if d := table.Enter(op.ID, s.Caller); d != nil && d.Status != c.Status {
+			t.Errorf("%s: %d, and %d before the object is looked up", name, c.Status, d.Status)
+		}
+		methods, denied := table.Allow(op.Path, s.Caller, s.Object)
+		if denied != nil && c.Status != http.StatusUnauthorized {
+			t.Errorf("%s: %d, OPTIONS %v", name, c.Status, denied)
+		}
+		if denied == nil && slices.Contains(methods, op.Method) != (c.Status == http.StatusOK) {
+			t.Errorf("%s: %d, Allow: %v", name, c.Status, methods)
+		}
+		doc, ok := table.Describe(op.ID)
+		if _, said := doc.Denials[c.Status]; !ok || c.Status != http.StatusOK && !said {
+			t.Errorf("%s: the document does not say %d: %v", name, c.Status, doc)
+		}
+		if c.Status == http.StatusOK && s.Caller.User == "" && (doc.Permissions != "" || doc.Scopes != nil || len(doc.Denials) > 0) {
+			t.Errorf("%s: the document wants a login: %v", name, doc)
+		}
+	}
+}
+
+// TestScopes has each scope that an operation names be enough, no other one, and those of no user nothing.
+func TestScopes(t *testing.T) {
+	t.Parallel()
+	table := New()
+	for _, op := range table.Operations() {
+		for _, s := range Scopes() {
+			c := Caller{User: "me", Role: Superadmin, Active: true, Scopes: []string{s.Name}}
+			d := table.Enter(op.ID, c)
+			want := op.Scopes == nil || s.Name == All || slices.Contains(op.Scopes, s.Name)
+			if op.ID != "user.me.delete" && (d == nil) != want {
+				t.Errorf("%s with %s: %v", op.ID, s.Name, d)
+			}
+			if d != nil && len(d.Scopes) > 0 && (d.Status == http.StatusUnauthorized) != (op.Dialect == Houston) {
+				t.Errorf("%s with %s: %d", op.ID, s.Name, d.Status)
+			}
+			if d := table.Enter(op.ID, Caller{Scopes: []string{s.Name}}); op.Scopes != nil && (d == nil || d.Status != http.StatusUnauthorized) {
+				t.Errorf("%s with %s of nobody: %v", op.ID, s.Name, d)
+			}
+		}
+	}
+	d := table.Enter("user.list", Caller{User: "me", Role: Superadmin, Active: true, Scopes: []string{"user:write", "USER:READ", "user:read ", ""}})
+	if d == nil || d.Error() != "Insufficient scope. Required: user:read" {
+		t.Error(d)
+	}
+}
+
+// TestOptions holds the header Allow to what Houston's tests of OPTIONS pin.
+func TestOptions(t *testing.T) {
+	t.Parallel()
+	table := New()
+	regular := Caller{User: "me", Role: User, Active: true, Regular: true, Scopes: []string{All}}
+	mine, theirs := Object{Owners: []string{"me"}, Role: User}, Object{Owners: []string{"other"}, Role: User}
+	for _, test := range []struct {
+		path   string
+		caller Caller
+		object Object
+		want   string
+	}{
+		{"/api/v1/users", Caller{}, Object{}, "POST OPTIONS"},
+		{"/api/v1/users/{user}", Caller{}, mine, "401"},
+		{"/api/v1/teams", Caller{}, Object{}, "OPTIONS"},
+		{"/api/v1/teams/{team}", Caller{}, mine, "401"},
+		{"/api/v1/users", regular, Object{}, "POST OPTIONS"},
+		{"/api/v1/users/{user}", regular, mine, "GET PATCH OPTIONS"},
+		{"/api/v1/users/{user}", regular, theirs, "OPTIONS"},
+		{"/api/v1/teams", regular, Object{}, "GET POST OPTIONS"},
+		{"/api/v1/teams/{team}", regular, mine, "GET PATCH DELETE OPTIONS"},
+		{"/api/v1/teams/{team}", regular, theirs, "OPTIONS"},
+		{"/auth/oauth2/token", Caller{}, Object{}, "POST GET OPTIONS"},
+		{"/api/v1/news", regular, Object{}, "404"},
+	} {
+		methods, denied := table.Allow(test.path, test.caller, test.object)
+		got := strings.Join(methods, " ")
+		if denied != nil {
+			got = fmt.Sprint(denied.Status)
+		}
+		if got != test.want {
+			t.Errorf("%s by %q: %s, not %s", test.path, test.caller.User, got, test.want)
+		}
+	}
+}
+
+// TestFields has what a caller may not write be named, in his order.
+func TestFields(t *testing.T) {
+	t.Parallel()
+	table := New()
+	as := func(r Role) Caller {
+		return Caller{User: "me", Role: r, Active: true, Regular: true, Scopes: []string{All}}
+	}
+	mine := Object{Owners: []string{"me"}, Role: User}
+	all := []string{"is_admin", "email", "is_active", "password", "is_regular_user"}
+	for _, test := range []struct {
+		id     string
+		caller Caller
+		fields []string
+		want   []string
+	}{
+		{"users.change", as(User), all, []string{"is_admin", "is_active", "is_regular_user"}},
+		{"users.change", as(Admin), all, []string{"is_admin"}},
+		{"users.change", Caller{User: "me", Role: User, Active: true, Internal: true, Scopes: []string{All}}, all, []string{"is_admin"}},
+		{"users.change", as(Superadmin), all, nil},
+		{"user.create", Caller{}, []string{"email", "role"}, []string{"role"}},
+		{"user.create", as(Admin), []string{"role"}, []string{"role"}},
+		{"user.create", as(Superadmin), []string{"role"}, nil},
+		{"no.such", as(Superadmin), []string{"a"}, []string{"a"}},
+	} {
+		if diff := cmp.Diff(test.want, table.Fields(test.id, test.caller, mine, test.fields)); diff != "" {
+			t.Errorf("%s by %s (-want +got):\n%s", test.id, test.caller.Role, diff)
+		}
+	}
+}
+
+// TestRightsEndWithTheUser has a token be worth what its user is now.
+func TestRightsEndWithTheUser(t *testing.T) {
+	t.Parallel()
+	table := New()
+	c := Caller{User: "me", Role: Admin, Active: true, Scopes: []string{"users:read"}}
+	if d := table.Decide("users.list", c, Object{}); d != nil {
+		t.Fatal(d)
+	}
+	demoted, inactive, gone := c, c, c
+	demoted.Role, inactive.Active, gone.User = User, false, ""
+	for name, test := range map[string]struct {
+		c    Caller
+		want int
+	}{"demoted": {demoted, 403}, "inactive": {inactive, 401}, "deleted": {gone, 401}} {
+		if d := table.Decide("users.list", test.c, Object{}); d == nil || d.Status != test.want {
+			t.Errorf("%s: %v", name, d)
+		}
+	}
+}
+
+// TestUnknownOperation is nobody's, and what belongs to nobody is no user's.
+func TestUnknownOperation(t *testing.T) {
+	t.Parallel()
+	table := New()
+	super := Caller{User: "me", Role: Superadmin, Active: true, Scopes: []string{All}}
+	if table.Enter("no.such", super) == nil || table.Decide("", super, Object{}) == nil {
+		t.Error("what is not in the table was permitted")
+	}
+	if _, ok := table.Describe("no.such"); ok {
+		t.Error("described")
+	}
+	for _, o := range []Object{{}, {Owners: []string{""}}} {
+		if table.Decide("users.get", Caller{User: "me", Role: User, Active: true, Scopes: []string{All}}, o) == nil {
+			t.Errorf("%v was given to a stranger", o)
+		}
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	t.Parallel()
+	table := New()
+	served := []string{"no.such"}
+	for _, op := range table.Operations() {
+		if op.ID != "jwks" {
+			served = append(served, op.ID)
+		}
+	}
+	unknown, missing := table.Differences(served)
+	if !slices.Equal(unknown, []string{"no.such"}) || !slices.Equal(missing, []string{"jwks"}) {
+		t.Error(unknown, missing)
+	}
+}
+
+func TestDescribe(t *testing.T) {
+	t.Parallel()
+	got, _ := New().Describe("users.change")
+	want := Description{
+		Permissions: "**PERMISSIONS: Only the owner, administrators and internal users. Only users with write access. Nobody changes a user of a higher role**",
+		Scopes:      []string{"user:write", "users:write", "all"},
+		Denials: map[int]string{
+			401: "Authentication with user:write or users:write OAuth scope(s) is required",
+			403: "Only the owner, administrators and internal users. Only users with write access. Nobody changes a user of a higher role",
+		},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// BenchmarkDecide is one decision.
+func BenchmarkDecide(b *testing.B) {
+	table := New()
+	c := Caller{User: "me", Role: User, Active: true, Regular: true, Scopes: []string{"users:read", "users:write"}}
+	o := Object{Owners: []string{"me"}, Role: User}
+	b.ReportAllocs()
+	for b.Loop() {
+		if d := table.Decide("users.change", c, o); d != nil {
+			b.Fatal(d)
+		}
+	}
+}
