@@ -18,7 +18,8 @@ func Standings() []Standing {
 	caller := func(r Role) Caller { return Caller{User: me, Role: r, Active: true, Regular: true, Scopes: all} }
 	admin, super := caller(Admin), caller(Superadmin)
 	inactive, reader, internal, noScope, noScopeSuper := caller(Superadmin), caller(User), caller(User), caller(User), super
-	inactive.Active, reader.Regular, internal.Internal, noScope.Scopes, noScopeSuper.Scopes = false, false, true, nil, nil
+	inactive.Active, reader.Regular, noScope.Scopes, noScopeSuper.Scopes = false, false, nil, nil
+	internal.Internal, internal.Regular = true, false
 	strange := caller(User)
 	strange.Role, strange.Regular = "OWNER", false
 	mineAs := func(r Role) Object { return Object{Owners: []string{me}, Role: r} }

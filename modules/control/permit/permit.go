@@ -28,11 +28,11 @@ const (
 	Superadmin Role = "SUPERADMIN"
 )
 
-// rank orders roles. One that is not known is nobody's.
+// rank orders roles. One that is not known is below all.
 func (r Role) rank() int { return slices.Index([]Role{User, Admin, Superadmin}, r) }
 
 // least says that a role is another one or above it.
-func (r Role) least(other Role) bool { return r.rank() >= 0 && r.rank() >= other.rank() }
+func (r Role) least(other Role) bool { return r.rank() >= other.rank() }
 
 // Caller is who asks. The zero Caller is anonymous.
 type Caller struct {

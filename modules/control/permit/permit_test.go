@@ -201,6 +201,18 @@ func TestOptions(t *testing.T) {
 	}
 }
 
+// TestOptionsOfMixedPaths has a path of which anybody may do a part tell that part, and not want a login.
+func TestOptionsOfMixedPaths(t *testing.T) {
+	t.Parallel()
+	table := newTable([]Operation{
+		{ID: "a", Method: get, Path: "/a/{b}", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "b", Method: remove, Path: "/a/{b}", Dialect: Fairway, Scopes: list("s"), Permissions: list(Self)},
+	}, permissions())
+	if methods, denied := table.Allow("/a/{b}", Caller{}, Object{}); denied != nil || !slices.Equal(methods, []string{"GET", "OPTIONS"}) {
+		t.Error(methods, denied)
+	}
+}
+
 // TestFields has what a caller may not write be named, in his order.
 func TestFields(t *testing.T) {
 	t.Parallel()
@@ -261,6 +273,10 @@ func TestUnknownOperation(t *testing.T) {
 	}
 	if _, ok := table.Describe("no.such"); ok {
 		t.Error("described")
+	}
+	// Whose role was not looked up is above everybody.
+	if table.Decide("users.change", super, Object{Owners: []string{"me"}}) == nil {
+		t.Error("a user without a role was changed")
 	}
 	for _, o := range []Object{{}, {Owners: []string{""}}} {
 		if table.Decide("users.get", Caller{User: "me", Role: User, Active: true, Scopes: []string{All}}, o) == nil {

@@ -63,7 +63,8 @@ func (c Curve) Delay(level int) time.Duration {
 func (c Curve) Full() int { return c.Free + mostOver }
 
 // Counters are buckets that leak. A bucket of a level holds it for level times the Leak of its Curve, and may be forgotten
-// after that; the same key always has the same Curve. Implementations decide in one step, whoever else asks at the same time.
+// after that; the same key always has the same Curve. Implementations decide in one step, whoever else asks at the same time;
+// throttletest.Conformance has their tests.
 type Counters interface {
 	// Try adds an attempt to a bucket, which is never over Full. wait says that the last attempt was too short ago by so much:
 	// then nothing was added. level is how many were in the bucket before.
