@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -48,7 +49,7 @@ func TestDelay(t *testing.T) {
 			t.Errorf("%d: %s", level, got)
 		}
 	}
-	if got := c.Delay(1 << 40); got != time.Minute {
+	if got := c.Delay(math.MaxInt); got != time.Minute {
 		t.Error(got)
 	}
 	if got := (Curve{Free: 3}).Delay(10); got != 0 {
