@@ -24,7 +24,7 @@ const (
 
 // Access is a token that was checked. It is shared: change nothing of it.
 type Access struct {
-	// ID is the token's own name, its jti.
+	// ID is the token's own name, its jti, or the id of a program's token.
 	ID string
 	// Family is the login that it comes from; empty: a client's own.
 	Family string
@@ -32,9 +32,11 @@ type Access struct {
 	Client string
 	Scopes []string
 	// ByClient: it came from client_credentials, so that it is a program that acts as the user.
-	ByClient        bool
+	ByClient bool
+	// ByAPIToken: it is a program's own token, which lasts until it is revoked or, where Expires is not zero, until then.
+	ByAPIToken      bool
 	Issued, Expires time.Time
-	// User is whose it is, as the store had it a minute ago at most.
+	// User is whose it is, as the store had it a minute ago at most. Its ID is empty where a program's token is nobody's.
 	User User
 }
 

@@ -85,12 +85,11 @@ func (a *Authority) Logout(w http.ResponseWriter, r *http.Request) {
 }
 
 func (a *Authority) logout(ctx context.Context, access *Access, refresh string) error {
-	defer a.Wake()
 	if err := a.revokeAccess(ctx, access); err != nil {
 		return err
 	}
 	if access.Family != "" {
-		if _, err := a.store.RevokeFamily(ctx, access.User.ID, access.Family); err != nil {
+		if err := a.endFamily(ctx, access.User.ID, access.Family); err != nil {
 			return err
 		}
 	}
@@ -102,8 +101,7 @@ func (a *Authority) logout(ctx context.Context, access *Access, refresh string) 
 	if err != nil || !ok || known.User != access.User.ID {
 		return err
 	}
-	_, err = a.store.RevokeFamily(ctx, known.User, known.Family)
-	return err
+	return a.endFamily(ctx, known.User, known.Family)
 }
 
 // LogoutAll ends all logins of the caller.
@@ -121,20 +119,24 @@ func (a *Authority) endAll(r *http.Request) (int, error) {
 	if err != nil {
 		return 0, err
 	}
-	defer a.Wake()
+	defer a.forget(RevokedUser, access.User.ID)
 	if err := a.revokeAccess(r.Context(), access); err != nil {
 		return 0, err
 	}
 	return a.store.RevokeFamilies(r.Context(), access.User.ID)
 }
 
-// caller says whose request it is.
+// caller says whose request it is. A program's token is none of a login, and cannot end one.
 func (a *Authority) caller(r *http.Request) (*Access, error) {
 	token, err := Bearer(r.Header)
 	if err != nil {
 		return nil, err
 	}
-	return a.Check(r.Context(), token)
+	access, err := a.Check(r.Context(), token)
+	if err == nil && access.ByAPIToken {
+		return nil, refused(Invalid)
+	}
+	return access, err
 }
 
 // message is an answer in a sentence; older clients read msg, sessions message.

@@ -94,7 +94,7 @@ func (c *cache) drop(all []Revocation) {
 	for sum, e := range c.entries {
 		a := e.access
 		if !now.Before(e.until) || gone[[2]string{RevokedAccess, a.ID}] || gone[[2]string{RevokedFamily, a.Family}] ||
-			gone[[2]string{RevokedClient, a.Client}] || gone[[2]string{RevokedUser, a.User.ID}] {
+			gone[[2]string{RevokedClient, a.Client}] || a.ByAPIToken && gone[[2]string{RevokedToken, a.ID}] || gone[[2]string{RevokedUser, a.User.ID}] {
 			delete(c.entries, sum)
 		}
 	}

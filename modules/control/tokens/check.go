@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 )
 
@@ -41,7 +42,7 @@ func (e *RefusedError) Error() string {
 	}
 }
 
-// Check says whose an access token is. One that was checked is not checked again for a minute, unless it expires before or
+// Check says whose a token is: an access token, or a program's own. One that was checked is not checked again for a minute, unless it expires before or
 // the store's feed tells that something of it has changed: every gateway knows that after Config.Poll. An error that is a
 // *RefusedError is the caller's fault.
 func (a *Authority) Check(ctx context.Context, token string) (*Access, error) {
@@ -55,6 +56,28 @@ func (a *Authority) Check(ctx context.Context, token string) (*Access, error) {
 	}
 	// What is revoked while the store is asked must not be cached as it was before.
 	epoch := a.cache.epoch()
+	var access *Access
+	var err error
+	if hash, ok := tokenHash(apiPrefix, labelAPI, token); ok {
+		access, err = a.checkAPI(ctx, hash)
+	} else {
+		access, err = a.checkSigned(ctx, token, now)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if a.cfg.CacheFor > 0 {
+		until := now.Add(a.cfg.CacheFor)
+		if !access.Expires.IsZero() && access.Expires.Before(until) {
+			until = access.Expires
+		}
+		a.cache.put(sum, access, until, epoch)
+	}
+	return access, nil
+}
+
+// checkSigned checks an access token.
+func (a *Authority) checkSigned(ctx context.Context, token string, now time.Time) (*Access, error) {
 	c, err := a.verify(ctx, token)
 	if err != nil {
 		return nil, err
@@ -63,26 +86,48 @@ func (a *Authority) Check(ctx context.Context, token string) (*Access, error) {
 	if !now.Before(access.Expires) {
 		return nil, refused(Expired)
 	}
-	standing, err := a.store.Standing(ctx, Subject{Access: c.ID, Family: c.Family, Client: c.Client, User: c.Subject})
+	access.User, err = a.user(ctx, Subject{Access: c.ID, Family: c.Family, Client: c.Client, User: c.Subject})
+	return access, err
+}
+
+// checkAPI checks a program's token.
+func (a *Authority) checkAPI(ctx context.Context, hash []byte) (*Access, error) {
+	t, ok, err := a.store.APIToken(ctx, hash)
 	if err != nil {
 		return nil, fmt.Errorf("checking a token: %w", err)
 	}
-	if standing.Revoked {
-		return nil, refused(Revoked)
+	if !ok {
+		return nil, refused(Invalid)
 	}
-	access.User = standing.User
-	if !access.User.Active {
-		return nil, refused(Inactive)
-	}
-	if a.cfg.CacheFor > 0 {
-		until := now.Add(a.cfg.CacheFor)
-		if access.Expires.Before(until) {
-			until = access.Expires
+	access := &Access{ID: t.ID, Scopes: t.Scopes, ByAPIToken: true, Issued: t.Created, Expires: t.Expires}
+	if t.User != "" {
+		if access.User, err = a.user(ctx, Subject{User: t.User}); err != nil {
+			return nil, err
 		}
-		a.cache.put(sum, access, until, epoch)
+	}
+	if err := a.store.APITokenUsed(ctx, t.ID); err != nil {
+		a.log.WarnContext(ctx, "that a token was used could not be written", slog.Any("error", err))
 	}
 	return access, nil
 }
+
+// user gives the user of a token that stands.
+func (a *Authority) user(ctx context.Context, of Subject) (User, error) {
+	standing, err := a.store.Standing(ctx, of)
+	if err != nil {
+		return User{}, fmt.Errorf("checking a token: %w", err)
+	}
+	if standing.Revoked {
+		return User{}, refused(Revoked)
+	}
+	if !standing.User.Active {
+		return User{}, refused(Inactive)
+	}
+	return standing.User, nil
+}
+
+// forget has this gateway know of a revocation at once; the others read it in the feed.
+func (a *Authority) forget(kind, id string) { a.cache.drop([]Revocation{{Kind: kind, ID: id}}) }
 
 // reason says why a token was refused, if that is what the error says.
 func reason(err error) (Reason, bool) {

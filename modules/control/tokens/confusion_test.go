@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -184,6 +185,15 @@ func TestTOK09UnknownKeys(t *testing.T) {
 		}
 		if n := g.store.Asked("SigningKeys") - before; n < 4 || n > 7 {
 			t.Errorf("the store was asked %d times in 5 seconds", n)
+		}
+		// A store that does not answer is no reason to call a token wrong.
+		time.Sleep(tick)
+		down := errors.New("down")
+		g.store.Fail(down)
+		for range 3 {
+			if _, err := g.Check(t.Context(), forge(t, jose.EdDSA, mine, map[string]any{"typ": "at+jwt", "kid": "x"}, map[string]any{})); !errors.Is(err, down) {
+				t.Errorf("%v", err)
+			}
 		}
 	})
 }

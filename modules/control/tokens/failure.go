@@ -33,9 +33,9 @@ type document struct {
 func (a *Authority) fail(w http.ResponseWriter, r *http.Request, f failure) {
 	h := w.Header()
 	h.Set("Content-Type", problem.ContentType)
-	if f.status == http.StatusUnauthorized && f.err != "" {
+	if f.status == http.StatusUnauthorized {
 		challenge := "Bearer"
-		if f.err != string(Missing) {
+		if f.err != "" && f.err != string(Missing) {
 			challenge = `Bearer error="invalid_token"`
 		}
 		h.Set("WWW-Authenticate", challenge)

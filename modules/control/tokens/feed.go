@@ -11,7 +11,7 @@ const (
 	feedBatch = 1000
 	// feedTimeout is how long the store may take.
 	feedTimeout = 5 * time.Second
-	// feedSilent is how long the feed may fail before nothing is taken from the cache any more.
+	// feedSilent is how long the feed may fail, or the process sleep, before nothing that was kept counts any more.
 	feedSilent = 10 * time.Second
 )
 
@@ -21,7 +21,13 @@ func (a *Authority) follow(ctx context.Context, at int64) {
 	defer poll.Stop()
 	keys := time.NewTicker(keysEvery)
 	defer keys.Stop()
-	heard := time.Now()
+	// A store that tells when there is something; nil: none does.
+	var wanted <-chan struct{}
+	if w, ok := a.store.(Waker); ok {
+		wanted = w.RevocationsWanted(ctx)
+	}
+	// By the clock on the wall: the other one may stand still while a machine sleeps.
+	heard := time.Now().Round(0)
 	failing := false
 	for {
 		select {
@@ -31,12 +37,18 @@ func (a *Authority) follow(ctx context.Context, at int64) {
 			a.lookAfterKeys(ctx)
 			continue
 		case <-poll.C:
-		case <-a.wake:
+		case _, open := <-wanted:
+			if !open {
+				wanted = nil
+			}
+		}
+		if time.Now().Round(0).Sub(heard) > max(feedSilent, 2*a.cfg.Poll) {
+			a.cache.clear()
 		}
 		next, err := a.catchUp(ctx, at)
 		at = next
 		if err == nil {
-			heard, failing = time.Now(), false
+			heard, failing = time.Now().Round(0), false
 			continue
 		}
 		if ctx.Err() != nil {
@@ -46,9 +58,6 @@ func (a *Authority) follow(ctx context.Context, at int64) {
 			a.log.WarnContext(ctx, "the store does not tell what was revoked", slog.Any("error", err))
 		}
 		failing = true
-		if time.Since(heard) > feedSilent {
-			a.cache.clear()
-		}
 	}
 }
 

@@ -36,7 +36,7 @@ func FuzzTokenRequest(f *testing.F) {
 			g.mux.ServeHTTP(w, r)
 			switch w.Code {
 			case 200:
-				if strings.Contains(w.Body.String(), "access_token") && path == tokenPath && !strings.Contains(query+body, "q") {
+				if strings.Contains(w.Body.String(), "access_token") && path == tokenPath && !strings.Contains(query+body, "q") && !strings.Contains(query+body, "%71") {
 					t.Errorf("a token without a password: %s", w.Body)
 				}
 			case 400, 401:

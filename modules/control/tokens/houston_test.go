@@ -130,8 +130,13 @@ func TestHoustonErrors(t *testing.T) {
 			if a.text("error_description") != c.text || a.header.Get("Cache-Control") != "no-store" {
 				t.Errorf("the answer is %s, %v", a.body, a.header)
 			}
-			if (c.code == "invalid_client") != (a.header.Get("WWW-Authenticate") != "") {
-				t.Errorf("the challenge is %q", a.header.Get("WWW-Authenticate"))
+			challenge, _, _ := strings.Cut(a.header.Get("WWW-Authenticate"), " ")
+			want := map[bool]string{true: "Basic", false: "Bearer"}[c.code == "invalid_client"]
+			if c.status != 401 {
+				want = ""
+			}
+			if challenge != want {
+				t.Errorf("the challenge is %q", challenge)
 			}
 		})
 	}

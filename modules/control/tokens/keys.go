@@ -39,6 +39,7 @@ type keyring struct {
 
 	mu     sync.Mutex // of loading
 	loaded time.Time
+	failed error // of the last time
 }
 
 type keySet struct {
@@ -141,6 +142,11 @@ func (k *keyring) add(ctx context.Context, in time.Duration) error {
 // load reads the keys of the store. Its caller has the lock.
 func (k *keyring) load(ctx context.Context) error {
 	k.loaded = time.Now()
+	k.failed = k.read(ctx)
+	return k.failed
+}
+
+func (k *keyring) read(ctx context.Context) error {
 	stored, err := k.store.SigningKeys(ctx)
 	if err != nil {
 		return fmt.Errorf("loading the signing keys: %w", err)
@@ -212,9 +218,15 @@ func (k *keyring) public(ctx context.Context, id string) (ed25519.PublicKey, err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if key := k.known(id); key != nil || time.Since(k.loaded) < reloadEvery {
+	if key := k.known(id); key != nil {
 		return key, nil
 	}
+	if time.Since(k.loaded) < reloadEvery {
+		return nil, k.failed
+	}
+	// For all who wait, whether this caller leaves or not.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), feedTimeout)
+	defer cancel()
 	if err := k.load(ctx); err != nil {
 		return nil, err
 	}

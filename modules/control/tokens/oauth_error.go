@@ -58,8 +58,13 @@ func serverError() *oauthError {
 
 // write answers with the error.
 func (e *oauthError) write(w http.ResponseWriter) {
-	if e.status == http.StatusUnauthorized && e.code == "invalid_client" {
-		w.Header().Set("WWW-Authenticate", `Basic realm="fairway"`)
+	if e.status == http.StatusUnauthorized {
+		// HTTP wants one with every 401. Basic is for clients alone: a browser would ask its user.
+		challenge := "Bearer"
+		if e.code == "invalid_client" {
+			challenge = `Basic realm="fairway"`
+		}
+		w.Header().Set("WWW-Authenticate", challenge)
 	}
 	setRetryAfter(w.Header(), e.retryAfter)
 	answer(w, e.status, struct {

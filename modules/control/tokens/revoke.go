@@ -48,9 +48,7 @@ func (a *Authority) revoke(ctx context.Context, token, client string) error {
 		if err != nil || !ok || known.Client != client {
 			return err
 		}
-		_, err = a.store.RevokeFamily(ctx, known.User, known.Family)
-		a.Wake()
-		return err
+		return a.endFamily(ctx, known.User, known.Family)
 	}
 	c, err := a.verify(ctx, token)
 	if err != nil {
@@ -67,8 +65,14 @@ func (a *Authority) revokeAccess(ctx context.Context, access *Access) error {
 	if left <= 0 {
 		return nil
 	}
-	err := a.store.RevokeAccess(ctx, access.ID, left)
-	a.Wake()
+	defer a.forget(RevokedAccess, access.ID)
+	return a.store.RevokeAccess(ctx, access.ID, left)
+}
+
+// endFamily ends a login, if it lives.
+func (a *Authority) endFamily(ctx context.Context, user, family string) error {
+	defer a.forget(RevokedFamily, family)
+	_, err := a.store.RevokeFamily(ctx, user, family)
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // What is hashed or derived from is told apart by a label, so that no value is good for two things.
@@ -17,29 +18,41 @@ const (
 	labelSuccessor = "fairway refresh successor 1"
 	labelRefresh   = "fairway refresh token 1\x00"
 	labelSecret    = "fairway client secret 1\x00"
+	labelAPI       = "fairway api token 1\x00"
 )
 
-// refreshPrefix begins a refresh token, refreshLength is that of a whole one: 32 random bytes in base64.
+// Prefixes say what a random token is, so that it is found where it should not be.
 const (
 	refreshPrefix = "fw_rt_"
-	refreshLength = len(refreshPrefix) + 43
+	apiPrefix     = "fw_api_"
 )
 
-// newRefresh makes a refresh token.
-func newRefresh() string {
+// randomToken makes a token of 32 random bytes in base64.
+func randomToken(prefix string) string {
 	var raw [32]byte
 	_, _ = rand.Read(raw[:]) // never fails
-	return refreshPrefix + base64.RawURLEncoding.EncodeToString(raw[:])
+	return prefix + base64.RawURLEncoding.EncodeToString(raw[:])
 }
 
-// refreshHash is under which hash a refresh token is kept: with 256 random bits there is nothing to guess, so no salt and no
-// slow hash. False: it is none.
-func refreshHash(token string) ([]byte, bool) {
-	if len(token) != refreshLength || token[:len(refreshPrefix)] != refreshPrefix {
+// tokenHash is under which hash a random token is kept: with 256 random bits there is nothing to guess, so no salt and no
+// slow hash. False: it is none of this prefix.
+func tokenHash(prefix, label, token string) ([]byte, bool) {
+	if len(token) != len(prefix)+base64.RawURLEncoding.EncodedLen(32) || !strings.HasPrefix(token, prefix) {
 		return nil, false
 	}
-	sum := sha256.Sum256([]byte(labelRefresh + token))
+	sum := sha256.Sum256([]byte(label + token))
 	return sum[:], true
+}
+
+func newRefresh() string { return randomToken(refreshPrefix) }
+
+func refreshHash(token string) ([]byte, bool) { return tokenHash(refreshPrefix, labelRefresh, token) }
+
+// NewAPIToken makes a token for a program, and the hash under which it is to be stored. It is shown once.
+func NewAPIToken() (token string, hash []byte) {
+	token = randomToken(apiPrefix)
+	hash, _ = tokenHash(apiPrefix, labelAPI, token)
+	return token, hash
 }
 
 // HashSecret is what the store keeps of a client's secret. Secrets are random: one that a person chose could be guessed.

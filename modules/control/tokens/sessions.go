@@ -57,7 +57,7 @@ func (a *Authority) RevokeSession(w http.ResponseWriter, r *http.Request) {
 	case !ended:
 		a.fail(w, r, failure{status: http.StatusNotFound, msg: "Session not found"})
 	default:
-		a.Wake()
+		a.forget(RevokedFamily, r.PathValue("session"))
 		answer(w, http.StatusOK, message{Message: "Session revoked successfully"})
 	}
 }

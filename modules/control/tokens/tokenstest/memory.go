@@ -22,6 +22,7 @@ type Memory struct {
 	families    map[string]*family
 	refresh     map[string]*refresh
 	access      map[string]time.Time
+	programs    map[string]tokens.APIToken
 	revocations []tokens.Revocation
 }
 
@@ -43,6 +44,7 @@ func NewMemory() *Memory {
 	return &Memory{
 		asked: map[string]int{}, clients: map[string]tokens.Client{}, users: map[string]tokens.User{},
 		families: map[string]*family{}, refresh: map[string]*refresh{}, access: map[string]time.Time{},
+		programs: map[string]tokens.APIToken{},
 	}
 }
 
@@ -99,6 +101,51 @@ func (m *Memory) PutClient(_ context.Context, c tokens.Client) error {
 	return nil
 }
 
+// PutAPIToken adds a program's token.
+func (m *Memory) PutAPIToken(_ context.Context, t tokens.APIToken, hash []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.programs[string(hash)] = t
+	return nil
+}
+
+// RevokeAPIToken ends a program's token.
+func (m *Memory) RevokeAPIToken(_ context.Context, id string) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for hash, t := range m.programs {
+		if t.ID == id {
+			delete(m.programs, hash)
+		}
+	}
+	m.tell(tokens.RevokedToken, id)
+	return nil
+}
+
+// APIToken implements tokens.APITokenStore.
+func (m *Memory) APIToken(_ context.Context, hash []byte) (tokens.APIToken, bool, error) {
+	leave, err := m.enter("APIToken")
+	defer leave()
+	if err != nil {
+		return tokens.APIToken{}, false, err
+	}
+	t, ok := m.programs[string(hash)]
+	if !ok || !t.Expires.IsZero() && !time.Now().Before(t.Expires) {
+		return tokens.APIToken{}, false, nil
+	}
+	if u, lives := m.users[t.User]; t.User != "" && (!lives || !u.Active) {
+		return tokens.APIToken{}, false, nil
+	}
+	return t, true, nil
+}
+
+// APITokenUsed implements tokens.APITokenStore.
+func (m *Memory) APITokenUsed(context.Context, string) error {
+	leave, err := m.enter("APITokenUsed")
+	defer leave()
+	return err
+}
+
 // RevokeClient ends a client.
 func (m *Memory) RevokeClient(_ context.Context, id string) error {
 	m.mu.Lock()
@@ -124,6 +171,9 @@ func (m *Memory) Dump() []byte {
 	}
 	for id := range m.access {
 		out = append(out, id...)
+	}
+	for hash, t := range m.programs {
+		out = append(append(out, hash...), t.ID...)
 	}
 	return out
 }
