@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"reflect"
@@ -40,7 +41,7 @@ func diffOf[T any](old, next T) (json.RawMessage, error) {
 		column := a.Type().Field(i).Tag.Get("db")
 		x, y := a.Field(i).Interface(), b.Field(i).Interface()
 		switch {
-		case reflect.DeepEqual(x, y):
+		case same(x, y):
 		case derived(column):
 		case secret(column):
 			out[column] = true
@@ -49,6 +50,15 @@ func diffOf[T any](old, next T) (json.RawMessage, error) {
 		}
 	}
 	return json.Marshal(out)
+}
+
+// same compares two values. Of bytes, none and null are the same: engines differ.
+func same(x, y any) bool {
+	if a, ok := x.([]byte); ok {
+		b, _ := y.([]byte)
+		return bytes.Equal(a, b)
+	}
+	return reflect.DeepEqual(x, y)
 }
 
 func derived(column string) bool {

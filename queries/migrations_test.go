@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/fairway-gateway/fairway/queries/db"
 )
 
 func migrationsOf(t *testing.T, s *Store) *Migrations {
@@ -27,7 +29,7 @@ func migrationsOf(t *testing.T, s *Store) *Migrations {
 // TestMigrations goes down to nothing, step by step, and up again, with data in the tables.
 func TestMigrations(t *testing.T) {
 	t.Parallel()
-	names := []string{"00001_sessions.sql", "00002_users.sql"}
+	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql"}
 	newest := int64(len(names))
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
@@ -105,9 +107,19 @@ func TestMigrations(t *testing.T) {
 func fill(t *testing.T, s *Store) {
 	t.Helper()
 	u := create(t, s, aUser("a@x.org"))
-	if _, err := s.CreateTeam(t.Context(), by(), "team", u.ID); err != nil {
-		t.Fatal(err)
+	_, err1 := s.CreateTeam(t.Context(), by(), "team", u.ID)
+	_, err2 := s.CreateClient(t.Context(), by(), db.OauthClient{ClientID: "c", OwnerID: &u.ID}, 0)
+	_, err3 := s.CreateAPIToken(t.Context(), by(), db.ApiToken{Hash: index(1), Kind: "user", UserID: &u.ID})
+	_, err4 := s.AddSigningKey(t.Context(), SigningKey{KID: "k", Public: index(1), Sealed: index(2), RetiresIn: time.Hour}, "")
+	_, err5 := s.TakeRate(t.Context(), []byte("k"), 1, time.Hour)
+	for _, err := range []error{err1, err2, err3, err4, err5} {
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
+	login(t, s, u.ID, "c", index(1))
+	wantRotated(t, s, rotation(1, 2, "c"), RefreshFresh, "")
+	enqueue(t, s, Letter{Topic: "mail", Payload: []byte("{}")})
 }
 
 // TestTwoProcesses holds that processes that start at once on an empty database all find it migrated.

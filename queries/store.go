@@ -39,7 +39,9 @@ type Store struct {
 	engine
 	log  *slog.Logger
 	stop context.CancelFunc
-	done sync.WaitGroup
+	// ending is closed when the store is to be closed.
+	ending chan struct{}
+	done   sync.WaitGroup
 }
 
 // engine is what the two databases do differently.
@@ -50,6 +52,8 @@ type engine interface {
 	inTx(ctx context.Context, f func(db.Querier) error) error
 	ping(ctx context.Context) error
 	stats() Stats
+	// listen calls heard whenever something was told on a channel, until ctx ends. It may do nothing.
+	listen(ctx context.Context, channel string, heard func())
 	// migrations has those of files; nil: the store's.
 	migrations(files fs.FS, log *slog.Logger) (*Migrations, error)
 	close()
@@ -72,7 +76,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		e.close()
 		return nil, err
 	}
-	s := &Store{engine: e, log: cfg.Logger}
+	s := &Store{engine: e, log: cfg.Logger, ending: make(chan struct{})}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() { s.sweepEvery(background, cfg.Sweep) })
@@ -119,6 +123,7 @@ func up(ctx context.Context, e engine, log *slog.Logger) error {
 // Close ends what the store does in the background and closes its connections.
 func (s *Store) Close() {
 	s.stop()
+	close(s.ending)
 	s.done.Wait()
 	s.close()
 }
@@ -151,6 +156,12 @@ const (
 	// unless the lease changed hands more than once in a millisecond. There is one for each login that was tried, so that
 	// whoever guesses passwords makes many.
 	keepLeases = time.Minute
+	// keepFamilies is for how long the family of a login is kept that has ended, so that reuse of its tokens is known as such.
+	keepFamilies = 24 * time.Hour
+	// keepBuckets is for how long a bucket is kept that is empty: longer than the longest delay.
+	keepBuckets = 10 * time.Minute
+	// keepDead is for how long letters are kept that could not be sent.
+	keepDead = 30 * 24 * time.Hour
 	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
 	sweepRows   = 500
 	sweepRounds = 200
@@ -176,6 +187,16 @@ func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 	q := s.queries()
 	return errors.Join(
 		rounds(func() (int64, error) { return q.DeleteExpiredSessions(ctx, sweepRows) }),
+		rounds(func() (int64, error) { return q.DeleteExpiredRevocations(ctx, sweepRows) }),
+		rounds(func() (int64, error) {
+			return q.DeleteEmptyBuckets(ctx, db.DeleteEmptyBucketsParams{KeepMs: keepBuckets.Milliseconds(), AtMost: sweepRows})
+		}),
+		rounds(func() (int64, error) {
+			return q.DeleteDeadOutbox(ctx, db.DeleteDeadOutboxParams{KeepMs: keepDead.Milliseconds(), AtMost: sweepRows})
+		}),
+		rounds(func() (int64, error) {
+			return q.DeleteEndedFamilies(ctx, db.DeleteEndedFamiliesParams{KeepMs: keepFamilies.Milliseconds(), AtMost: sweepRows})
+		}),
 		rounds(func() (int64, error) {
 			return q.DeleteExpiredLeases(ctx, db.DeleteExpiredLeasesParams{KeepMs: leases.Milliseconds(), AtMost: sweepRows})
 		}),

@@ -2,6 +2,7 @@ package queries
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"strings"
@@ -64,7 +65,8 @@ func (s *Store) CreateUser(ctx context.Context, by By, u db.User) (db.User, erro
 
 // ChangeUser has change write into a living user, whom nobody else changes meanwhile, and writes what came of it. An error of
 // change is given back, and nothing is written. ID, Number, Version and the times of making and deleting stay. Where there is
-// no such user the error is sql.ErrNoRows; an address or name of another is a *TakenError. change must not use the store.
+// no such user the error is sql.ErrNoRows; an address or name of another is a *TakenError. Another password
+// ends all logins, and what tokens depend on is told as a revocation. change must not use the store.
 func (s *Store) ChangeUser(ctx context.Context, by By, id uuid.UUID, change func(*db.User) error) (db.User, error) {
 	var next db.User
 	err := s.inTx(ctx, func(q db.Querier) error {
@@ -91,7 +93,10 @@ func (s *Store) ChangeUser(ctx context.Context, by By, id uuid.UUID, change func
 		if err != nil {
 			return err
 		}
-		return auditUser(ctx, q, by, "user.change", old, next)
+		if err := auditUser(ctx, q, by, "user.change", old, next); err != nil {
+			return err
+		}
+		return tellOfUser(ctx, q, old, next)
 	})
 	if err != nil {
 		return db.User{}, taken(err)
@@ -99,7 +104,7 @@ func (s *Store) ChangeUser(ctx context.Context, by By, id uuid.UUID, change func
 	return next, nil
 }
 
-// DeleteUser marks a living user as deleted, which frees address and name; sql.ErrNoRows: there is none.
+// DeleteUser marks a living user as deleted, which frees address and name and ends all logins; sql.ErrNoRows: there is none.
 func (s *Store) DeleteUser(ctx context.Context, by By, id uuid.UUID) (db.User, error) {
 	return s.mark(ctx, by, "user.delete", func(q db.Querier) (db.User, error) { return q.DeleteUser(ctx, id) })
 }
@@ -116,12 +121,57 @@ func (s *Store) mark(ctx context.Context, by By, action string, run func(db.Quer
 		if u, err = run(q); err != nil {
 			return err
 		}
-		return audit(ctx, q, by, action, "user:"+u.ID.String(), []byte("{}"))
+		if err := audit(ctx, q, by, action, "user:"+u.ID.String(), []byte("{}")); err != nil {
+			return err
+		}
+		if u.DeletedAt != nil {
+			if _, err := endFamilies(ctx, q, u.ID); err != nil {
+				return err
+			}
+		}
+		return tell(ctx, q, "user", u.ID.String(), keepTold)
 	})
 	if err != nil {
 		return db.User{}, taken(err)
 	}
 	return u, nil
+}
+
+// FindUser gives the living user whose address, or else whose name, a login is; sql.ErrNoRows: there is none.
+func (s *Store) FindUser(ctx context.Context, login string) (db.User, error) {
+	if err := plain(login); err != nil {
+		return db.User{}, sql.ErrNoRows
+	}
+	key := Key(login)
+	u, err := s.queries().GetUserByEmail(ctx, key)
+	if errors.Is(err, sql.ErrNoRows) {
+		return s.queries().GetUserByUsername(ctx, &key)
+	}
+	return u, err
+}
+
+// ReplaceHash writes another hash of the same password. It is no change of the user: nothing ends, and the audit log is told
+// nothing. False: the password was changed meanwhile.
+func (s *Store) ReplaceHash(ctx context.Context, id uuid.UUID, old, next string) (bool, error) {
+	if err := plain(next); err != nil {
+		return false, err
+	}
+	n, err := s.queries().RehashPassword(ctx, db.RehashPasswordParams{ID: id, OldHash: old, PasswordHash: next, PasswordParameters: parameters(next)})
+	return n == 1, err
+}
+
+// tellOfUser tells what tokens depend on. Another password ends all logins, the first one none.
+func tellOfUser(ctx context.Context, q db.Querier, old, next db.User) error {
+	password := old.PasswordHash != next.PasswordHash
+	if password && old.PasswordHash != "" {
+		if _, err := endFamilies(ctx, q, next.ID); err != nil {
+			return err
+		}
+	}
+	if !password && old.Role == next.Role && old.IsActive == next.IsActive && old.IsRegularUser == next.IsRegularUser && old.IsInternal == next.IsInternal {
+		return nil
+	}
+	return tell(ctx, q, "user", next.ID.String(), keepTold)
 }
 
 func auditUser(ctx context.Context, q db.Querier, by By, action string, old, next db.User) error {

@@ -328,6 +328,40 @@ func TestTeams(t *testing.T) {
 	})
 }
 
+// TestFindUser holds that an address comes before a name, in any case, and that a hash is replaced where it is still the same.
+func TestFindUser(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		name, mine := "B@x.org", "Root"
+		a, b := aUser("a@x.org"), aUser("b@x.org")
+		a.Username, b.Username, a.PasswordHash = &name, &mine, "$2b$04$a"
+		a, b = create(t, s, a), create(t, s, b)
+		for login, want := range map[string]db.User{"A@X.org": a, "b@x.org": b, "ROOT": b} {
+			if got, err := s.FindUser(t.Context(), login); err != nil || got.ID != want.ID {
+				t.Errorf("%q is %v, %v", login, got.Email, err)
+			}
+		}
+		for _, login := range []string{"", "nobody", "a@x.org\x00", "\xff", "a@x.or%", "' or 1=1 --"} {
+			if _, err := s.FindUser(t.Context(), login); !errors.Is(err, sql.ErrNoRows) {
+				t.Errorf("%q: %v", login, err)
+			}
+		}
+		for _, want := range []bool{true, false} {
+			if ok, err := s.ReplaceHash(t.Context(), a.ID, "$2b$04$a", "$argon2id$v=19$m=8,t=1,p=1$c$h"); ok != want || err != nil {
+				t.Errorf("%v, %v", ok, err)
+			}
+		}
+		if all, err := s.Queries().ListPasswordParameters(t.Context()); err != nil || !slices.Equal(all, []string{"$argon2id$v=19$m=8,t=1,p=1"}) {
+			t.Errorf("%v, %v", all, err)
+		}
+		if n := newest(t, s); n != 0 {
+			t.Errorf("%d things were told", n)
+		}
+	})
+}
+
 func TestParameters(t *testing.T) {
 	t.Parallel()
 	for hash, want := range map[string]string{

@@ -11,10 +11,25 @@ import (
 )
 
 type Querier interface {
+	// Leases some of those that are due, which nobody else has.
+	ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error)
+	ClearBucket(ctx context.Context, key []byte) (int64, error)
+	CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (int64, error)
+	// Those that wait or are worked on, and those that were laid aside.
+	CountOutbox(ctx context.Context) (CountOutboxRow, error)
+	CountReused(ctx context.Context, arg CountReusedParams) (int64, error)
 	CountTeams(ctx context.Context) (int64, error)
 	CountUsers(ctx context.Context) (int64, error)
+	// Deletes some of those that were laid aside long ago.
+	DeleteDeadOutbox(ctx context.Context, arg DeleteDeadOutboxParams) (int64, error)
+	// Deletes some of those that have been empty for a while.
+	DeleteEmptyBuckets(ctx context.Context, arg DeleteEmptyBucketsParams) (int64, error)
+	// Deletes some of those that ended a while ago, with their tokens.
+	DeleteEndedFamilies(ctx context.Context, arg DeleteEndedFamiliesParams) (int64, error)
 	// Deletes some of the leases that have been expired for a while.
 	DeleteExpiredLeases(ctx context.Context, arg DeleteExpiredLeasesParams) (int64, error)
+	// Deletes some of those that have expired.
+	DeleteExpiredRevocations(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of the expired records.
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
 	DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error)
@@ -22,8 +37,32 @@ type Querier interface {
 	DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (TeamMember, error)
 	// It stays, and its addresses are free.
 	DeleteUser(ctx context.Context, id uuid.UUID) (User, error)
+	EndFamiliesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error)
+	EndFamily(ctx context.Context, arg EndFamilyParams) (int64, error)
+	// Ends the family of a token that was used longer ago than that.
+	EndReusedFamily(ctx context.Context, arg EndReusedFamilyParams) (uuid.UUID, error)
+	// Has a token that was not used live longer, at most as long as its family.
+	ExtendRefreshToken(ctx context.Context, arg ExtendRefreshTokenParams) (uuid.UUID, error)
+	// Gives one back for later, or lays it aside after so many attempts.
+	FailOutbox(ctx context.Context, arg FailOutboxParams) (int64, error)
+	FinishOutbox(ctx context.Context, arg FinishOutboxParams) (int64, error)
+	GetAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
+	// now_us is the clock of the database.
+	GetBucket(ctx context.Context, key []byte) (GetBucketRow, error)
+	// Revoked and expired ones, too.
+	GetClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
+	// Not those of users who were deleted, or are not active.
+	GetLivingAPIToken(ctx context.Context, hash []byte) (ApiToken, error)
+	GetLivingClient(ctx context.Context, clientID string) (OauthClient, error)
+	// Whatever has become of it.
+	GetRefreshToken(ctx context.Context, hash []byte) (GetRefreshTokenRow, error)
+	GetRevocationNumber(ctx context.Context) (int64, error)
 	// left_ms is how long it has by the clock of the database.
 	GetSession(ctx context.Context, sessionIndex []byte) (GetSessionRow, error)
+	// What has become of what a token speaks of. No row: there is no such living user.
+	GetStanding(ctx context.Context, arg GetStandingParams) (GetStandingRow, error)
+	// The successor of a token that was used a moment ago, by the same client.
+	GetSuccessor(ctx context.Context, arg GetSuccessorParams) ([]byte, error)
 	GetTeam(ctx context.Context, id uuid.UUID) (Team, error)
 	GetTeamByNumber(ctx context.Context, number int64) (Team, error)
 	GetTeamMember(ctx context.Context, arg GetTeamMemberParams) (TeamMember, error)
@@ -33,19 +72,40 @@ type Querier interface {
 	// Deleted ones, too.
 	GetUserByNumber(ctx context.Context, number int64) (User, error)
 	GetUserByUsername(ctx context.Context, usernameKey *string) (User, error)
+	InsertAPIToken(ctx context.Context, arg InsertAPITokenParams) (ApiToken, error)
 	InsertAudit(ctx context.Context, arg InsertAuditParams) error
+	InsertClient(ctx context.Context, arg InsertClientParams) (OauthClient, error)
+	// No row: the user is not there, or was deleted.
+	InsertFamily(ctx context.Context, arg InsertFamilyParams) (int64, error)
+	// No row: what may be sent once is there already.
+	InsertOutbox(ctx context.Context, arg InsertOutboxParams) (int64, error)
+	// It ends with its family.
+	InsertRefreshToken(ctx context.Context, arg InsertRefreshTokenParams) (int64, error)
+	InsertRevocation(ctx context.Context, arg InsertRevocationParams) error
 	// Writes a first record, or one in the place of an expired one.
 	InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error)
+	// Adds a key if the newest that has not retired is still this one; empty: there is none. Of those who try at once one does.
+	InsertSigningKey(ctx context.Context, arg InsertSigningKeyParams) (int64, error)
 	InsertTeam(ctx context.Context, arg InsertTeamParams) (Team, error)
 	// No row: there is no such team, or no such living user.
 	InsertTeamMember(ctx context.Context, arg InsertTeamMemberParams) (TeamMember, error)
 	InsertUser(ctx context.Context, arg InsertUserParams) (User, error)
+	ListAPITokens(ctx context.Context, arg ListAPITokensParams) ([]ApiToken, error)
 	// The newest first.
 	ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error)
 	// The newest first.
 	ListAuditOf(ctx context.Context, arg ListAuditOfParams) ([]AuditLog, error)
+	ListClients(ctx context.Context, arg ListClientsParams) ([]OauthClient, error)
+	ListClientsOf(ctx context.Context, ownerID *uuid.UUID) ([]OauthClient, error)
+	// The oldest first.
+	ListDeadOutbox(ctx context.Context, atMost int64) ([]Outbox, error)
+	// Those of a user that live and have a token that does, the newest first.
+	ListFamilies(ctx context.Context, userID uuid.UUID) ([]TokenFamily, error)
 	// Those that the hashes of living users have, each once.
 	ListPasswordParameters(ctx context.Context) ([]string, error)
+	ListRevocations(ctx context.Context, arg ListRevocationsParams) ([]ListRevocationsRow, error)
+	// Those that have not retired, the oldest first. signs_in_ms and retires_in_ms are by the clock of the database.
+	ListSigningKeys(ctx context.Context) ([]ListSigningKeysRow, error)
 	// Those who live.
 	ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]TeamMember, error)
 	ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, error)
@@ -55,18 +115,41 @@ type Querier interface {
 	LockTeam(ctx context.Context, id uuid.UUID) (Team, error)
 	// Nobody else changes it until the transaction ends.
 	LockUser(ctx context.Context, id uuid.UUID) (User, error)
+	// Nobody else gets one until the transaction ends.
+	NextRevocation(ctx context.Context) (int64, error)
 	// Writes another hash of the same password, unless it was changed meanwhile.
 	RehashPassword(ctx context.Context, arg RehashPasswordParams) (int64, error)
 	// The row stays for its fence.
 	ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error)
+	// Has a lease last longer that nobody else has taken.
+	RenewOutbox(ctx context.Context, arg RenewOutboxParams) (int64, error)
 	// Fails as a duplicate where somebody has taken one of its addresses.
 	RestoreUser(ctx context.Context, id uuid.UUID) (User, error)
+	// Has one that was laid aside be tried again from the beginning.
+	ReviveOutbox(ctx context.Context, id uuid.UUID) (int64, error)
+	RevokeAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
+	RevokeClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
+	// Marks a token as used, if it was not: of those who try at once, one does.
+	RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (uuid.UUID, error)
+	SetAPITokenDisabled(ctx context.Context, arg SetAPITokenDisabledParams) (ApiToken, error)
 	// Takes a lease that nobody has, or makes that of the holder longer. The fence grows with every new holding, and begins
 	// with the time, so that it goes on when a row has been deleted.
 	TakeLease(ctx context.Context, arg TakeLeaseParams) (int64, error)
+	// Adds one to a bucket that then holds at most full_level, and gives for how long that lasts. No row: it is full.
+	TakeRate(ctx context.Context, arg TakeRateParams) (int64, error)
+	// Writes at most once in a while.
+	TouchAPIToken(ctx context.Context, arg TouchAPITokenParams) (int64, error)
 	// Writes at most once in a while.
 	TouchActivity(ctx context.Context, arg TouchActivityParams) (int64, error)
+	// Writes at most once in a while.
+	TouchClient(ctx context.Context, arg TouchClientParams) (int64, error)
+	TouchFamily(ctx context.Context, id uuid.UUID) (int64, error)
 	TouchLogin(ctx context.Context, id uuid.UUID) (int64, error)
+	// Adds an attempt to a bucket, which is never over full_level, and gives how many were in it before. No row: the last one was
+	// too short ago for what is in it: from free attempts on the delay is first, and doubles with each up to most. It is now
+	// when it was asked for, or when somebody else added one who was waited for.
+	TryBucket(ctx context.Context, arg TryBucketParams) (int64, error)
+	UndoBucket(ctx context.Context, arg UndoBucketParams) (int64, error)
 	UpdateSession(ctx context.Context, arg UpdateSessionParams) (int64, error)
 	UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, error)
 	// Changes one whose version is still this.

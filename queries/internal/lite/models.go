@@ -11,6 +11,23 @@ import (
 	"github.com/google/uuid"
 )
 
+type ApiToken struct {
+	ID          uuid.UUID       `db:"id"`
+	Number      int64           `db:"number"`
+	Hash        []byte          `db:"hash"`
+	Kind        string          `db:"kind"`
+	UserID      *uuid.UUID      `db:"user_id"`
+	Scopes      string          `db:"scopes"`
+	Description string          `db:"description"`
+	Metadata    json.RawMessage `db:"metadata"`
+	Disabled    bool            `db:"disabled"`
+	NotBefore   *time.Time      `db:"not_before"`
+	ExpiresAt   *time.Time      `db:"expires_at"`
+	CreatedAt   time.Time       `db:"created_at"`
+	LastUsedAt  *time.Time      `db:"last_used_at"`
+	RevokedAt   *time.Time      `db:"revoked_at"`
+}
+
 type AuditLog struct {
 	ID        uuid.UUID       `db:"id"`
 	At        time.Time       `db:"at"`
@@ -29,6 +46,74 @@ type Lease struct {
 	ExpiresAt time.Time `db:"expires_at"`
 }
 
+type OauthClient struct {
+	ID           uuid.UUID  `db:"id"`
+	ClientID     string     `db:"client_id"`
+	Name         string     `db:"name"`
+	Confidential bool       `db:"confidential"`
+	SecretHash   []byte     `db:"secret_hash"`
+	SecretPrefix string     `db:"secret_prefix"`
+	Scopes       string     `db:"scopes"`
+	Grants       string     `db:"grants"`
+	RedirectUris string     `db:"redirect_uris"`
+	OwnerID      *uuid.UUID `db:"owner_id"`
+	Version      int64      `db:"version"`
+	CreatedAt    time.Time  `db:"created_at"`
+	UpdatedAt    time.Time  `db:"updated_at"`
+	LastUsedAt   *time.Time `db:"last_used_at"`
+	ExpiresAt    *time.Time `db:"expires_at"`
+	RevokedAt    *time.Time `db:"revoked_at"`
+}
+
+type Outbox struct {
+	ID          uuid.UUID       `db:"id"`
+	Topic       string          `db:"topic"`
+	Payload     json.RawMessage `db:"payload"`
+	Once        *string         `db:"once"`
+	Attempts    int64           `db:"attempts"`
+	NextAt      time.Time       `db:"next_at"`
+	LeasedBy    string          `db:"leased_by"`
+	LeasedUntil *time.Time      `db:"leased_until"`
+	LastError   string          `db:"last_error"`
+	CreatedAt   time.Time       `db:"created_at"`
+	DeadAt      *time.Time      `db:"dead_at"`
+}
+
+type RateCounter struct {
+	Key       []byte `db:"key"`
+	EmptyUs   int64  `db:"empty_us"`
+	LastUs    int64  `db:"last_us"`
+	Level     int64  `db:"level"`
+	LeakUs    int64  `db:"leak_us"`
+	FullLevel int64  `db:"full_level"`
+	Free      int64  `db:"free"`
+	FirstUs   int64  `db:"first_us"`
+	MostUs    int64  `db:"most_us"`
+}
+
+type RefreshToken struct {
+	Hash            []byte     `db:"hash"`
+	FamilyID        uuid.UUID  `db:"family_id"`
+	Parent          []byte     `db:"parent"`
+	SuccessorSealed []byte     `db:"successor_sealed"`
+	IssuedAt        time.Time  `db:"issued_at"`
+	ExpiresAt       time.Time  `db:"expires_at"`
+	UsedAt          *time.Time `db:"used_at"`
+}
+
+type Revocation struct {
+	Number    int64     `db:"number"`
+	Kind      string    `db:"kind"`
+	Subject   string    `db:"subject"`
+	CreatedAt time.Time `db:"created_at"`
+	ExpiresAt time.Time `db:"expires_at"`
+}
+
+type RevocationCounter struct {
+	ID     int64 `db:"id"`
+	Number int64 `db:"number"`
+}
+
 type Session struct {
 	SessionIndex []byte    `db:"session_index"`
 	Generation   int64     `db:"generation"`
@@ -37,6 +122,16 @@ type Session struct {
 	CreatedAt    time.Time `db:"created_at"`
 	UpdatedAt    time.Time `db:"updated_at"`
 	ExpiresAt    time.Time `db:"expires_at"`
+}
+
+type SigningKey struct {
+	Number    int64     `db:"number"`
+	Kid       string    `db:"kid"`
+	PublicKey []byte    `db:"public_key"`
+	Sealed    []byte    `db:"sealed"`
+	CreatedAt time.Time `db:"created_at"`
+	SignsAt   time.Time `db:"signs_at"`
+	RetiresAt time.Time `db:"retires_at"`
 }
 
 type Team struct {
@@ -53,6 +148,18 @@ type TeamMember struct {
 	UserID    uuid.UUID `db:"user_id"`
 	IsLeader  bool      `db:"is_leader"`
 	CreatedAt time.Time `db:"created_at"`
+}
+
+type TokenFamily struct {
+	ID         uuid.UUID  `db:"id"`
+	UserID     uuid.UUID  `db:"user_id"`
+	Client     string     `db:"client"`
+	Scopes     string     `db:"scopes"`
+	Device     string     `db:"device"`
+	CreatedAt  time.Time  `db:"created_at"`
+	LastUsedAt *time.Time `db:"last_used_at"`
+	ExpiresAt  time.Time  `db:"expires_at"`
+	RevokedAt  *time.Time `db:"revoked_at"`
 }
 
 type User struct {

@@ -17,6 +17,32 @@ func Adapt(q *Queries) Adapter { return Adapter{q} }
 
 var _ db.Querier = Adapter{}
 
+func (a Adapter) ClaimOutbox(ctx context.Context, arg db.ClaimOutboxParams) ([]db.ClaimOutboxRow, error) {
+	rows, err := a.q.ClaimOutbox(ctx, ClaimOutboxParams(arg))
+	out := make([]db.ClaimOutboxRow, len(rows))
+	for i := range rows {
+		out[i] = db.ClaimOutboxRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ClearBucket(ctx context.Context, key []byte) (int64, error) {
+	return a.q.ClearBucket(ctx, key)
+}
+
+func (a Adapter) CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (int64, error) {
+	return a.q.CountLivingClientsOf(ctx, ownerID)
+}
+
+func (a Adapter) CountOutbox(ctx context.Context) (db.CountOutboxRow, error) {
+	row, err := a.q.CountOutbox(ctx)
+	return db.CountOutboxRow(row), err
+}
+
+func (a Adapter) CountReused(ctx context.Context, arg db.CountReusedParams) (int64, error) {
+	return a.q.CountReused(ctx, CountReusedParams(arg))
+}
+
 func (a Adapter) CountTeams(ctx context.Context) (int64, error) {
 	return a.q.CountTeams(ctx)
 }
@@ -25,8 +51,24 @@ func (a Adapter) CountUsers(ctx context.Context) (int64, error) {
 	return a.q.CountUsers(ctx)
 }
 
+func (a Adapter) DeleteDeadOutbox(ctx context.Context, arg db.DeleteDeadOutboxParams) (int64, error) {
+	return a.q.DeleteDeadOutbox(ctx, DeleteDeadOutboxParams(arg))
+}
+
+func (a Adapter) DeleteEmptyBuckets(ctx context.Context, arg db.DeleteEmptyBucketsParams) (int64, error) {
+	return a.q.DeleteEmptyBuckets(ctx, DeleteEmptyBucketsParams(arg))
+}
+
+func (a Adapter) DeleteEndedFamilies(ctx context.Context, arg db.DeleteEndedFamiliesParams) (int64, error) {
+	return a.q.DeleteEndedFamilies(ctx, DeleteEndedFamiliesParams(arg))
+}
+
 func (a Adapter) DeleteExpiredLeases(ctx context.Context, arg db.DeleteExpiredLeasesParams) (int64, error) {
 	return a.q.DeleteExpiredLeases(ctx, DeleteExpiredLeasesParams(arg))
+}
+
+func (a Adapter) DeleteExpiredRevocations(ctx context.Context, atMost int64) (int64, error) {
+	return a.q.DeleteExpiredRevocations(ctx, atMost)
 }
 
 func (a Adapter) DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error) {
@@ -51,9 +93,76 @@ func (a Adapter) DeleteUser(ctx context.Context, id uuid.UUID) (db.User, error) 
 	return db.User(row), err
 }
 
+func (a Adapter) EndFamiliesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error) {
+	return a.q.EndFamiliesOf(ctx, userID)
+}
+
+func (a Adapter) EndFamily(ctx context.Context, arg db.EndFamilyParams) (int64, error) {
+	return a.q.EndFamily(ctx, EndFamilyParams(arg))
+}
+
+func (a Adapter) EndReusedFamily(ctx context.Context, arg db.EndReusedFamilyParams) (uuid.UUID, error) {
+	return a.q.EndReusedFamily(ctx, EndReusedFamilyParams(arg))
+}
+
+func (a Adapter) ExtendRefreshToken(ctx context.Context, arg db.ExtendRefreshTokenParams) (uuid.UUID, error) {
+	return a.q.ExtendRefreshToken(ctx, ExtendRefreshTokenParams(arg))
+}
+
+func (a Adapter) FailOutbox(ctx context.Context, arg db.FailOutboxParams) (int64, error) {
+	return a.q.FailOutbox(ctx, FailOutboxParams(arg))
+}
+
+func (a Adapter) FinishOutbox(ctx context.Context, arg db.FinishOutboxParams) (int64, error) {
+	return a.q.FinishOutbox(ctx, FinishOutboxParams(arg))
+}
+
+func (a Adapter) GetAPIToken(ctx context.Context, id uuid.UUID) (db.ApiToken, error) {
+	row, err := a.q.GetAPIToken(ctx, id)
+	return db.ApiToken(row), err
+}
+
+func (a Adapter) GetBucket(ctx context.Context, key []byte) (db.GetBucketRow, error) {
+	row, err := a.q.GetBucket(ctx, key)
+	return db.GetBucketRow(row), err
+}
+
+func (a Adapter) GetClient(ctx context.Context, id uuid.UUID) (db.OauthClient, error) {
+	row, err := a.q.GetClient(ctx, id)
+	return db.OauthClient(row), err
+}
+
+func (a Adapter) GetLivingAPIToken(ctx context.Context, hash []byte) (db.ApiToken, error) {
+	row, err := a.q.GetLivingAPIToken(ctx, hash)
+	return db.ApiToken(row), err
+}
+
+func (a Adapter) GetLivingClient(ctx context.Context, clientID string) (db.OauthClient, error) {
+	row, err := a.q.GetLivingClient(ctx, clientID)
+	return db.OauthClient(row), err
+}
+
+func (a Adapter) GetRefreshToken(ctx context.Context, hash []byte) (db.GetRefreshTokenRow, error) {
+	row, err := a.q.GetRefreshToken(ctx, hash)
+	return db.GetRefreshTokenRow(row), err
+}
+
+func (a Adapter) GetRevocationNumber(ctx context.Context) (int64, error) {
+	return a.q.GetRevocationNumber(ctx)
+}
+
 func (a Adapter) GetSession(ctx context.Context, sessionIndex []byte) (db.GetSessionRow, error) {
 	row, err := a.q.GetSession(ctx, sessionIndex)
 	return db.GetSessionRow(row), err
+}
+
+func (a Adapter) GetStanding(ctx context.Context, arg db.GetStandingParams) (db.GetStandingRow, error) {
+	row, err := a.q.GetStanding(ctx, GetStandingParams(arg))
+	return db.GetStandingRow(row), err
+}
+
+func (a Adapter) GetSuccessor(ctx context.Context, arg db.GetSuccessorParams) ([]byte, error) {
+	return a.q.GetSuccessor(ctx, GetSuccessorParams(arg))
 }
 
 func (a Adapter) GetTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
@@ -91,12 +200,42 @@ func (a Adapter) GetUserByUsername(ctx context.Context, usernameKey *string) (db
 	return db.User(row), err
 }
 
+func (a Adapter) InsertAPIToken(ctx context.Context, arg db.InsertAPITokenParams) (db.ApiToken, error) {
+	row, err := a.q.InsertAPIToken(ctx, InsertAPITokenParams(arg))
+	return db.ApiToken(row), err
+}
+
 func (a Adapter) InsertAudit(ctx context.Context, arg db.InsertAuditParams) error {
 	return a.q.InsertAudit(ctx, InsertAuditParams(arg))
 }
 
+func (a Adapter) InsertClient(ctx context.Context, arg db.InsertClientParams) (db.OauthClient, error) {
+	row, err := a.q.InsertClient(ctx, InsertClientParams(arg))
+	return db.OauthClient(row), err
+}
+
+func (a Adapter) InsertFamily(ctx context.Context, arg db.InsertFamilyParams) (int64, error) {
+	return a.q.InsertFamily(ctx, InsertFamilyParams(arg))
+}
+
+func (a Adapter) InsertOutbox(ctx context.Context, arg db.InsertOutboxParams) (int64, error) {
+	return a.q.InsertOutbox(ctx, InsertOutboxParams(arg))
+}
+
+func (a Adapter) InsertRefreshToken(ctx context.Context, arg db.InsertRefreshTokenParams) (int64, error) {
+	return a.q.InsertRefreshToken(ctx, InsertRefreshTokenParams(arg))
+}
+
+func (a Adapter) InsertRevocation(ctx context.Context, arg db.InsertRevocationParams) error {
+	return a.q.InsertRevocation(ctx, InsertRevocationParams(arg))
+}
+
 func (a Adapter) InsertSession(ctx context.Context, arg db.InsertSessionParams) (int64, error) {
 	return a.q.InsertSession(ctx, InsertSessionParams(arg))
+}
+
+func (a Adapter) InsertSigningKey(ctx context.Context, arg db.InsertSigningKeyParams) (int64, error) {
+	return a.q.InsertSigningKey(ctx, InsertSigningKeyParams(arg))
 }
 
 func (a Adapter) InsertTeam(ctx context.Context, arg db.InsertTeamParams) (db.Team, error) {
@@ -112,6 +251,15 @@ func (a Adapter) InsertTeamMember(ctx context.Context, arg db.InsertTeamMemberPa
 func (a Adapter) InsertUser(ctx context.Context, arg db.InsertUserParams) (db.User, error) {
 	row, err := a.q.InsertUser(ctx, InsertUserParams(arg))
 	return db.User(row), err
+}
+
+func (a Adapter) ListAPITokens(ctx context.Context, arg db.ListAPITokensParams) ([]db.ApiToken, error) {
+	rows, err := a.q.ListAPITokens(ctx, ListAPITokensParams(arg))
+	out := make([]db.ApiToken, len(rows))
+	for i := range rows {
+		out[i] = db.ApiToken(rows[i])
+	}
+	return out, err
 }
 
 func (a Adapter) ListAudit(ctx context.Context, arg db.ListAuditParams) ([]db.AuditLog, error) {
@@ -132,8 +280,62 @@ func (a Adapter) ListAuditOf(ctx context.Context, arg db.ListAuditOfParams) ([]d
 	return out, err
 }
 
+func (a Adapter) ListClients(ctx context.Context, arg db.ListClientsParams) ([]db.OauthClient, error) {
+	rows, err := a.q.ListClients(ctx, ListClientsParams(arg))
+	out := make([]db.OauthClient, len(rows))
+	for i := range rows {
+		out[i] = db.OauthClient(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListClientsOf(ctx context.Context, ownerID *uuid.UUID) ([]db.OauthClient, error) {
+	rows, err := a.q.ListClientsOf(ctx, ownerID)
+	out := make([]db.OauthClient, len(rows))
+	for i := range rows {
+		out[i] = db.OauthClient(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListDeadOutbox(ctx context.Context, atMost int64) ([]db.Outbox, error) {
+	rows, err := a.q.ListDeadOutbox(ctx, atMost)
+	out := make([]db.Outbox, len(rows))
+	for i := range rows {
+		out[i] = db.Outbox(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListFamilies(ctx context.Context, userID uuid.UUID) ([]db.TokenFamily, error) {
+	rows, err := a.q.ListFamilies(ctx, userID)
+	out := make([]db.TokenFamily, len(rows))
+	for i := range rows {
+		out[i] = db.TokenFamily(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListPasswordParameters(ctx context.Context) ([]string, error) {
 	return a.q.ListPasswordParameters(ctx)
+}
+
+func (a Adapter) ListRevocations(ctx context.Context, arg db.ListRevocationsParams) ([]db.ListRevocationsRow, error) {
+	rows, err := a.q.ListRevocations(ctx, ListRevocationsParams(arg))
+	out := make([]db.ListRevocationsRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListRevocationsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListSigningKeys(ctx context.Context) ([]db.ListSigningKeysRow, error) {
+	rows, err := a.q.ListSigningKeys(ctx)
+	out := make([]db.ListSigningKeysRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListSigningKeysRow(rows[i])
+	}
+	return out, err
 }
 
 func (a Adapter) ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]db.TeamMember, error) {
@@ -182,6 +384,10 @@ func (a Adapter) LockUser(ctx context.Context, id uuid.UUID) (db.User, error) {
 	return db.User(row), err
 }
 
+func (a Adapter) NextRevocation(ctx context.Context) (int64, error) {
+	return a.q.NextRevocation(ctx)
+}
+
 func (a Adapter) RehashPassword(ctx context.Context, arg db.RehashPasswordParams) (int64, error) {
 	return a.q.RehashPassword(ctx, RehashPasswordParams(arg))
 }
@@ -190,21 +396,72 @@ func (a Adapter) ReleaseLease(ctx context.Context, arg db.ReleaseLeaseParams) (i
 	return a.q.ReleaseLease(ctx, ReleaseLeaseParams(arg))
 }
 
+func (a Adapter) RenewOutbox(ctx context.Context, arg db.RenewOutboxParams) (int64, error) {
+	return a.q.RenewOutbox(ctx, RenewOutboxParams(arg))
+}
+
 func (a Adapter) RestoreUser(ctx context.Context, id uuid.UUID) (db.User, error) {
 	row, err := a.q.RestoreUser(ctx, id)
 	return db.User(row), err
+}
+
+func (a Adapter) ReviveOutbox(ctx context.Context, id uuid.UUID) (int64, error) {
+	return a.q.ReviveOutbox(ctx, id)
+}
+
+func (a Adapter) RevokeAPIToken(ctx context.Context, id uuid.UUID) (db.ApiToken, error) {
+	row, err := a.q.RevokeAPIToken(ctx, id)
+	return db.ApiToken(row), err
+}
+
+func (a Adapter) RevokeClient(ctx context.Context, id uuid.UUID) (db.OauthClient, error) {
+	row, err := a.q.RevokeClient(ctx, id)
+	return db.OauthClient(row), err
+}
+
+func (a Adapter) RotateRefreshToken(ctx context.Context, arg db.RotateRefreshTokenParams) (uuid.UUID, error) {
+	return a.q.RotateRefreshToken(ctx, RotateRefreshTokenParams(arg))
+}
+
+func (a Adapter) SetAPITokenDisabled(ctx context.Context, arg db.SetAPITokenDisabledParams) (db.ApiToken, error) {
+	row, err := a.q.SetAPITokenDisabled(ctx, SetAPITokenDisabledParams(arg))
+	return db.ApiToken(row), err
 }
 
 func (a Adapter) TakeLease(ctx context.Context, arg db.TakeLeaseParams) (int64, error) {
 	return a.q.TakeLease(ctx, TakeLeaseParams(arg))
 }
 
+func (a Adapter) TakeRate(ctx context.Context, arg db.TakeRateParams) (int64, error) {
+	return a.q.TakeRate(ctx, TakeRateParams(arg))
+}
+
+func (a Adapter) TouchAPIToken(ctx context.Context, arg db.TouchAPITokenParams) (int64, error) {
+	return a.q.TouchAPIToken(ctx, TouchAPITokenParams(arg))
+}
+
 func (a Adapter) TouchActivity(ctx context.Context, arg db.TouchActivityParams) (int64, error) {
 	return a.q.TouchActivity(ctx, TouchActivityParams(arg))
 }
 
+func (a Adapter) TouchClient(ctx context.Context, arg db.TouchClientParams) (int64, error) {
+	return a.q.TouchClient(ctx, TouchClientParams(arg))
+}
+
+func (a Adapter) TouchFamily(ctx context.Context, id uuid.UUID) (int64, error) {
+	return a.q.TouchFamily(ctx, id)
+}
+
 func (a Adapter) TouchLogin(ctx context.Context, id uuid.UUID) (int64, error) {
 	return a.q.TouchLogin(ctx, id)
+}
+
+func (a Adapter) TryBucket(ctx context.Context, arg db.TryBucketParams) (int64, error) {
+	return a.q.TryBucket(ctx, TryBucketParams(arg))
+}
+
+func (a Adapter) UndoBucket(ctx context.Context, arg db.UndoBucketParams) (int64, error) {
+	return a.q.UndoBucket(ctx, UndoBucketParams(arg))
 }
 
 func (a Adapter) UpdateSession(ctx context.Context, arg db.UpdateSessionParams) (int64, error) {

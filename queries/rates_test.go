@@ -1,0 +1,109 @@
+package queries
+
+import (
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+func TestRateRace(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		stores := []*Store{openStore(t, dsn), openStore(t, dsn)}
+		var refused atomic.Int64
+		won := race(t, 50, func(i int) (bool, error) {
+			got, err := stores[i%2].TakeRate(t.Context(), []byte("k"), 10, 24*time.Hour)
+			if !got.OK {
+				refused.Add(1)
+				if got.Left != 0 || got.Retry <= 0 || got.Retry > 24*time.Hour/10 || got.Reset <= got.Retry {
+					t.Errorf("%+v", got)
+				}
+			}
+			return got.OK, err
+		})
+		if won != 10 || refused.Load() != 40 {
+			t.Errorf("%d were let through, %d refused", won, refused.Load())
+		}
+		if got, err := stores[0].TakeRate(t.Context(), []byte("other"), 10, 24*time.Hour); err != nil || !got.OK || got.Left != 9 || got.Retry != 0 {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
+}
+
+// TestRateComesBack holds that what was taken comes back.
+func TestRateComesBack(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		for range 2 {
+			got, err := s.TakeRate(t.Context(), []byte("k"), 1, 50*time.Millisecond)
+			for err == nil && !got.OK {
+				got, err = s.TakeRate(t.Context(), []byte("k"), 1, 50*time.Millisecond)
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+}
+
+// TestBucket holds that attempts are free, then delayed by what doubles, and that a bucket is emptied.
+func TestBucket(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s, key := openStore(t, dsn), []byte("k")
+		slow := Bucket{Free: 3, Full: 6, Leak: time.Hour, First: time.Minute, Most: 3 * time.Minute}
+		try := func(b Bucket, level int, delay time.Duration) {
+			t.Helper()
+			got, wait, err := s.TryBucket(t.Context(), key, b)
+			if err != nil || got != level || wait > delay || wait < delay-30*time.Second || (delay == 0) != (wait == 0) {
+				t.Errorf("%d, %v, %v; want %d, %v", got, wait, err, level, delay)
+			}
+		}
+		for level := range 3 {
+			try(slow, level, 0)
+		}
+		try(slow, 3, time.Minute)
+		try(slow, 3, time.Minute) // nothing was added
+		free := slow
+		free.First, free.Most = 0, 0
+		try(free, 3, 0)
+		try(slow, 4, 2*time.Minute)
+		try(free, 4, 0)
+		try(slow, 5, 3*time.Minute) // not four
+		for range 3 {
+			if _, wait, err := s.TryBucket(t.Context(), key, free); wait != 0 || err != nil {
+				t.Error(wait, err)
+			}
+		}
+		try(slow, 6, 3*time.Minute) // never over full
+		if err := s.UndoBucket(t.Context(), key, slow); err != nil {
+			t.Fatal(err)
+		}
+		try(slow, 5, 3*time.Minute)
+		if err := s.ClearBucket(t.Context(), key); err != nil {
+			t.Fatal(err)
+		}
+		try(slow, 0, 0)
+	})
+}
+
+// TestBucketRace holds that of 50 at once no more are let through than are free.
+func TestBucketRace(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		stores := []*Store{openStore(t, dsn), openStore(t, dsn)}
+		b := Bucket{Free: 7, Full: 23, Leak: time.Hour, First: time.Hour, Most: time.Hour}
+		won := race(t, 50, func(i int) (bool, error) {
+			_, wait, err := stores[i%2].TryBucket(t.Context(), []byte("k"), b)
+			return wait == 0, err
+		})
+		if won != 7 {
+			t.Errorf("%d were let through", won)
+		}
+	})
+}

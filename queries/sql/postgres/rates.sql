@@ -1,0 +1,53 @@
+-- name: TryBucket :one
+-- Adds an attempt to a bucket, which is never over full_level, and gives how many were in it before. No row: the last one was
+-- too short ago for what is in it: from free attempts on the delay is first, and doubles with each up to most. It is now
+-- when it was asked for, or when somebody else added one who was waited for.
+insert into rate_counters (key, empty_us, last_us, level, leak_us, full_level, free, first_us, most_us)
+values (sqlc.arg(key), (extract(epoch from clock_timestamp()) * 1000000)::bigint + sqlc.arg(leak_us)::bigint, (extract(epoch from clock_timestamp()) * 1000000)::bigint, 0,
+	sqlc.arg(leak_us)::bigint, sqlc.arg(full_level), sqlc.arg(free), sqlc.arg(first_us), sqlc.arg(most_us))
+on conflict (key) do update
+set empty_us = least(greatest(rate_counters.empty_us, greatest(rate_counters.last_us, excluded.last_us)) + excluded.leak_us, greatest(rate_counters.last_us, excluded.last_us) + excluded.full_level * excluded.leak_us),
+	last_us = greatest(rate_counters.last_us, excluded.last_us),
+	level = (greatest(rate_counters.empty_us - greatest(rate_counters.last_us, excluded.last_us), 0) + excluded.leak_us - 1) / excluded.leak_us,
+	leak_us = excluded.leak_us, full_level = excluded.full_level, free = excluded.free, first_us = excluded.first_us, most_us = excluded.most_us
+where (greatest(rate_counters.empty_us - greatest(rate_counters.last_us, excluded.last_us), 0) + excluded.leak_us - 1) / excluded.leak_us < excluded.free
+	or rate_counters.last_us + least(excluded.first_us << least((greatest(rate_counters.empty_us - greatest(rate_counters.last_us, excluded.last_us), 0) + excluded.leak_us - 1) / excluded.leak_us - excluded.free, 16)::integer, excluded.most_us) <= greatest(rate_counters.last_us, excluded.last_us)
+returning level;
+
+-- name: TakeRate :one
+-- Adds one to a bucket that then holds at most full_level, and gives for how long that lasts. No row: it is full.
+insert into rate_counters (key, empty_us, last_us, level, leak_us, full_level, free, first_us, most_us)
+values (sqlc.arg(key), (extract(epoch from clock_timestamp()) * 1000000)::bigint + sqlc.arg(leak_us)::bigint, (extract(epoch from clock_timestamp()) * 1000000)::bigint, 0,
+	sqlc.arg(leak_us)::bigint, sqlc.arg(full_level), 0, 0, 0)
+on conflict (key) do update
+set empty_us = greatest(rate_counters.empty_us, greatest(rate_counters.last_us, excluded.last_us)) + excluded.leak_us,
+	last_us = greatest(rate_counters.last_us, excluded.last_us),
+	leak_us = excluded.leak_us, full_level = excluded.full_level
+where greatest(rate_counters.empty_us, greatest(rate_counters.last_us, excluded.last_us)) - greatest(rate_counters.last_us, excluded.last_us) + excluded.leak_us <= excluded.full_level * excluded.leak_us
+returning (empty_us - last_us)::bigint as left_us;
+
+-- name: GetBucket :one
+-- now_us is the clock of the database.
+select empty_us, last_us, (extract(epoch from clock_timestamp()) * 1000000)::bigint as now_us
+from rate_counters
+where key = sqlc.arg(key);
+
+-- name: UndoBucket :execrows
+update rate_counters
+set empty_us = empty_us - sqlc.arg(leak_us)::bigint
+where key = sqlc.arg(key);
+
+-- name: ClearBucket :execrows
+delete from rate_counters
+where key = sqlc.arg(key);
+
+-- name: DeleteEmptyBuckets :execrows
+-- Deletes some of those that have been empty for a while.
+delete from rate_counters
+where key in (
+	select r.key from rate_counters r
+	where r.empty_us < (extract(epoch from clock_timestamp()) * 1000000)::bigint - sqlc.arg(keep_ms)::bigint * 1000
+	order by r.empty_us
+	limit sqlc.arg(at_most)::bigint
+	for update skip locked
+);

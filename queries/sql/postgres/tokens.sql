@@ -1,0 +1,153 @@
+-- name: InsertFamily :execrows
+-- No row: the user is not there, or was deleted.
+insert into token_families (id, user_id, client, scopes, device, created_at, expires_at)
+select sqlc.arg(id), u.id, sqlc.arg(client), sqlc.arg(scopes), sqlc.arg(device), clock_timestamp(), clock_timestamp() + sqlc.arg(lifetime_ms)::bigint * interval '1 millisecond'
+from users u
+where u.id = sqlc.arg(user_id) and u.deleted_at is null;
+
+-- name: InsertRefreshToken :execrows
+-- It ends with its family.
+insert into refresh_tokens (hash, family_id, parent, issued_at, expires_at)
+select sqlc.arg(hash), f.id, sqlc.narg(parent), clock_timestamp(), least(clock_timestamp() + sqlc.arg(lifetime_ms)::bigint * interval '1 millisecond', f.expires_at)
+from token_families f
+where f.id = sqlc.arg(family_id);
+
+-- name: GetRefreshToken :one
+-- Whatever has become of it.
+select f.id as family_id, f.user_id, f.client, f.scopes
+from refresh_tokens t
+join token_families f on f.id = t.family_id
+where t.hash = sqlc.arg(hash);
+
+-- name: RotateRefreshToken :one
+-- Marks a token as used, if it was not: of those who try at once, one does.
+update refresh_tokens
+set used_at = clock_timestamp(), successor_sealed = sqlc.arg(successor_sealed)
+where hash = sqlc.arg(hash) and used_at is null and expires_at > clock_timestamp()
+	and exists (
+		select 1 from token_families f
+		where f.id = refresh_tokens.family_id and f.client = sqlc.arg(client) and f.revoked_at is null and f.expires_at > clock_timestamp()
+	)
+returning family_id;
+
+-- name: ExtendRefreshToken :one
+-- Has a token that was not used live longer, at most as long as its family.
+update refresh_tokens
+set expires_at = least(clock_timestamp() + sqlc.arg(lifetime_ms)::bigint * interval '1 millisecond', (select g.expires_at from token_families g where g.id = refresh_tokens.family_id))
+where hash = sqlc.arg(hash) and used_at is null and expires_at > clock_timestamp()
+	and exists (
+		select 1 from token_families f
+		where f.id = refresh_tokens.family_id and f.client = sqlc.arg(client) and f.revoked_at is null and f.expires_at > clock_timestamp()
+	)
+returning family_id;
+
+-- name: GetSuccessor :one
+-- The successor of a token that was used a moment ago, by the same client.
+select t.successor_sealed
+from refresh_tokens t
+join token_families f on f.id = t.family_id
+where t.hash = sqlc.arg(hash) and f.client = sqlc.arg(client) and f.revoked_at is null and f.expires_at > clock_timestamp()
+	and t.used_at > clock_timestamp() - sqlc.arg(grace_ms)::bigint * interval '1 millisecond';
+
+-- name: EndReusedFamily :one
+-- Ends the family of a token that was used longer ago than that.
+update token_families
+set revoked_at = clock_timestamp()
+where client = sqlc.arg(client) and revoked_at is null and id in (
+	select t.family_id from refresh_tokens t
+	where t.hash = sqlc.arg(hash) and t.used_at <= clock_timestamp() - sqlc.arg(grace_ms)::bigint * interval '1 millisecond'
+)
+returning id;
+
+-- name: CountReused :one
+select count(*)
+from refresh_tokens t
+join token_families f on f.id = t.family_id
+where t.hash = sqlc.arg(hash) and f.client = sqlc.arg(client) and t.used_at <= clock_timestamp() - sqlc.arg(grace_ms)::bigint * interval '1 millisecond';
+
+-- name: TouchFamily :execrows
+update token_families
+set last_used_at = clock_timestamp()
+where id = sqlc.arg(id);
+
+-- name: ListFamilies :many
+-- Those of a user that live and have a token that does, the newest first.
+select f.id, f.user_id, f.client, f.scopes, f.device, f.created_at, f.last_used_at, f.expires_at, f.revoked_at
+from token_families f
+where f.user_id = sqlc.arg(user_id) and f.revoked_at is null and f.expires_at > clock_timestamp()
+	and exists (select 1 from refresh_tokens t where t.family_id = f.id and t.used_at is null and t.expires_at > clock_timestamp())
+order by f.created_at desc, f.id desc;
+
+-- name: EndFamily :execrows
+update token_families
+set revoked_at = clock_timestamp()
+where id = sqlc.arg(id) and user_id = sqlc.arg(user_id) and revoked_at is null and expires_at > clock_timestamp();
+
+-- name: EndFamiliesOf :many
+update token_families
+set revoked_at = clock_timestamp()
+where user_id = sqlc.arg(user_id) and revoked_at is null and expires_at > clock_timestamp()
+returning id;
+
+-- name: DeleteEndedFamilies :execrows
+-- Deletes some of those that ended a while ago, with their tokens.
+delete from token_families
+where id in (
+	select f.id from token_families f
+	where f.expires_at < clock_timestamp() - sqlc.arg(keep_ms)::bigint * interval '1 millisecond'
+	order by f.expires_at
+	limit sqlc.arg(at_most)::bigint
+	for update skip locked
+);
+
+-- name: InsertAPIToken :one
+insert into api_tokens (id, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at)
+values (sqlc.arg(id), sqlc.arg(hash), sqlc.arg(kind), sqlc.arg(user_id), sqlc.arg(scopes), sqlc.arg(description), sqlc.arg(metadata), sqlc.arg(disabled), sqlc.arg(not_before), sqlc.arg(expires_at), clock_timestamp())
+returning id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at;
+
+-- name: GetLivingAPIToken :one
+-- Not those of users who were deleted, or are not active.
+select t.id, t.number, t.hash, t.kind, t.user_id, t.scopes, t.description, t.metadata, t.disabled, t.not_before, t.expires_at, t.created_at, t.last_used_at, t.revoked_at
+from api_tokens t
+where t.hash = sqlc.arg(hash) and t.revoked_at is null and not t.disabled
+	and (t.expires_at is null or t.expires_at > clock_timestamp()) and (t.not_before is null or t.not_before <= clock_timestamp())
+	and (t.user_id is null or exists (select 1 from users u where u.id = t.user_id and u.deleted_at is null and u.is_active));
+
+-- name: GetAPIToken :one
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where id = sqlc.arg(id);
+
+-- name: ListAPITokens :many
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where number > sqlc.arg(after) and revoked_at is null
+order by number
+limit sqlc.arg(at_most)::bigint;
+
+-- name: SetAPITokenDisabled :one
+update api_tokens
+set disabled = sqlc.arg(disabled)
+where id = sqlc.arg(id) and revoked_at is null
+returning id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at;
+
+-- name: RevokeAPIToken :one
+update api_tokens
+set revoked_at = clock_timestamp()
+where id = sqlc.arg(id) and revoked_at is null
+returning id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at;
+
+-- name: TouchAPIToken :execrows
+-- Writes at most once in a while.
+update api_tokens
+set last_used_at = clock_timestamp()
+where id = sqlc.arg(id) and (last_used_at is null or last_used_at < clock_timestamp() - sqlc.arg(every_ms)::bigint * interval '1 millisecond');
+
+-- name: GetStanding :one
+-- What has become of what a token speaks of. No row: there is no such living user.
+select u.id, u.number, u.email, u.username, u.role, u.is_active,
+	exists (select 1 from revocations r where r.kind = 'access' and r.subject = sqlc.arg(access) and r.expires_at > clock_timestamp()) as access_revoked,
+	exists (select 1 from token_families f where f.id = sqlc.arg(family_id) and f.revoked_at is null and f.expires_at > clock_timestamp()) as family_lives,
+	exists (select 1 from oauth_clients c where c.client_id = sqlc.arg(client_id) and c.revoked_at is null and (c.expires_at is null or c.expires_at > clock_timestamp())) as client_lives
+from users u
+where u.id = sqlc.arg(user_id) and u.deleted_at is null;
