@@ -65,10 +65,11 @@ func TestHoustonClientCredentials(t *testing.T) {
 	t.Parallel()
 	g := open(t, tokens.Config{})
 	for name, s := range map[string]sent{
-		"the seed's line": {path: tokenPath, query: "grant_type=client_credentials", user: "documentation:" + seedSecret},
-		"in a form":       {path: tokenPath, form: []string{"grant_type=client_credentials", "client_id=documentation", "client_secret=" + seedSecret}},
-		"id in the form":  {path: tokenPath, form: []string{"grant_type=client_credentials", "client_id=documentation"}, user: "documentation:" + seedSecret},
-		"parameters win":  {path: tokenPath, form: []string{"grant_type=client_credentials", "client_id=documentation", "client_secret=" + seedSecret}, user: "robot:robot's secret"},
+		"the seed's line":    {path: tokenPath, query: "grant_type=client_credentials", user: "documentation:" + seedSecret},
+		"in a form":          {path: tokenPath, form: []string{"grant_type=client_credentials", "client_id=documentation", "client_secret=" + seedSecret}},
+		"id in the form":     {path: tokenPath, form: []string{"grant_type=client_credentials", "client_id=documentation"}, user: "documentation:" + seedSecret},
+		"secret in the form": {path: tokenPath, form: []string{"grant_type=client_credentials", "client_secret=" + seedSecret}, user: "documentation:"},
+		"parameters win":     {path: tokenPath, form: []string{"grant_type=client_credentials", "client_id=documentation", "client_secret=" + seedSecret}, user: "robot:robot's secret"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -122,6 +123,7 @@ func TestHoustonErrors(t *testing.T) {
 		"client credentials, no proof": {sent{path: tokenPath, query: "grant_type=client_credentials", user: "documentation:"}, 401, "invalid_client", ""},
 		"client credentials, wrong":    {sent{path: tokenPath, query: "grant_type=client_credentials", user: "documentation:x"}, 401, "invalid_client", ""},
 		"no secret at all":             {sent{path: tokenPath, query: "grant_type=client_credentials", user: "public:"}, 401, "invalid_client", ""},
+		"an empty secret is none":      {sent{path: tokenPath, query: "grant_type=client_credentials", user: "empty:"}, 401, "invalid_client", ""},
 		"client without an owner":      {sent{path: tokenPath, query: "grant_type=client_credentials", user: "public:x"}, 401, "invalid_client", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

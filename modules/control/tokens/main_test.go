@@ -79,6 +79,7 @@ func filled(t testing.TB) *tokenstest.Memory {
 	for _, c := range []tokens.Client{
 		{ID: "documentation", SecretHash: tokens.HashSecret(seedSecret), Owner: root, Scopes: scopes},
 		{ID: "public", Scopes: scopes},
+		{ID: "empty", SecretHash: tokens.HashSecret(""), Owner: root, Scopes: scopes},
 		{ID: "robot", Confidential: true, SecretHash: tokens.HashSecret("robot's secret"), Owner: walter, Scopes: []string{"users:read", "teams:read"}},
 		{ID: "other", Confidential: true, SecretHash: tokens.HashSecret("other's secret"), Owner: root, Scopes: scopes},
 		{ID: "machine", Confidential: true, SecretHash: tokens.HashSecret("machine's"), Owner: root, Scopes: scopes, Grants: []string{"client_credentials"}},

@@ -1,0 +1,255 @@
+package stored_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
+	"github.com/fairway-gateway/fairway/modules/control/tokens/tokenstest"
+	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
+var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
+	s, err := pgtest.Start()
+	started.Store(s)
+	return s, err
+})
+
+var started atomic.Pointer[pgtest.Server]
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	// What waits for the server to end is pgtest's own.
+	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if s := started.Load(); s != nil {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	os.Exit(code)
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// databases counts those that tests have made.
+var databases atomic.Int64
+
+func postgresDSN(t *testing.T) string {
+	t.Helper()
+	s, err := startServer()
+	switch {
+	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("t%d", databases.Add(1))
+	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
+	must(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	_, err = conn.Exec(t.Context(), "create database "+name)
+	must(t, err)
+	return s.DSN(name) + "&pool_max_conns=5"
+}
+
+// both runs a test with each engine.
+func both(t *testing.T, test func(t *testing.T, dsn func(*testing.T) string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, func(t *testing.T) string { t.Helper(); return "sqlite:" + filepath.Join(t.TempDir(), "store.db") })
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, postgresDSN)
+	})
+}
+
+func open(t *testing.T, dsn string) *queries.Store {
+	t.Helper()
+	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
+	must(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+// world is a store with what the tests need of the tables around it.
+type world struct {
+	*stored.Store
+	of *queries.Store
+}
+
+func by() queries.By { return queries.By{Actor: "test"} }
+
+func (w world) PutUser(ctx context.Context, u tokens.User) error {
+	write := func(row *db.User) error {
+		row.Email, row.Username, row.Role, row.IsActive = u.Email, &u.Username, u.Role, u.Active
+		return nil
+	}
+	id, err := uuid.Parse(u.ID)
+	if err != nil {
+		return err
+	}
+	if _, err := w.of.ChangeUser(ctx, by(), id, write); !errors.Is(err, sql.ErrNoRows) {
+		return err
+	}
+	row := db.User{ID: id}
+	_ = write(&row)
+	_, err = w.of.CreateUser(ctx, by(), row)
+	return err
+}
+
+func (w world) DeleteUser(ctx context.Context, id string) error {
+	_, err := w.of.DeleteUser(ctx, by(), uuid.MustParse(id))
+	return err
+}
+
+func (w world) PutClient(ctx context.Context, c tokens.Client) error {
+	row := db.OauthClient{
+		ClientID: c.ID, Confidential: c.Confidential, SecretHash: c.SecretHash, Scopes: strings.Join(c.Scopes, " "), Grants: strings.Join(c.Grants, " "),
+	}
+	if c.Owner != "" {
+		owner := uuid.MustParse(c.Owner)
+		row.OwnerID = &owner
+	}
+	_, err := w.of.CreateClient(ctx, by(), row, 0)
+	return err
+}
+
+func (w world) RevokeClient(ctx context.Context, id string) error {
+	row, err := w.of.Queries().GetLivingClient(ctx, id)
+	if err != nil {
+		return err
+	}
+	_, err = w.of.RevokeClient(ctx, by(), row.ID)
+	return err
+}
+
+func (w world) PutAPIToken(ctx context.Context, t tokens.APIToken, hash []byte) error {
+	row := db.ApiToken{ID: uuid.MustParse(t.ID), Hash: hash, Kind: "permanent", Scopes: strings.Join(t.Scopes, " ")}
+	if t.User != "" {
+		user := uuid.MustParse(t.User)
+		row.Kind, row.UserID = "user", &user
+	}
+	if !t.Expires.IsZero() {
+		row.ExpiresAt = &t.Expires
+	}
+	_, err := w.of.CreateAPIToken(ctx, by(), row)
+	return err
+}
+
+func (w world) RevokeAPIToken(ctx context.Context, id string) error {
+	_, err := w.of.RevokeAPIToken(ctx, by(), uuid.MustParse(id))
+	return err
+}
+
+// TestConformance holds both engines to what tokens need of a store.
+func TestConformance(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+		t.Helper()
+		tokenstest.Conformance(t, func(t *testing.T) tokenstest.World {
+			t.Helper()
+			s := open(t, dsn(t))
+			return world{Store: stored.New(s), of: s}
+		})
+	})
+}
+
+const root = "0198a000-0000-7000-8000-000000000001"
+
+// all lets everybody in as root.
+type all struct{}
+
+func (all) Verify(context.Context, tokens.Attempt) (string, bool, error) { return root, true, nil }
+
+// gateway is an authority over a store of its own.
+func gateway(t *testing.T, dsn string) *client {
+	t.Helper()
+	s := open(t, dsn)
+	a, err := tokens.New(t.Context(), stored.New(s), all{}, tokens.Config{Issuer: "https://gateway.example.org", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}})
+	must(t, err)
+	t.Cleanup(a.Close)
+	return newClient(a, world{Store: stored.New(s), of: s})
+}
+
+// TestTwoGateways: keys, tokens, refreshes, and revocations hold across two gateways over one store.
+func TestTwoGateways(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+		t.Helper()
+		address := dsn(t)
+		one, two := gateway(t, address), gateway(t, address)
+		must(t, one.PutUser(t.Context(), tokens.User{ID: root, Email: "root@localhost", Username: "root", Role: "ADMIN", Active: true}))
+		in := one.auth(t)
+		for _, g := range []*client{one, two} {
+			if a, err := g.Check(t.Context(), in.Access); err != nil || a.User.Role != "ADMIN" || a.User.Username != "root" || a.User.Number == 0 {
+				t.Fatalf("%+v, %v", a, err)
+			}
+		}
+		// Of 50 who refresh at once, through both, all get one successor.
+		next := make([]string, 50)
+		var wait sync.WaitGroup
+		for i := range next {
+			wait.Go(func() { next[i] = []*client{one, two}[i%2].refresh(t, in.Refresh).Refresh })
+		}
+		wait.Wait()
+		for _, n := range next {
+			if n == "" || n != next[0] || n == in.Refresh {
+				t.Fatalf("the successors are %q and %q", n, next[0])
+			}
+		}
+		must(t, one.PutUser(t.Context(), tokens.User{ID: root, Email: "root@localhost", Username: "root", Role: "USER", Active: true}))
+		until(t, func() bool {
+			a, err := two.Check(t.Context(), in.Access)
+			return err == nil && a.User.Role == "USER"
+		})
+		two.logout(t, in.Access)
+		until(t, func() bool {
+			_, err := one.Check(t.Context(), in.Access)
+			no, ok := errors.AsType[*tokens.RefusedError](err)
+			return ok && no.Reason == tokens.Revoked
+		})
+	})
+}
+
+// until waits for something that another gateway has to hear of.
+func until(t *testing.T, done func() bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for !done() {
+		select {
+		case <-ctx.Done():
+			t.Fatal("it never came")
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
