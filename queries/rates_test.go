@@ -4,6 +4,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/fairway-gateway/fairway/queries/db"
 )
 
 func TestRateRace(t *testing.T) {
@@ -106,4 +108,43 @@ func TestBucketRace(t *testing.T) {
 			t.Errorf("%d were let through", won)
 		}
 	})
+}
+
+// TestBucketWaited holds that who has waited for somebody else counts what is there then, not as seen from when it began.
+func TestBucketWaited(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, postgresDSN(t))
+	e := s.engine.(*server)
+	b := Bucket{Free: 9, Full: 20, Leak: time.Hour}
+	p := db.TryBucketParams{Key: []byte("k"), LeakUs: b.Leak.Microseconds(), FullLevel: 20, Free: 9}
+	level := make(chan int, 1)
+	if _, _, err := s.TryBucket(t.Context(), p.Key, b); err != nil {
+		t.Fatal(err)
+	}
+	err := s.InTx(t.Context(), func(q db.Querier) error {
+		// The bucket is empty, and its row is locked.
+		if _, err := q.UndoBucket(t.Context(), db.UndoBucketParams{Key: p.Key, LeakUs: p.LeakUs}); err != nil {
+			return err
+		}
+		go func() {
+			n, _, err := s.TryBucket(t.Context(), p.Key, b)
+			if err != nil {
+				t.Error(err)
+			}
+			level <- n
+		}()
+		for waiting := 0; waiting == 0; {
+			if err := e.pool.QueryRow(t.Context(), "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'").Scan(&waiting); err != nil {
+				return err
+			}
+		}
+		_, err := q.TryBucket(t.Context(), p)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := <-level; n != 1 {
+		t.Errorf("%d were there, want 1", n)
+	}
 }

@@ -53,6 +53,8 @@ func (s *Store) Revocations(ctx context.Context, after int64, most int) ([]Revoc
 }
 
 const (
+	// revocationsTold is the channel that a trigger of the table notifies.
+	revocationsTold = "fairway_revocations"
 	// pollEvery is how often the counter is looked at, whatever was heard: a pooler in between forwards no notifications.
 	pollEvery = time.Second
 	// listenAgain is how long after a connection that listens was lost another is opened.
@@ -62,15 +64,16 @@ const (
 // RevocationsWanted gives what is to be received from before Revocations are asked for: at once, when another gateway has
 // told one (with PostgreSQL), and each second. It ends with ctx or the store, and is closed then.
 func (s *Store) RevocationsWanted(ctx context.Context) <-chan struct{} {
-	return s.wanted(ctx, "fairway_revocations")
+	return s.wanted(ctx, revocationsTold, pollEvery)
 }
 
 // LettersWanted is as RevocationsWanted, for letters of any topic that were enqueued.
 func (s *Store) LettersWanted(ctx context.Context) <-chan struct{} {
-	return s.wanted(ctx, "fairway_outbox")
+	return s.wanted(ctx, "fairway_outbox", pollEvery)
 }
 
-func (s *Store) wanted(ctx context.Context, channel string) <-chan struct{} {
+// wanted gives something when a channel is told something, and every so often.
+func (s *Store) wanted(ctx context.Context, channel string, every time.Duration) <-chan struct{} {
 	out := make(chan struct{}, 1)
 	heard := make(chan struct{}, 1)
 	s.done.Go(func() {
@@ -85,7 +88,7 @@ func (s *Store) wanted(ctx context.Context, channel string) <-chan struct{} {
 			cancel()
 			<-listener
 		}()
-		tick := time.NewTicker(pollEvery)
+		tick := time.NewTicker(every)
 		defer tick.Stop()
 		for {
 			ring(out)

@@ -56,25 +56,22 @@ func TestRevocationFeed(t *testing.T) {
 	})
 }
 
-// TestNotified holds that with PostgreSQL it is heard at once, not when the counter is looked at.
+// TestNotified holds that with PostgreSQL it is heard when it is told, not when the counter is looked at.
 func TestNotified(t *testing.T) {
 	t.Parallel()
 	s := openStore(t, postgresDSN(t))
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	heard := make(chan struct{}, 10)
-	ended := make(chan struct{})
-	go func() {
-		defer close(ended)
-		s.listen(ctx, "fairway_revocations", func() { ring(heard) })
-	}()
-	<-heard // it listens
+	wanted := s.wanted(ctx, revocationsTold, time.Hour)
+	<-wanted // the first look
+	<-wanted // it listens
 	if err := s.RevokeAccess(t.Context(), "x", time.Hour); err != nil {
 		t.Fatal(err)
 	}
-	<-heard
+	<-wanted
 	cancel()
-	<-ended
+	for range wanted {
+	}
 }
 
 // TestWantedEndsWithStore holds that nobody has to end it before the store.
