@@ -4,6 +4,7 @@ package lite
 
 import (
 	"context"
+
 	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/queries/db"
