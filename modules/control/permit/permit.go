@@ -13,6 +13,7 @@ package permit
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 )
@@ -117,6 +118,12 @@ type Table struct {
 // New makes the table of the whole control API.
 func New() *Table {
 	return newTable(slices.Concat(accountsOfTrends(), accountsOfHouston(), tokens(), service()), permissions())
+}
+
+// Without gives the table without some operations: those that nobody serves yet.
+func (t *Table) Without(ids ...string) *Table {
+	rest := slices.DeleteFunc(slices.Clone(t.operations), func(op Operation) bool { return slices.Contains(ids, op.ID) })
+	return newTable(rest, slices.Collect(maps.Values(t.permissions)))
 }
 
 func newTable(operations []Operation, list []Permission) *Table {
@@ -224,6 +231,12 @@ func (t *Table) Allow(path string, c Caller, o Object) ([]string, *DeniedError) 
 		return nil, &DeniedError{Status: http.StatusUnauthorized, Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
 	}
 	return append(methods, http.MethodOptions), nil
+}
+
+// AsksObject says that a permission of an operation is about its object, which has to be looked up before it is decided.
+func (t *Table) AsksObject(id string) bool {
+	op, ok := t.byID[id]
+	return ok && t.looksUp([]*Operation{op})
 }
 
 // looksUp says that one of the operations is about an object.

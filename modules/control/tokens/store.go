@@ -191,10 +191,14 @@ type User struct {
 	// Number is the id in Houston's representation.
 	Number          int64
 	Email, Username string
+	// Name is what people call the user.
+	Name string
 	// Role is SUPERADMIN, ADMIN or USER.
 	Role string
 	// Active: its tokens are taken.
 	Active bool
+	// Regular users may write, as Houston has it; Internal ones count as its staff.
+	Regular, Internal bool
 }
 
 // Kinds of revocations.

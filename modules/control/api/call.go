@@ -1,0 +1,80 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/modules/control/tokens"
+)
+
+// call is what the API knows of a request. It belongs to the request's goroutine.
+type call struct {
+	api      *API
+	op       *permit.Operation
+	instance string // the path as it was asked for
+
+	identified bool
+	caller     *callers.Caller
+	err        error
+	target     Target
+}
+
+type callKey struct{}
+
+// callOf finds the call of a request; one that came another way has an empty one.
+func callOf(r *http.Request) *call {
+	if c, ok := r.Context().Value(callKey{}).(*call); ok {
+		return c
+	}
+	return &call{identified: true, instance: r.URL.EscapedPath(), api: New(permit.New(), nil, Options{})}
+}
+
+// CallerOf says who calls, nil: nobody in particular. It is found out when it is first asked for: an operation for anybody may
+// take Authorization for something else. The error is one for Fail.
+func CallerOf(r *http.Request) (*callers.Caller, error) {
+	c := callOf(r)
+	if !c.identified {
+		c.identified = true
+		c.caller, c.err = c.api.callers.Identify(r)
+	}
+	return c.caller, c.err
+}
+
+// TargetOf gives what the first variable of the path names, where somebody looks it up.
+func TargetOf(r *http.Request) Target { return callOf(r).target }
+
+// failureOf makes a Failure of an error of ours.
+func failureOf(r *http.Request, err error) Failure {
+	if f, ok := errors.AsType[Failure](err); ok {
+		return f
+	}
+	if errors.Is(err, ErrNotFound) {
+		return Failure{Status: http.StatusNotFound, Detail: "There is nothing of that name."}
+	}
+	if no, ok := errors.AsType[*callers.RefusedError](err); ok {
+		f := Failure{Status: no.Status(), Detail: no.Error(), Name: string(no.Reason), RetryAfter: no.RetryAfter, Challenges: no.Challenges(r)}
+		if no.Reason == callers.TooMany {
+			f.Code = "RATE_LIMIT_EXCEEDED"
+		}
+		return f
+	}
+	return Failure{Status: http.StatusInternalServerError, Detail: "The gateway failed; the log has more under this request id.", Cause: err}
+}
+
+// denial makes a Failure of a decision.
+func denial(r *http.Request, c *callers.Caller, d *permit.DeniedError) Failure {
+	f := Failure{Status: d.Status, Detail: d.Error()}
+	switch {
+	case d.Status == http.StatusUnauthorized && c == nil:
+		no := &callers.RefusedError{Reason: tokens.Missing}
+		f.Detail, f.Name, f.Challenges = no.Error(), string(no.Reason), no.Challenges(r)
+	case len(d.Scopes) > 0:
+		no := &callers.RefusedError{Reason: callers.NoScope, Scope: d.Scopes[0]}
+		f.Name, f.Challenges = string(no.Reason), no.Challenges(r)
+	case d.Status == http.StatusNotFound:
+		f.Detail = "There is nothing of that name."
+	}
+	return f
+}
