@@ -249,8 +249,12 @@ func TestEndFamilies(t *testing.T) {
 		second := login(t, s, u.ID, "c", index(5))
 		user := Revocation{Kind: "user", Subject: u.ID.String()}
 		before = newest(t, s)
-		set(func(u *db.User) { u.Name = "x" })
+		set(func(u *db.User) { u.Country = "x" }) // what nobody keeps
 		wantTold(t, s, before)
+		set(func(u *db.User) { u.Name = "x" })
+		set(func(u *db.User) { u.Email = "x@x.org" })
+		wantTold(t, s, before, user, user)
+		before = newest(t, s)
 		set(func(u *db.User) { u.PasswordHash = "$2b$04$a" }) // the first one
 		wantTold(t, s, before, user)
 		set(func(u *db.User) { u.Role = "ADMIN" })

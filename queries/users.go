@@ -160,7 +160,7 @@ func (s *Store) ReplaceHash(ctx context.Context, id uuid.UUID, old, next string)
 	return n == 1, err
 }
 
-// tellOfUser tells what tokens depend on. Another password ends all logins, the first one none.
+// tellOfUser tells what tokens depend on, and who keeps accounts by their addresses and names. Another password ends all logins, the first one none.
 func tellOfUser(ctx context.Context, q db.Querier, old, next db.User) error {
 	password := old.PasswordHash != next.PasswordHash
 	if password && old.PasswordHash != "" {
@@ -168,10 +168,19 @@ func tellOfUser(ctx context.Context, q db.Querier, old, next db.User) error {
 			return err
 		}
 	}
-	if !password && old.Role == next.Role && old.IsActive == next.IsActive && old.IsRegularUser == next.IsRegularUser && old.IsInternal == next.IsInternal {
+	if !password && standing(old) == standing(next) {
 		return nil
 	}
 	return tell(ctx, q, "user", next.ID.String(), keepTold)
+}
+
+// standing is what of a user others keep for a while.
+func standing(u db.User) [4]any {
+	username := ""
+	if u.Username != nil {
+		username = *u.Username
+	}
+	return [4]any{[3]string{u.Email, username, u.Name}, u.Role, u.IsActive, [2]bool{u.IsRegularUser, u.IsInternal}}
 }
 
 func auditUser(ctx context.Context, q db.Querier, by By, action string, old, next db.User) error {

@@ -240,7 +240,7 @@ func (q *Queries) GetRefreshToken(ctx context.Context, hash []byte) (GetRefreshT
 }
 
 const getStanding = `-- name: GetStanding :one
-select u.id, u.number, u.email, u.username, u.role, u.is_active,
+select u.id, u.number, u.email, u.username, u.name, u.role, u.is_active, u.is_regular_user, u.is_internal,
 	exists (select 1 from revocations r where r.kind = 'access' and r.subject = $1 and r.expires_at > clock_timestamp()) as access_revoked,
 	exists (select 1 from token_families f where f.id = $2 and f.revoked_at is null and f.expires_at > clock_timestamp()) as family_lives,
 	exists (select 1 from oauth_clients c where c.client_id = $3 and c.revoked_at is null and (c.expires_at is null or c.expires_at > clock_timestamp())) as client_lives
@@ -260,8 +260,11 @@ type GetStandingRow struct {
 	Number        int64     `db:"number"`
 	Email         string    `db:"email"`
 	Username      *string   `db:"username"`
+	Name          string    `db:"name"`
 	Role          string    `db:"role"`
 	IsActive      bool      `db:"is_active"`
+	IsRegularUser bool      `db:"is_regular_user"`
+	IsInternal    bool      `db:"is_internal"`
 	AccessRevoked bool      `db:"access_revoked"`
 	FamilyLives   bool      `db:"family_lives"`
 	ClientLives   bool      `db:"client_lives"`
@@ -281,8 +284,11 @@ func (q *Queries) GetStanding(ctx context.Context, arg GetStandingParams) (GetSt
 		&i.Number,
 		&i.Email,
 		&i.Username,
+		&i.Name,
 		&i.Role,
 		&i.IsActive,
+		&i.IsRegularUser,
+		&i.IsInternal,
 		&i.AccessRevoked,
 		&i.FamilyLives,
 		&i.ClientLives,

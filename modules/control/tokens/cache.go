@@ -2,84 +2,34 @@ package tokens
 
 import (
 	"crypto/sha256"
-	"sync"
-	"sync/atomic"
-	"time"
+
+	"github.com/fairway-gateway/fairway/modules/control/memo"
 )
 
 // cache keeps tokens that were checked, by their hash: whoever reads this memory has no token.
-type cache struct {
-	size int
+type cache = memo.Memo[[sha256.Size]byte, *Access]
 
-	mu      sync.RWMutex
-	entries map[[sha256.Size]byte]*entry
-	// changes counts what the feed has told; what was looked up before the last is not kept.
-	changes uint64
-}
+func newCache(size int) *cache { return memo.New[[sha256.Size]byte, *Access](size) }
 
-type entry struct {
-	access *Access
-	until  time.Time
-	// used since somebody last looked for one to throw away.
-	used atomic.Bool
-}
-
-// looked is how many entries are looked at to find one to throw away.
-const looked = 16
-
-func newCache(size int) *cache {
-	return &cache{size: size, entries: map[[sha256.Size]byte]*entry{}}
-}
-
-func (c *cache) get(sum [sha256.Size]byte, now time.Time) *Access {
-	c.mu.RLock()
-	e := c.entries[sum]
-	c.mu.RUnlock()
-	if e == nil || !now.Before(e.until) {
-		return nil
+// heard takes what the feed tells, and has others take it who keep something.
+func (a *Authority) heard(all []Revocation) {
+	a.Forget(all...)
+	if a.cfg.Heard != nil {
+		a.cfg.Heard(all)
 	}
-	if !e.used.Load() {
-		e.used.Store(true)
-	}
-	return e.access
 }
 
-func (c *cache) epoch() uint64 {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return c.changes
+// silent forgets everything: the feed has not told what has changed.
+func (a *Authority) silent() {
+	a.cache.Clear()
+	if a.cfg.Silent != nil {
+		a.cfg.Silent()
+	}
 }
 
-func (c *cache) put(sum [sha256.Size]byte, access *Access, until time.Time, epoch uint64) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.changes != epoch || c.size == 0 {
-		return
-	}
-	if _, there := c.entries[sum]; !there && len(c.entries) >= c.size {
-		c.makeRoom(time.Now())
-	}
-	c.entries[sum] = &entry{access: access, until: until}
-}
-
-// makeRoom throws one away: of some that Go's map gives in no order one that has expired, that nobody used, or the last.
-func (c *cache) makeRoom(now time.Time) {
-	var victim [sha256.Size]byte
-	n := 0
-	for sum, e := range c.entries {
-		victim = sum
-		if !now.Before(e.until) || !e.used.Swap(false) {
-			break
-		}
-		if n++; n == looked {
-			break
-		}
-	}
-	delete(c.entries, victim)
-}
-
-// drop forgets what the revocations speak of.
-func (c *cache) drop(all []Revocation) {
+// Forget has this authority know at once of what was revoked in its store by somebody else in this process; the authorities of
+// other gateways, and Config.Heard, hear of it by the feed.
+func (a *Authority) Forget(all ...Revocation) {
 	if len(all) == 0 {
 		return
 	}
@@ -87,29 +37,8 @@ func (c *cache) drop(all []Revocation) {
 	for _, r := range all {
 		gone[[2]string{r.Kind, r.ID}] = true
 	}
-	now := time.Now()
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	for sum, e := range c.entries {
-		a := e.access
-		if !now.Before(e.until) || gone[[2]string{RevokedAccess, a.ID}] || gone[[2]string{RevokedFamily, a.Family}] ||
-			gone[[2]string{RevokedClient, a.Client}] || a.ByAPIToken && gone[[2]string{RevokedToken, a.ID}] || gone[[2]string{RevokedUser, a.User.ID}] {
-			delete(c.entries, sum)
-		}
-	}
-}
-
-// clear forgets everything.
-func (c *cache) clear() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.changes++
-	clear(c.entries)
-}
-
-func (c *cache) len() int {
-	c.mu.RLock()
-	defer c.mu.RUnlock()
-	return len(c.entries)
+	a.cache.Drop(func(t *Access) bool {
+		return gone[[2]string{RevokedAccess, t.ID}] || gone[[2]string{RevokedFamily, t.Family}] ||
+			gone[[2]string{RevokedClient, t.Client}] || t.ByAPIToken && gone[[2]string{RevokedToken, t.ID}] || gone[[2]string{RevokedUser, t.User.ID}]
+	})
 }

@@ -52,11 +52,11 @@ func (a *Authority) Check(ctx context.Context, token string) (*Access, error) {
 	var room [1024]byte // for tokens as they usually are without an allocation
 	sum := sha256.Sum256(append(room[:0], token...))
 	now := time.Now()
-	if found := a.cache.get(sum, now); found != nil {
+	if found, ok := a.cache.Get(sum, now); ok {
 		return found, nil
 	}
 	// What is revoked while the store is asked must not be cached as it was before.
-	epoch := a.cache.epoch()
+	epoch := a.cache.Epoch()
 	var access *Access
 	var err error
 	if hash, ok := tokenHash(apiPrefix, labelAPI, token); ok {
@@ -72,7 +72,7 @@ func (a *Authority) Check(ctx context.Context, token string) (*Access, error) {
 		if !access.Expires.IsZero() && access.Expires.Before(until) {
 			until = access.Expires
 		}
-		a.cache.put(sum, access, until, epoch)
+		a.cache.Put(sum, access, until, epoch)
 	}
 	return access, nil
 }
@@ -127,8 +127,8 @@ func (a *Authority) user(ctx context.Context, of Subject) (User, error) {
 	return standing.User, nil
 }
 
-// forget has this gateway know of a revocation at once; the others read it in the feed.
-func (a *Authority) forget(kind, id string) { a.cache.drop([]Revocation{{Kind: kind, ID: id}}) }
+// forget has this gateway know of a revocation at once.
+func (a *Authority) forget(kind, id string) { a.Forget(Revocation{Kind: kind, ID: id}) }
 
 // reason says why a token was refused, if that is what the error says.
 func reason(err error) (Reason, bool) {

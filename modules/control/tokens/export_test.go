@@ -49,4 +49,4 @@ func SignerOf(a *Authority) func(typ string, claims map[string]any) (string, err
 }
 
 // Cached says how many tokens an authority keeps.
-func Cached(a *Authority) int { return a.cache.len() }
+func Cached(a *Authority) int { return a.cache.Len() }

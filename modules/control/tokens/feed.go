@@ -43,7 +43,7 @@ func (a *Authority) follow(ctx context.Context, at int64) {
 			}
 		}
 		if time.Now().Round(0).Sub(heard) > max(feedSilent, 2*a.cfg.Poll) {
-			a.cache.clear()
+			a.silent()
 		}
 		next, err := a.catchUp(ctx, at)
 		at = next
@@ -70,7 +70,7 @@ func (a *Authority) catchUp(ctx context.Context, at int64) (int64, error) {
 		if err != nil {
 			return at, err
 		}
-		a.cache.drop(batch)
+		a.heard(batch)
 		keys := false
 		for _, r := range batch {
 			at = max(at, r.Number)

@@ -57,6 +57,12 @@ type Config struct {
 	NoPasswordGrant bool
 	// NoQuerySecrets refuses passwords, secrets and tokens in a query.
 	NoQuerySecrets bool
+	// Heard is told what the feed tells, also where that is nothing: then all that was revoked before has been told. It is for
+	// who keeps something that revocations speak of, and must be quick. Default nobody.
+	Heard func([]Revocation)
+	// Silent is called when the feed has not been read for 10 seconds, or twice Poll if that is more: nothing that was kept
+	// counts until Heard is called again. Default nobody.
+	Silent func()
 	// Address says where a request comes from. Default the host of its RemoteAddr.
 	Address func(*http.Request) string
 	// RequestID names a request. Default the caller's name for it, or a new one.

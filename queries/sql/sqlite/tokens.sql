@@ -144,7 +144,7 @@ where id = sqlc.arg(id) and (last_used_at is null or last_used_at < strftime('%Y
 
 -- name: GetStanding :one
 -- What has become of what a token speaks of. No row: there is no such living user.
-select u.id, u.number, u.email, u.username, u.role, u.is_active,
+select u.id, u.number, u.email, u.username, u.name, u.role, u.is_active, u.is_regular_user, u.is_internal,
 	exists (select 1 from revocations r where r.kind = 'access' and r.subject = sqlc.arg(access) and r.expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')) as access_revoked,
 	exists (select 1 from token_families f where f.id = sqlc.arg(family_id) and f.revoked_at is null and f.expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')) as family_lives,
 	exists (select 1 from oauth_clients c where c.client_id = sqlc.arg(client_id) and c.revoked_at is null and (c.expires_at is null or c.expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))) as client_lives

@@ -141,7 +141,8 @@ func (s *Store) Standing(ctx context.Context, of tokens.Subject) (tokens.Standin
 		return gone, nil
 	}
 	return tokens.Standing{User: tokens.User{
-		ID: row.ID.String(), Number: row.Number, Email: row.Email, Username: value(row.Username), Role: row.Role, Active: row.IsActive,
+		ID: row.ID.String(), Number: row.Number, Email: row.Email, Username: value(row.Username), Name: row.Name, Role: row.Role,
+		Active: row.IsActive, Regular: row.IsRegularUser, Internal: row.IsInternal,
 	}}, nil
 }
 

@@ -110,7 +110,8 @@ func by() queries.By { return queries.By{Actor: "test"} }
 
 func (w world) PutUser(ctx context.Context, u tokens.User) error {
 	write := func(row *db.User) error {
-		row.Email, row.Username, row.Role, row.IsActive = u.Email, &u.Username, u.Role, u.Active
+		row.Email, row.Username, row.Name, row.Role = u.Email, &u.Username, u.Name, u.Role
+		row.IsActive, row.IsRegularUser, row.IsInternal = u.Active, u.Regular, u.Internal
 		return nil
 	}
 	id, err := uuid.Parse(u.ID)

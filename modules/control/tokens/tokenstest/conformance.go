@@ -44,7 +44,7 @@ func world(t *testing.T, open func(t *testing.T) World) World {
 	t.Helper()
 	w := open(t)
 	for _, u := range []tokens.User{
-		{ID: ann, Email: "ann@example.org", Username: "ann", Role: "ADMIN", Active: true},
+		{ID: ann, Email: "ann@example.org", Username: "ann", Name: "Ann Example", Role: "ADMIN", Active: true, Regular: true, Internal: true},
 		{ID: bob, Email: "bob@example.org", Username: "bob", Role: "USER", Active: true},
 	} {
 		must(t, w.PutUser(t.Context(), u))
@@ -217,7 +217,7 @@ func standing(t *testing.T, w World) { //nolint:thelper // a test
 		}
 		return got.User
 	}
-	if u := stands(whole, true); u.ID != ann || u.Role != "ADMIN" || !u.Active || u.Email != "ann@example.org" || u.Username != "ann" {
+	if u := stands(whole, true); u.ID != ann || u.Role != "ADMIN" || !u.Active || !u.Regular || !u.Internal || u.Email != "ann@example.org" || u.Username != "ann" || u.Name != "Ann Example" {
 		t.Errorf("the user is %+v", u)
 	}
 	stands(tokens.Subject{Access: "j1", User: ann}, true)
