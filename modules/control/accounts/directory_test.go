@@ -52,10 +52,10 @@ func TestDirectoryFinds(t *testing.T) {
 		for range 2 { // from the store, and as it was kept
 			for _, login := range []string{"Ann@Example.org", "ann@example.org", "ann", "ANN"} {
 				a, hash, ok := find(t, d, login)
-				want := accounts.Account{
+				want := accounts.Account{Protected: true, User: tokens.User{
 					ID: u.ID.String(), Number: u.Number, Email: "Ann@Example.org", Username: "ann", Name: "Some Body", Role: "USER",
-					Active: true, Regular: true, Protected: true,
-				}
+					Active: true, Regular: true,
+				}}
 				if !ok || hash != hashA || a != want {
 					t.Errorf("%s is %+v, %q, %v", login, a, hash, ok)
 				}
@@ -125,10 +125,10 @@ func TestDirectoryKeeps(t *testing.T) {
 		is("which keeps nothing", hashA)
 		d.Heard(nil)
 		is("until it is heard again", hashA)
-		if ok, err := d.ReplaceHash(t.Context(), accounts.Account{ID: u.ID.String()}, hashB, hashA); ok || err != nil {
+		if ok, err := d.ReplaceHash(t.Context(), accounts.Account{User: tokens.User{ID: u.ID.String()}}, hashB, hashA); ok || err != nil {
 			t.Errorf("another hash was replaced: %v, %v", ok, err)
 		}
-		if ok, err := d.ReplaceHash(t.Context(), accounts.Account{ID: u.ID.String()}, hashA, hashB); !ok || err != nil {
+		if ok, err := d.ReplaceHash(t.Context(), accounts.Account{User: tokens.User{ID: u.ID.String()}}, hashA, hashB); !ok || err != nil {
 			t.Errorf("a hash was not replaced: %v, %v", ok, err)
 		}
 		is("what this gateway replaced it knows", hashB)
