@@ -157,8 +157,11 @@ func TestOutboxFails(t *testing.T) {
 		if got := claim(t, s, "h", 10, time.Hour); len(got) != 0 {
 			t.Errorf("one is claimed before its time: %+v", got)
 		}
-		if got, err := s.Queries().CountOutbox(t.Context()); err != nil || got != (db.CountOutboxRow{Waiting: 1}) {
+		if got, err := s.Queries().CountOutbox(t.Context(), "mail"); err != nil || got != (db.CountOutboxRow{Waiting: 1}) {
 			t.Errorf("%+v, %v", got, err)
+		}
+		if got, err := s.Queries().CountOutbox(t.Context(), "event"); err != nil || got != (db.CountOutboxRow{}) {
+			t.Errorf("of another topic: %+v, %v", got, err)
 		}
 	})
 }

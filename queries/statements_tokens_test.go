@@ -192,7 +192,7 @@ func outboxSteps() []step {
 		attempts = all[0].Attempts
 		return []any{all[0].ID == id, all[0].Attempts, string(all[0].Payload)}, err
 	}
-	count := func(ctx context.Context, q db.Querier) (any, error) { return q.CountOutbox(ctx) }
+	count := func(ctx context.Context, q db.Querier) (any, error) { return q.CountOutbox(ctx, "t") }
 	return []step{
 		{"InsertOutbox", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.InsertOutbox(ctx, db.InsertOutboxParams{ID: id, Topic: "t", Payload: []byte(`"p"`)})

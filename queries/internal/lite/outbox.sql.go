@@ -76,7 +76,7 @@ func (q *Queries) ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]Cla
 }
 
 const countOutbox = `-- name: CountOutbox :one
-select cast(count(*) - count(dead_at) as integer) as waiting, count(dead_at) as dead from outbox
+select cast(count(*) - count(dead_at) as integer) as waiting, count(dead_at) as dead from outbox where topic = ?1
 `
 
 type CountOutboxRow struct {
@@ -84,9 +84,9 @@ type CountOutboxRow struct {
 	Dead    int64 `db:"dead"`
 }
 
-// Those that wait or are worked on, and those that were laid aside.
-func (q *Queries) CountOutbox(ctx context.Context) (CountOutboxRow, error) {
-	row := q.db.QueryRowContext(ctx, countOutbox)
+// Those of a topic that wait or are worked on, and those that were laid aside.
+func (q *Queries) CountOutbox(ctx context.Context, topic string) (CountOutboxRow, error) {
+	row := q.db.QueryRowContext(ctx, countOutbox, topic)
 	var i CountOutboxRow
 	err := row.Scan(&i.Waiting, &i.Dead)
 	return i, err

@@ -15,8 +15,8 @@ type Querier interface {
 	ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error)
 	ClearBucket(ctx context.Context, key []byte) (int64, error)
 	CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (int64, error)
-	// Those that wait or are worked on, and those that were laid aside.
-	CountOutbox(ctx context.Context) (CountOutboxRow, error)
+	// Those of a topic that wait or are worked on, and those that were laid aside.
+	CountOutbox(ctx context.Context, topic string) (CountOutboxRow, error)
 	CountReused(ctx context.Context, arg CountReusedParams) (int64, error)
 	CountTeams(ctx context.Context) (int64, error)
 	CountUsers(ctx context.Context) (int64, error)

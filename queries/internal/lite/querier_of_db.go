@@ -35,8 +35,8 @@ func (a Adapter) CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (
 	return a.q.CountLivingClientsOf(ctx, ownerID)
 }
 
-func (a Adapter) CountOutbox(ctx context.Context) (db.CountOutboxRow, error) {
-	row, err := a.q.CountOutbox(ctx)
+func (a Adapter) CountOutbox(ctx context.Context, topic string) (db.CountOutboxRow, error) {
+	row, err := a.q.CountOutbox(ctx, topic)
 	return db.CountOutboxRow(row), err
 }
 

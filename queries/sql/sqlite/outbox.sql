@@ -58,5 +58,5 @@ where id in (
 );
 
 -- name: CountOutbox :one
--- Those that wait or are worked on, and those that were laid aside.
-select cast(count(*) - count(dead_at) as integer) as waiting, count(dead_at) as dead from outbox;
+-- Those of a topic that wait or are worked on, and those that were laid aside.
+select cast(count(*) - count(dead_at) as integer) as waiting, count(dead_at) as dead from outbox where topic = sqlc.arg(topic);
