@@ -85,6 +85,12 @@ func (s *Store) FailLetter(ctx context.Context, c Claim, why string, delay time.
 	return n == 1, err
 }
 
+// CountLetters says how many letters of a topic wait or are worked on, and how many were laid aside.
+func (s *Store) CountLetters(ctx context.Context, topic string) (waiting, dead int64, err error) {
+	n, err := s.queries().CountOutbox(ctx, topic)
+	return n.Waiting, n.Dead, err
+}
+
 // shorten makes text that both engines store of any.
 func shorten(text string) string {
 	out := make([]rune, 0, min(len(text), mostWhy))

@@ -396,6 +396,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m.Query("s", "r", "f", "d").Observe(observe.OK, 0)
 	m.Database("d", func() observe.PoolStats { return observe.PoolStats{} }).Change(observe.BreakerOpen)
 	m.Pass("s").Observe(observe.OK, 0)
+	m.Outbox("t").Attempt(observe.LetterSent)
 	login := m.Login("s", "b")
 	login.Login(observe.OK, 0)
 	login.Session(observe.FromProcess)

@@ -18,12 +18,13 @@ const (
 	ofDatabase
 	ofLogin
 	ofPass
+	ofOutbox
 )
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
 type lease struct {
-	kind                                              kind
-	service, route, fetch, backend, address, database string
+	kind                                                     kind
+	service, route, fetch, backend, address, database, topic string
 }
 
 func (l lease) labels() prometheus.Labels {
@@ -42,6 +43,8 @@ func (l lease) labels() prometheus.Labels {
 	case ofPass:
 	case ofDatabase:
 		return prometheus.Labels{"database": l.database}
+	case ofOutbox:
+		return prometheus.Labels{"topic": l.topic}
 	}
 	return labels
 }
@@ -90,5 +93,8 @@ func (m *Metrics) giveUp(l lease) {
 	case ofDatabase:
 		m.databaseState.DeletePartialMatch(labels)
 		m.databaseTurns.DeletePartialMatch(labels)
+	case ofOutbox:
+		m.letters.DeletePartialMatch(labels)
+		m.lettersHeld.DeletePartialMatch(labels)
 	}
 }

@@ -51,6 +51,8 @@ type Metrics struct {
 	logins         *prometheus.HistogramVec
 	sessions       *prometheus.CounterVec
 	passes         *prometheus.HistogramVec
+	letters        *prometheus.CounterVec
+	lettersHeld    *prometheus.GaugeVec
 	buffered       prometheus.GaugeFunc
 	bufferedLimit  prometheus.GaugeFunc
 
@@ -113,6 +115,7 @@ func New() *Metrics {
 	m.ofDatabases()
 	m.ofLogins()
 	m.ofPasses()
+	m.ofOutboxes()
 	m.buffered = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_buffered_bytes",
 		Help: "Bytes charged to the budget for buffered bodies.",
@@ -129,7 +132,7 @@ func New() *Metrics {
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.cached, m.cacheBytes, m.cacheEntries,
-		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.buffered, m.bufferedLimit,
+		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.letters, m.lettersHeld, m.buffered, m.bufferedLimit,
 	} {
 		err := reg.Register(c)
 		if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && already.ExistingCollector == c {

@@ -1,0 +1,203 @@
+package outbox
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/queries"
+)
+
+// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
+var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
+	s, err := pgtest.Start()
+	started.Store(s)
+	return s, err
+})
+
+var started atomic.Pointer[pgtest.Server]
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	code := m.Run()
+	// What waits for the server to end is pgtest's own.
+	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if s := started.Load(); s != nil {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	os.Exit(code)
+}
+
+// both runs a test with each engine, on an empty database.
+func both(t *testing.T, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		s, err := startServer()
+		switch {
+		case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
+			t.Skip(err)
+		case err != nil:
+			t.Fatal(err)
+		}
+		name := fmt.Sprintf("t%d", time.Now().UnixNano())
+		conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
+		must(t, err)
+		_, err = conn.Exec(t.Context(), "create database "+name)
+		must(t, errors.Join(err, conn.Close(t.Context())))
+		test(t, s.DSN(name)+"&pool_max_conns=4")
+	})
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func openStore(t testing.TB, dsn string) *queries.Store {
+	t.Helper()
+	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
+	must(t, err)
+	t.Cleanup(s.Close)
+	return s
+}
+
+func enqueue(t testing.TB, s *queries.Store, n int) {
+	t.Helper()
+	for i := range n {
+		_, err := queries.Enqueue(t.Context(), s.Queries(), queries.Letter{Topic: "mail", Payload: json.RawMessage(fmt.Sprint(i))})
+		must(t, err)
+	}
+}
+
+// held counts the letters of the store.
+func held(t testing.TB, s *queries.Store) (waiting, dead int64) {
+	t.Helper()
+	waiting, dead, err := s.CountLetters(t.Context(), "mail")
+	must(t, err)
+	return waiting, dead
+}
+
+// start runs a worker and gives the function that ends it and waits for that.
+func start(t testing.TB, s Store, cfg Config) (stop func()) {
+	t.Helper()
+	cfg.Topic = "mail"
+	w, err := New(s, cfg)
+	must(t, err)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.Run(ctx)
+	}()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		receive(t, ended, "the worker does not end")
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+// receive waits for what must come.
+func receive[T any](t testing.TB, from <-chan T, otherwise string) (v T) {
+	t.Helper()
+	select {
+	case v = <-from:
+	case <-time.After(30 * time.Second):
+		t.Fatal(otherwise)
+	}
+	return v
+}
+
+// eventually waits until something is so.
+func eventually(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Second); !is(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("never: " + what)
+		}
+	}
+}
+
+// gone waits until the store has no letter that waits.
+func gone(t testing.TB, s *queries.Store) {
+	t.Helper()
+	eventually(t, "no letter waits", func() bool {
+		waiting, _ := held(t, s)
+		return waiting == 0
+	})
+}
+
+// kept is a log that can be read while it is written.
+type kept struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (k *kept) Write(b []byte) (int, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.text.Write(b)
+}
+
+func (k *kept) count(what string) int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return strings.Count(k.text.String(), what)
+}
+
+func (k *kept) logger() *slog.Logger { return slog.New(slog.NewTextHandler(k, nil)) }
+
+// flaky is a store that can be switched off, for some of what a worker wants of it.
+type flaky struct {
+	Store
+	claims, renewals, results atomic.Bool // true: they fail
+}
+
+var errDown = errors.New("down")
+
+func (f *flaky) ClaimLetters(ctx context.Context, topic, holder string, most int, lease time.Duration) ([]queries.Claim, error) {
+	if f.claims.Load() {
+		return nil, errDown
+	}
+	return f.Store.ClaimLetters(ctx, topic, holder, most, lease)
+}
+
+func (f *flaky) RenewLetter(ctx context.Context, c queries.Claim, lease time.Duration) (bool, error) {
+	if f.renewals.Load() {
+		return false, errDown
+	}
+	return f.Store.RenewLetter(ctx, c, lease)
+}
+
+func (f *flaky) FinishLetter(ctx context.Context, c queries.Claim) (bool, error) {
+	if f.results.Load() {
+		return false, errDown
+	}
+	return f.Store.FinishLetter(ctx, c)
+}
