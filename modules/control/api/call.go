@@ -51,6 +51,9 @@ func failureOf(r *http.Request, err error) Failure {
 		return f
 	}
 	if errors.Is(err, ErrNotFound) {
+		if op := callOf(r).op; op != nil && op.Masked {
+			return Failure{Status: http.StatusForbidden, Detail: maskedDoc}
+		}
 		return Failure{Status: http.StatusNotFound, Detail: "There is nothing of that name."}
 	}
 	if no, ok := errors.AsType[*callers.RefusedError](err); ok {
@@ -58,10 +61,16 @@ func failureOf(r *http.Request, err error) Failure {
 		if no.Reason == callers.TooMany {
 			f.Code = "RATE_LIMIT_EXCEEDED"
 		}
+		if callOf(r).dialect() == permit.Releng {
+			f = relengDenial(f, no.Reason)
+		}
 		return f
 	}
 	return Failure{Status: http.StatusInternalServerError, Detail: "The gateway failed; the log has more under this request id.", Cause: err}
 }
+
+// maskedDoc is what is said of an object that is not there, or not the caller's, where these are not told apart.
+const maskedDoc = "There is nothing of that name, or it is not yours."
 
 // denial makes a Failure of a decision.
 func denial(r *http.Request, c *callers.Caller, d *permit.DeniedError) Failure {
@@ -70,11 +79,13 @@ func denial(r *http.Request, c *callers.Caller, d *permit.DeniedError) Failure {
 	case d.Status == http.StatusUnauthorized && c == nil:
 		no := &callers.RefusedError{Reason: tokens.Missing}
 		f.Detail, f.Name, f.Challenges = no.Error(), string(no.Reason), no.Challenges(r)
+	case d.Status == http.StatusNotFound:
+		f.Detail = "There is nothing of that name."
 	case len(d.Scopes) > 0:
 		no := &callers.RefusedError{Reason: callers.NoScope, Scope: d.Scopes[0]}
 		f.Name, f.Challenges = string(no.Reason), no.Challenges(r)
-	case d.Status == http.StatusNotFound:
-		f.Detail = "There is nothing of that name."
+	case callOf(r).op != nil && callOf(r).op.Masked:
+		f.Detail = maskedDoc
 	}
 	return f
 }

@@ -50,18 +50,19 @@ func (f Failure) Unwrap() error { return f.Cause }
 
 // document is RFC 9457's, with the members that older clients read.
 type document struct {
-	Type       string              `json:"type"`
-	Title      string              `json:"title"`
-	Status     int                 `json:"status"`
-	Detail     string              `json:"detail"`
-	Instance   string              `json:"instance,omitempty"`
-	RequestID  string              `json:"request_id,omitempty"`
-	Msg        string              `json:"msg,omitempty"`
-	Message    string              `json:"message,omitempty"`
-	Messages   map[string][]string `json:"messages,omitempty"`
-	ErrorCode  string              `json:"error_code,omitempty"`
-	Name       string              `json:"error,omitempty"`
-	RetryAfter int                 `json:"retry_after,omitempty"`
+	Type      string              `json:"type"`
+	Title     string              `json:"title"`
+	Status    int                 `json:"status"`
+	Detail    string              `json:"detail"`
+	Instance  string              `json:"instance,omitempty"`
+	RequestID string              `json:"request_id,omitempty"`
+	Msg       string              `json:"msg,omitempty"`
+	Message   string              `json:"message,omitempty"`
+	Messages  map[string][]string `json:"messages,omitempty"`
+	ErrorCode string              `json:"error_code,omitempty"`
+	// Name is a word of Trends.Earth's, or an object of RelengAPI's.
+	Name       any `json:"error,omitempty"`
+	RetryAfter int `json:"retry_after,omitempty"`
 }
 
 // Sentences that clients of Houston know.
@@ -94,7 +95,12 @@ func Fail(w http.ResponseWriter, r *http.Request, f Failure) {
 			d.Message = houston422
 		}
 	case permit.Trends:
-		d.Msg, d.Message, d.ErrorCode, d.Name = d.Detail, d.Detail, f.Code, f.Name
+		d.Msg, d.Message, d.ErrorCode = d.Detail, d.Detail, f.Code
+		if f.Name != "" {
+			d.Name = f.Name
+		}
+	case permit.Releng:
+		d.releng(f)
 	case permit.Fairway:
 	}
 	h := w.Header()

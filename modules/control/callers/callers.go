@@ -39,6 +39,7 @@ func (c *Caller) Permit() permit.Caller {
 	}
 	return permit.Caller{
 		User: c.ID, Role: permit.Role(c.Role), Active: c.Active, Regular: c.Regular, Internal: c.Internal, Scopes: c.Scopes,
+		Program: c.ID == "" && c.Token != nil && c.Token.ByAPIToken,
 	}
 }
 

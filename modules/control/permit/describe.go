@@ -26,8 +26,8 @@ func (t *Table) Describe(id string) (Description, bool) {
 	d := Description{Denials: map[int]string{}}
 	if len(op.Scopes) > 0 {
 		d.Scopes = append(slices.Clone(op.Scopes), All)
-		d.Denials[http.StatusUnauthorized] = fmt.Sprintf("Authentication with %s OAuth scope(s) is required", strings.Join(op.Scopes, " or "))
-		if op.Dialect != Houston {
+		d.Denials[op.status(http.StatusUnauthorized)] = fmt.Sprintf("Authentication with %s OAuth scope(s) is required", strings.Join(op.Scopes, " or "))
+		if op.Dialect == Trends || op.Dialect == Fairway {
 			d.Denials[http.StatusForbidden] = "Insufficient scope. Required: " + op.Scopes[0]
 		}
 	}
@@ -41,8 +41,8 @@ func (t *Table) Describe(id string) (Description, bool) {
 		return d, true
 	}
 	d.Permissions = "**PERMISSIONS: " + strings.Join(docs, ". ") + "**"
-	if slices.Equal(op.Permissions, []string{LoggedIn}) {
-		return d, true // who is not active is not logged in
+	if slices.Equal(op.Permissions, []string{Known}) {
+		return d, true // who is not active is not known
 	}
 	status := http.StatusForbidden
 	if op.Hidden {

@@ -39,6 +39,7 @@ func Standings() []Standing {
 		{"super administrator, himself", super, mineAs(Superadmin)},
 		{"super administrator, of a protected", super, Object{Owners: []string{other}, Role: Superadmin, Protected: true}},
 		{"super administrator without scope", noScopeSuper, theirs},
+		{"program that is nobody's", Caller{Program: true, Scopes: all}, theirs},
 	}
 }
 

@@ -16,6 +16,8 @@ const (
 	Anybody = "anybody"
 	// LoggedIn holds for every active user.
 	LoggedIn = "logged_in"
+	// Known holds for every active user, and for programs with a token of their own.
+	Known = "known"
 	// IsAdmin and IsSuperadmin are roles; a SUPERADMIN is an ADMIN, too.
 	IsAdmin      = "admin"
 	IsSuperadmin = "superadmin"
@@ -40,6 +42,7 @@ func permissions() []Permission {
 	return []Permission{
 		{Name: Anybody, Doc: "Anybody may", holds: func(Caller, Object) bool { return true }},
 		{Name: LoggedIn, Doc: "Only active users", holds: func(c Caller, _ Object) bool { return c.loggedIn() }},
+		{Name: Known, Doc: "Only active users, and programs with a token of their own", holds: func(c Caller, _ Object) bool { return c.known() }},
 		{Name: IsAdmin, Doc: "Only administrators", holds: func(c Caller, _ Object) bool { return c.Role.least(Admin) }},
 		{Name: IsSuperadmin, Doc: "Only super administrators", holds: func(c Caller, _ Object) bool { return c.Role.least(Superadmin) }},
 		{Name: IsStaff, Doc: "Only administrators and internal users", holds: func(c Caller, _ Object) bool { return c.Role.least(Admin) || c.Internal }},

@@ -45,9 +45,14 @@ type Caller struct {
 	Active, Regular, Internal bool
 	// Scopes are those of the token. "all" is every scope; callers with a password have it.
 	Scopes []string
+	// Program says that it is a token of its own which is nobody's: it has its scopes, and no role.
+	Program bool
 }
 
 func (c Caller) loggedIn() bool { return c.User != "" && c.Active }
+
+// known says that it is somebody: a user, or a program.
+func (c Caller) known() bool { return c.loggedIn() || c.Program && c.User == "" }
 
 // Object is what an operation is about. The zero Object belongs to nobody.
 type Object struct {
@@ -70,6 +75,8 @@ const (
 	Houston
 	// Fairway is ours, and answers it with 403.
 	Fairway
+	// Releng is RelengAPI's: 403 for nobody, too, and 400 for a token that is none.
+	Releng
 )
 
 // Operation is one line of the table.
@@ -88,6 +95,8 @@ type Operation struct {
 	Fields map[string][]string
 	// Hidden: who may not is told that there is nothing (404).
 	Hidden bool
+	// Masked: who names what there is not is told that he may not (403).
+	Masked bool
 }
 
 // DeniedError says why not. It is an error.
@@ -158,17 +167,28 @@ func (t *Table) decide(id string, c Caller, o *Object) *DeniedError {
 	if slices.Equal(op.Permissions, []string{Anybody}) {
 		return nil
 	}
-	if !c.loggedIn() {
-		return &DeniedError{Status: http.StatusUnauthorized, Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
+	if !c.known() {
+		return &DeniedError{Status: op.status(http.StatusUnauthorized), Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
 	}
 	if !hasAny(c.Scopes, op.Scopes) {
 		status := http.StatusForbidden
 		if op.Dialect == Houston {
 			status = http.StatusUnauthorized
 		}
-		return &DeniedError{Status: status, Scopes: op.Scopes}
+		return &DeniedError{Status: op.status(status), Scopes: op.Scopes}
 	}
 	return t.check(op, op.Permissions, c, o)
+}
+
+// status is that of who is nobody, or has not the scope. RelengAPI tells neither from who may not.
+func (op *Operation) status(usual int) int {
+	switch {
+	case op.Dialect != Releng:
+		return usual
+	case op.Hidden:
+		return http.StatusNotFound
+	}
+	return http.StatusForbidden
 }
 
 // check asks permissions. Without an object, those about one are left for later.
@@ -208,6 +228,47 @@ func (t *Table) Fields(id string, c Caller, o Object, fields []string) (denied [
 	return denied
 }
 
+// Rights gives those of a user's scopes that his role still has a use for: a scope of which no operation would let him in is
+// none, All and scopes that the table does not know stay. What is left may be empty. A program that is nobody's has no role, so
+// that its scopes stay as they are.
+func (t *Table) Rights(c Caller) []string {
+	if !c.loggedIn() {
+		return c.Scopes
+	}
+	for i, s := range c.Scopes {
+		if t.useful(s, c) {
+			continue
+		}
+		rest := slices.Clone(c.Scopes[:i])
+		for _, s := range c.Scopes[i+1:] {
+			if t.useful(s, c) {
+				rest = append(rest, s)
+			}
+		}
+		return rest
+	}
+	return c.Scopes
+}
+
+// useful says that a scope lets its user in somewhere, as far as that depends on no object.
+func (t *Table) useful(scope string, c Caller) bool {
+	if scope == All {
+		return true
+	}
+	needed := false
+	c.Scopes = []string{scope}
+	for i := range t.operations {
+		op := &t.operations[i]
+		if !slices.Contains(op.Scopes, scope) {
+			continue
+		}
+		if needed = true; t.check(op, op.Permissions, c, nil) == nil {
+			return true
+		}
+	}
+	return !needed
+}
+
 // hasAny says that one of the scopes is there.
 func hasAny(there, wanted []string) bool {
 	return slices.Contains(there, All) || slices.ContainsFunc(wanted, func(s string) bool { return slices.Contains(there, s) })
@@ -227,8 +288,8 @@ func (t *Table) Allow(path string, c Caller, o Object) ([]string, *DeniedError) 
 			methods = append(methods, op.Method)
 		}
 	}
-	if len(methods) == 0 && !c.loggedIn() && t.looksUp(operations) {
-		return nil, &DeniedError{Status: http.StatusUnauthorized, Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
+	if len(methods) == 0 && !c.known() && t.looksUp(operations) {
+		return nil, &DeniedError{Status: operations[0].status(http.StatusUnauthorized), Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
 	}
 	return append(methods, http.MethodOptions), nil
 }

@@ -123,7 +123,7 @@ func TestEverybodyReadsTheSameTable(t *testing.T) {
 			t.Errorf("%s: %d, and %d before the object is looked up", name, c.Status, d.Status)
 		}
 		methods, denied := table.Allow(op.Path, s.Caller, s.Object)
-		if denied != nil && c.Status != http.StatusUnauthorized {
+		if denied != nil && (c.Status == http.StatusOK || denied.Status != c.Status && op.Dialect != Releng) {
 			t.Errorf("%s: %d, OPTIONS %v", name, c.Status, denied)
 		}
 		if denied == nil && slices.Contains(methods, op.Method) != (c.Status == http.StatusOK) {
@@ -133,7 +133,7 @@ func TestEverybodyReadsTheSameTable(t *testing.T) {
 		if _, said := doc.Denials[c.Status]; !ok || c.Status != http.StatusOK && !said {
 			t.Errorf("%s: the document does not say %d: %v", name, c.Status, doc)
 		}
-		if c.Status == http.StatusOK && s.Caller.User == "" && (doc.Permissions != "" || doc.Scopes != nil || len(doc.Denials) > 0) {
+		if c.Status == http.StatusOK && s.Caller.User == "" && !s.Caller.Program && (doc.Permissions != "" || doc.Scopes != nil || len(doc.Denials) > 0) {
 			t.Errorf("%s: the document wants a login: %v", name, doc)
 		}
 	}
@@ -154,7 +154,7 @@ func TestScopes(t *testing.T) {
 			if d != nil && len(d.Scopes) > 0 && (d.Status == http.StatusUnauthorized) != (op.Dialect == Houston) {
 				t.Errorf("%s with %s: %d", op.ID, s.Name, d.Status)
 			}
-			if d := table.Enter(op.ID, Caller{Scopes: []string{s.Name}}); op.Scopes != nil && (d == nil || d.Status != http.StatusUnauthorized) {
+			if d := table.Enter(op.ID, Caller{Scopes: []string{s.Name}}); op.Scopes != nil && (d == nil || d.Status != op.status(http.StatusUnauthorized)) {
 				t.Errorf("%s with %s of nobody: %v", op.ID, s.Name, d)
 			}
 		}
@@ -259,6 +259,74 @@ func TestRightsEndWithTheUser(t *testing.T) {
 	}{"demoted": {demoted, 403}, "inactive": {inactive, 401}, "deleted": {gone, 401}} {
 		if d := table.Decide("users.list", test.c, Object{}); d == nil || d.Status != test.want {
 			t.Errorf("%s: %v", name, d)
+		}
+	}
+}
+
+// TestRights has a scope count as long as its user's role has a use for it.
+func TestRights(t *testing.T) {
+	t.Parallel()
+	table := New()
+	scopes := []string{"users:read", "mail:write", "teams:write", "limits:write", "audit:read", "own:thing"}
+	for _, test := range []struct {
+		caller Caller
+		want   []string
+	}{
+		{Caller{User: "me", Role: Superadmin, Active: true, Scopes: scopes}, scopes},
+		{Caller{User: "me", Role: Admin, Active: true, Scopes: scopes}, []string{"users:read", "mail:write", "teams:write", "audit:read", "own:thing"}},
+		{Caller{User: "me", Role: User, Active: true, Scopes: scopes}, []string{"users:read", "teams:write", "own:thing"}},
+		{Caller{User: "me", Role: User, Active: true, Scopes: []string{"mail:write"}}, []string{}},
+		{Caller{User: "me", Role: User, Active: true, Scopes: []string{All}}, []string{All}},
+		{Caller{Program: true, Scopes: scopes}, scopes},
+	} {
+		before := slices.Clone(test.caller.Scopes)
+		if diff := cmp.Diff(test.want, table.Rights(test.caller)); diff != "" {
+			t.Errorf("%s: %s", test.caller.Role, diff)
+		}
+		if !slices.Equal(before, test.caller.Scopes) {
+			t.Error("the caller's own scopes were changed")
+		}
+	}
+}
+
+// TestReleng has its answers tell nobody apart: 403, and 404 where it hides something.
+func TestReleng(t *testing.T) {
+	t.Parallel()
+	table := New()
+	program := Caller{Program: true, Scopes: []string{"tokens:write"}}
+	user := Caller{User: "me", Role: User, Active: true, Scopes: []string{All}}
+	for _, test := range []struct {
+		id     string
+		caller Caller
+		want   int
+	}{
+		{"tokenauth.issue", Caller{}, 403},
+		{"tokenauth.get", Caller{}, 404},
+		{"tokenauth.revoke", Caller{}, 403},
+		{"tokenauth.get", program, 404},
+		{"tokenauth.query", program, 403},
+		{"tokenauth.revoke", program, 403},
+		{"tokenauth.permissions", Caller{}, 403},
+		{"tokenauth.get", user, 404},
+		{"tokenauth.revoke", user, 403},
+	} {
+		if d := table.Decide(test.id, test.caller, Object{}); d == nil || d.Status != test.want {
+			t.Errorf("%s: %v, not %d", test.id, d, test.want)
+		}
+	}
+	for _, test := range []struct {
+		caller Caller
+		want   []string
+	}{
+		{program, []string{"typ=prm", "typ=usr"}},
+		{user, []string{"typ=prm"}},
+		{Caller{User: "me", Role: Admin, Active: true, Scopes: []string{All}}, nil},
+	} {
+		if d := table.Decide("tokenauth.issue", test.caller, Object{}); d != nil {
+			t.Error(d)
+		}
+		if diff := cmp.Diff(test.want, table.Fields("tokenauth.issue", test.caller, Object{}, []string{"typ=prm", "typ=usr", "typ=tmp"})); diff != "" {
+			t.Error(diff)
 		}
 	}
 }
