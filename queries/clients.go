@@ -112,14 +112,56 @@ func (s *Store) CreateAPIToken(ctx context.Context, by By, t db.ApiToken) (db.Ap
 	})
 }
 
+// ChangeAPIToken has change write whether a token is disabled, and its description; sql.ErrNoRows: there is none, or it was
+// revoked. An error of change is given back, and nothing is written. What does not differ is not written either.
+func (s *Store) ChangeAPIToken(ctx context.Context, by By, id uuid.UUID, change func(*db.ApiToken) error) (db.ApiToken, error) {
+	var next db.ApiToken
+	err := s.inTx(ctx, func(q db.Querier) error {
+		old, err := q.LockAPIToken(ctx, id)
+		if err != nil {
+			return err
+		}
+		next = old
+		if err := change(&next); err != nil {
+			return err
+		}
+		if err := plain(next.Description); err != nil {
+			return err
+		}
+		if next.Disabled == old.Disabled && next.Description == old.Description {
+			next = old
+			return nil
+		}
+		if next, err = q.UpdateAPIToken(ctx, db.UpdateAPITokenParams{ID: id, Disabled: next.Disabled, Description: next.Description}); err != nil {
+			return err
+		}
+		diff, err := diffOf(old, next)
+		if err != nil {
+			return err
+		}
+		action := "token.change"
+		if old.Disabled != next.Disabled {
+			action = "token.enable"
+			if next.Disabled {
+				action = "token.disable"
+			}
+		}
+		if err := audit(ctx, q, by, action, "token:"+id.String(), diff); err != nil {
+			return err
+		}
+		return tell(ctx, q, "token", id.String(), keepTold)
+	})
+	if err != nil {
+		return db.ApiToken{}, err
+	}
+	return next, nil
+}
+
 // DisableAPIToken has a token not be taken until it is enabled again; sql.ErrNoRows: there is none, or it was revoked.
 func (s *Store) DisableAPIToken(ctx context.Context, by By, id uuid.UUID, disabled bool) (db.ApiToken, error) {
-	action := "token.enable"
-	if disabled {
-		action = "token.disable"
-	}
-	return s.changeToken(ctx, by, action, func(q db.Querier) (db.ApiToken, error) {
-		return q.SetAPITokenDisabled(ctx, db.SetAPITokenDisabledParams{ID: id, Disabled: disabled})
+	return s.ChangeAPIToken(ctx, by, id, func(t *db.ApiToken) error {
+		t.Disabled = disabled
+		return nil
 	})
 }
 

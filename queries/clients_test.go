@@ -3,6 +3,7 @@ package queries
 import (
 	"database/sql"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -148,9 +149,33 @@ func TestAPITokens(t *testing.T) {
 		if _, err := s.DisableAPIToken(t.Context(), by(), made[6].ID, true); !errors.Is(err, sql.ErrNoRows) {
 			t.Errorf("a revoked one is disabled: %v", err)
 		}
-		names, _ := actions(t, s, "token:"+made[6].ID.String())
-		if diff := cmp.Diff([]string{"token.create", "token.enable", "token.revoke"}, names); diff != "" {
-			t.Error(diff)
+		names, diffs := actions(t, s, "token:"+made[6].ID.String())
+		if diff := cmp.Diff([]string{"token.create", "token.enable", "token.revoke"}, names); diff != "" || !strings.Contains(diffs[1], `"disabled"`) {
+			t.Error(diff, diffs)
+		}
+		_, err := s.ChangeAPIToken(t.Context(), by(), made[1].ID, func(t *db.ApiToken) error { t.Description = "a\x00"; return nil })
+		if err == nil {
+			t.Error("NUL is written")
+		}
+		wrong := errors.New("wrong")
+		if _, err = s.ChangeAPIToken(t.Context(), by(), made[1].ID, func(*db.ApiToken) error { return wrong }); !errors.Is(err, wrong) {
+			t.Error(err)
+		}
+		before = newest(t, s)
+		for range 2 { // the second time there is nothing to write
+			if got, err := s.ChangeAPIToken(t.Context(), by(), made[1].ID, func(t *db.ApiToken) error { t.Description = "d"; return nil }); err != nil || got.Description != "d" {
+				t.Error(got, err)
+			}
+		}
+		wantTold(t, s, before, Revocation{Kind: "token", Subject: made[1].ID.String()})
+		for _, c := range []struct {
+			keep time.Duration
+			want int64
+		}{{2 * time.Hour, 0}, {time.Minute, 1}} {
+			n, err := s.Queries().DeleteExpiredAPITokens(t.Context(), db.DeleteExpiredAPITokensParams{KeepMs: c.keep.Milliseconds(), AtMost: 10})
+			if n != c.want || err != nil {
+				t.Errorf("%d were deleted after %s, %v", n, c.keep, err)
+			}
 		}
 	})
 }

@@ -128,17 +128,43 @@ func apiTokenSteps() []step {
 		}, true},
 		{"GetAPIToken", func(ctx context.Context, q db.Querier) (any, error) { return is(q.GetAPIToken(ctx, id)) }, true},
 		{"GetLivingAPIToken", func(ctx context.Context, q db.Querier) (any, error) { return is(q.GetLivingAPIToken(ctx, hash)) }, true},
+		{"GetAPITokenByHash", func(ctx context.Context, q db.Querier) (any, error) { return is(q.GetAPITokenByHash(ctx, hash)) }, true},
+		{"GetAPITokenByNumber", func(ctx context.Context, q db.Querier) (any, error) {
+			t, err := q.GetAPIToken(ctx, id)
+			if err != nil {
+				return nil, err
+			}
+			return is(q.GetAPITokenByNumber(ctx, t.Number))
+		}, true},
 		{"ListAPITokens", func(ctx context.Context, q db.Querier) (any, error) {
-			all, err := q.ListAPITokens(ctx, db.ListAPITokensParams{AtMost: 10})
-			return len(all), err
-		}, 1},
+			var counts []int
+			for _, p := range []db.ListAPITokensParams{
+				{AtMost: 10, UserID: &user, AnyKind: true},
+				{AtMost: 10, UserID: &user, Kind: "user"},
+				{AtMost: 10, UserID: &user, Kind: "permanent"},
+				{AtMost: 10, UserID: &id, AnyKind: true},
+				{AtMost: 10, AnyUser: true, AnyKind: true},
+			} {
+				all, err := q.ListAPITokens(ctx, p)
+				if err != nil {
+					return nil, err
+				}
+				counts = append(counts, len(all))
+			}
+			return counts, nil
+		}, []int{1, 1, 0, 0, 1}},
 		{"TouchAPIToken", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.TouchAPIToken(ctx, db.TouchAPITokenParams{ID: id, EveryMs: 1000})
 		}, int64(1)},
-		{"SetAPITokenDisabled", func(ctx context.Context, q db.Querier) (any, error) {
-			return is(q.SetAPITokenDisabled(ctx, db.SetAPITokenDisabledParams{ID: id, Disabled: true}))
-		}, true},
+		{"LockAPIToken", func(ctx context.Context, q db.Querier) (any, error) { return is(q.LockAPIToken(ctx, id)) }, true},
+		{"UpdateAPIToken", func(ctx context.Context, q db.Querier) (any, error) {
+			t, err := q.UpdateAPIToken(ctx, db.UpdateAPITokenParams{ID: id, Disabled: true, Description: "d"})
+			return []any{t.ID == id, t.Disabled, t.Description}, err
+		}, []any{true, true, "d"}},
 		{"RevokeAPIToken", func(ctx context.Context, q db.Querier) (any, error) { return is(q.RevokeAPIToken(ctx, id)) }, true},
+		{"DeleteExpiredAPITokens", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.DeleteExpiredAPITokens(ctx, db.DeleteExpiredAPITokensParams{AtMost: 10})
+		}, int64(0)},
 		after,
 	}
 }

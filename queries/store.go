@@ -158,6 +158,8 @@ const (
 	keepLeases = time.Minute
 	// keepFamilies is for how long the family of a login is kept that has ended, so that reuse of its tokens is known as such.
 	keepFamilies = 24 * time.Hour
+	// keepTokens is for how long a program's token is kept that has expired. Nothing asks for it; people may.
+	keepTokens = 24 * time.Hour
 	// keepBuckets is for how long a bucket is kept that is empty: longer than the longest delay.
 	keepBuckets = 10 * time.Minute
 	// keepDead is for how long letters are kept that could not be sent.
@@ -196,6 +198,9 @@ func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 		}),
 		rounds(func() (int64, error) {
 			return q.DeleteEndedFamilies(ctx, db.DeleteEndedFamiliesParams{KeepMs: keepFamilies.Milliseconds(), AtMost: sweepRows})
+		}),
+		rounds(func() (int64, error) {
+			return q.DeleteExpiredAPITokens(ctx, db.DeleteExpiredAPITokensParams{KeepMs: keepTokens.Milliseconds(), AtMost: sweepRows})
 		}),
 		rounds(func() (int64, error) {
 			return q.DeleteExpiredLeases(ctx, db.DeleteExpiredLeasesParams{KeepMs: leases.Milliseconds(), AtMost: sweepRows})

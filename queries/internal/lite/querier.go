@@ -26,6 +26,8 @@ type Querier interface {
 	DeleteEmptyBuckets(ctx context.Context, arg DeleteEmptyBucketsParams) (int64, error)
 	// Deletes some of those that ended a while ago, with their tokens.
 	DeleteEndedFamilies(ctx context.Context, arg DeleteEndedFamiliesParams) (int64, error)
+	// Deletes some of those that expired a while ago.
+	DeleteExpiredAPITokens(ctx context.Context, arg DeleteExpiredAPITokensParams) (int64, error)
 	// Deletes some of the leases that have been expired for a while.
 	DeleteExpiredLeases(ctx context.Context, arg DeleteExpiredLeasesParams) (int64, error)
 	// Deletes some of those that have expired.
@@ -47,6 +49,9 @@ type Querier interface {
 	FailOutbox(ctx context.Context, arg FailOutboxParams) (int64, error)
 	FinishOutbox(ctx context.Context, arg FinishOutboxParams) (int64, error)
 	GetAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
+	// Whatever has become of it.
+	GetAPITokenByHash(ctx context.Context, hash []byte) (ApiToken, error)
+	GetAPITokenByNumber(ctx context.Context, number int64) (ApiToken, error)
 	// now_us is the clock of the database.
 	GetBucket(ctx context.Context, key []byte) (GetBucketRow, error)
 	// Revoked and expired ones, too.
@@ -90,6 +95,7 @@ type Querier interface {
 	// No row: there is no such team, or no such living user.
 	InsertTeamMember(ctx context.Context, arg InsertTeamMemberParams) (TeamMember, error)
 	InsertUser(ctx context.Context, arg InsertUserParams) (User, error)
+	// Those that have not ended, of a user or of all, of a kind or of all.
 	ListAPITokens(ctx context.Context, arg ListAPITokensParams) ([]ApiToken, error)
 	// The newest first.
 	ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error)
@@ -111,6 +117,7 @@ type Querier interface {
 	ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, error)
 	ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]Team, error)
 	ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error)
+	LockAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
 	// Nobody else changes it until the transaction ends.
 	LockTeam(ctx context.Context, id uuid.UUID) (Team, error)
 	// Nobody else changes it until the transaction ends.
@@ -131,7 +138,6 @@ type Querier interface {
 	RevokeClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
 	// Marks a token as used, if it was not: of those who try at once, one does.
 	RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (uuid.UUID, error)
-	SetAPITokenDisabled(ctx context.Context, arg SetAPITokenDisabledParams) (ApiToken, error)
 	// Takes a lease that nobody has, or makes that of the holder longer. The fence grows with every new holding, and begins
 	// with the time, so that it goes on when a row has been deleted.
 	TakeLease(ctx context.Context, arg TakeLeaseParams) (int64, error)
@@ -150,6 +156,7 @@ type Querier interface {
 	// when it was asked for, or when somebody else added one who was waited for.
 	TryBucket(ctx context.Context, arg TryBucketParams) (int64, error)
 	UndoBucket(ctx context.Context, arg UndoBucketParams) (int64, error)
+	UpdateAPIToken(ctx context.Context, arg UpdateAPITokenParams) (ApiToken, error)
 	UpdateSession(ctx context.Context, arg UpdateSessionParams) (int64, error)
 	UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, error)
 	// Changes one whose version is still this.

@@ -64,6 +64,10 @@ func (a Adapter) DeleteEndedFamilies(ctx context.Context, arg db.DeleteEndedFami
 	return a.q.DeleteEndedFamilies(ctx, DeleteEndedFamiliesParams(arg))
 }
 
+func (a Adapter) DeleteExpiredAPITokens(ctx context.Context, arg db.DeleteExpiredAPITokensParams) (int64, error) {
+	return a.q.DeleteExpiredAPITokens(ctx, DeleteExpiredAPITokensParams(arg))
+}
+
 func (a Adapter) DeleteExpiredLeases(ctx context.Context, arg db.DeleteExpiredLeasesParams) (int64, error) {
 	return a.q.DeleteExpiredLeases(ctx, DeleteExpiredLeasesParams(arg))
 }
@@ -120,6 +124,16 @@ func (a Adapter) FinishOutbox(ctx context.Context, arg db.FinishOutboxParams) (i
 
 func (a Adapter) GetAPIToken(ctx context.Context, id uuid.UUID) (db.ApiToken, error) {
 	row, err := a.q.GetAPIToken(ctx, id)
+	return db.ApiToken(row), err
+}
+
+func (a Adapter) GetAPITokenByHash(ctx context.Context, hash []byte) (db.ApiToken, error) {
+	row, err := a.q.GetAPITokenByHash(ctx, hash)
+	return db.ApiToken(row), err
+}
+
+func (a Adapter) GetAPITokenByNumber(ctx context.Context, number int64) (db.ApiToken, error) {
+	row, err := a.q.GetAPITokenByNumber(ctx, number)
 	return db.ApiToken(row), err
 }
 
@@ -375,6 +389,11 @@ func (a Adapter) ListUsers(ctx context.Context, arg db.ListUsersParams) ([]db.Us
 	return out, err
 }
 
+func (a Adapter) LockAPIToken(ctx context.Context, id uuid.UUID) (db.ApiToken, error) {
+	row, err := a.q.LockAPIToken(ctx, id)
+	return db.ApiToken(row), err
+}
+
 func (a Adapter) LockTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
 	row, err := a.q.LockTeam(ctx, id)
 	return db.Team(row), err
@@ -424,11 +443,6 @@ func (a Adapter) RotateRefreshToken(ctx context.Context, arg db.RotateRefreshTok
 	return a.q.RotateRefreshToken(ctx, RotateRefreshTokenParams(arg))
 }
 
-func (a Adapter) SetAPITokenDisabled(ctx context.Context, arg db.SetAPITokenDisabledParams) (db.ApiToken, error) {
-	row, err := a.q.SetAPITokenDisabled(ctx, SetAPITokenDisabledParams(arg))
-	return db.ApiToken(row), err
-}
-
 func (a Adapter) TakeLease(ctx context.Context, arg db.TakeLeaseParams) (int64, error) {
 	return a.q.TakeLease(ctx, TakeLeaseParams(arg))
 }
@@ -463,6 +477,11 @@ func (a Adapter) TryBucket(ctx context.Context, arg db.TryBucketParams) (int64, 
 
 func (a Adapter) UndoBucket(ctx context.Context, arg db.UndoBucketParams) (int64, error) {
 	return a.q.UndoBucket(ctx, UndoBucketParams(arg))
+}
+
+func (a Adapter) UpdateAPIToken(ctx context.Context, arg db.UpdateAPITokenParams) (db.ApiToken, error) {
+	row, err := a.q.UpdateAPIToken(ctx, UpdateAPITokenParams(arg))
+	return db.ApiToken(row), err
 }
 
 func (a Adapter) UpdateSession(ctx context.Context, arg db.UpdateSessionParams) (int64, error) {

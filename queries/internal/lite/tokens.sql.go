@@ -57,6 +57,30 @@ func (q *Queries) DeleteEndedFamilies(ctx context.Context, arg DeleteEndedFamili
 	return result.RowsAffected()
 }
 
+const deleteExpiredAPITokens = `-- name: DeleteExpiredAPITokens :execrows
+delete from api_tokens
+where id in (
+	select t.id from api_tokens t
+	where t.expires_at < strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(?1 as integer) / -1000.0))
+	order by t.expires_at
+	limit cast(?2 as integer)
+)
+`
+
+type DeleteExpiredAPITokensParams struct {
+	KeepMs int64 `db:"keep_ms"`
+	AtMost int64 `db:"at_most"`
+}
+
+// Deletes some of those that expired a while ago.
+func (q *Queries) DeleteExpiredAPITokens(ctx context.Context, arg DeleteExpiredAPITokensParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, deleteExpiredAPITokens, arg.KeepMs, arg.AtMost)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const endFamiliesOf = `-- name: EndFamiliesOf :many
 update token_families
 set revoked_at = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
@@ -163,6 +187,63 @@ where id = ?1
 
 func (q *Queries) GetAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error) {
 	row := q.db.QueryRowContext(ctx, getAPIToken, id)
+	var i ApiToken
+	err := row.Scan(
+		&i.ID,
+		&i.Number,
+		&i.Hash,
+		&i.Kind,
+		&i.UserID,
+		&i.Scopes,
+		&i.Description,
+		&i.Metadata,
+		&i.Disabled,
+		&i.NotBefore,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.LastUsedAt,
+		&i.RevokedAt,
+	)
+	return i, err
+}
+
+const getAPITokenByHash = `-- name: GetAPITokenByHash :one
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where hash = ?1
+`
+
+// Whatever has become of it.
+func (q *Queries) GetAPITokenByHash(ctx context.Context, hash []byte) (ApiToken, error) {
+	row := q.db.QueryRowContext(ctx, getAPITokenByHash, hash)
+	var i ApiToken
+	err := row.Scan(
+		&i.ID,
+		&i.Number,
+		&i.Hash,
+		&i.Kind,
+		&i.UserID,
+		&i.Scopes,
+		&i.Description,
+		&i.Metadata,
+		&i.Disabled,
+		&i.NotBefore,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.LastUsedAt,
+		&i.RevokedAt,
+	)
+	return i, err
+}
+
+const getAPITokenByNumber = `-- name: GetAPITokenByNumber :one
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where number = ?1
+`
+
+func (q *Queries) GetAPITokenByNumber(ctx context.Context, number int64) (ApiToken, error) {
+	row := q.db.QueryRowContext(ctx, getAPITokenByNumber, number)
 	var i ApiToken
 	err := row.Scan(
 		&i.ID,
@@ -435,18 +516,32 @@ func (q *Queries) InsertRefreshToken(ctx context.Context, arg InsertRefreshToken
 const listAPITokens = `-- name: ListAPITokens :many
 select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
 from api_tokens
-where number > ?1 and revoked_at is null
+where number > ?1 and revoked_at is null and (expires_at is null or expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))
+	and (cast(?2 as boolean) or user_id = ?3)
+	and (cast(?4 as boolean) or kind = ?5)
 order by number
-limit cast(?2 as integer)
+limit cast(?6 as integer)
 `
 
 type ListAPITokensParams struct {
-	After  int64 `db:"after"`
-	AtMost int64 `db:"at_most"`
+	After   int64      `db:"after"`
+	AnyUser bool       `db:"any_user"`
+	UserID  *uuid.UUID `db:"user_id"`
+	AnyKind bool       `db:"any_kind"`
+	Kind    string     `db:"kind"`
+	AtMost  int64      `db:"at_most"`
 }
 
+// Those that have not ended, of a user or of all, of a kind or of all.
 func (q *Queries) ListAPITokens(ctx context.Context, arg ListAPITokensParams) ([]ApiToken, error) {
-	rows, err := q.db.QueryContext(ctx, listAPITokens, arg.After, arg.AtMost)
+	rows, err := q.db.QueryContext(ctx, listAPITokens,
+		arg.After,
+		arg.AnyUser,
+		arg.UserID,
+		arg.AnyKind,
+		arg.Kind,
+		arg.AtMost,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -525,6 +620,34 @@ func (q *Queries) ListFamilies(ctx context.Context, userID uuid.UUID) ([]TokenFa
 	return items, nil
 }
 
+const lockAPIToken = `-- name: LockAPIToken :one
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where id = ?1 and revoked_at is null
+`
+
+func (q *Queries) LockAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error) {
+	row := q.db.QueryRowContext(ctx, lockAPIToken, id)
+	var i ApiToken
+	err := row.Scan(
+		&i.ID,
+		&i.Number,
+		&i.Hash,
+		&i.Kind,
+		&i.UserID,
+		&i.Scopes,
+		&i.Description,
+		&i.Metadata,
+		&i.Disabled,
+		&i.NotBefore,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.LastUsedAt,
+		&i.RevokedAt,
+	)
+	return i, err
+}
+
 const revokeAPIToken = `-- name: RevokeAPIToken :one
 update api_tokens
 set revoked_at = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
@@ -579,40 +702,6 @@ func (q *Queries) RotateRefreshToken(ctx context.Context, arg RotateRefreshToken
 	return family_id, err
 }
 
-const setAPITokenDisabled = `-- name: SetAPITokenDisabled :one
-update api_tokens
-set disabled = ?1
-where id = ?2 and revoked_at is null
-returning id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
-`
-
-type SetAPITokenDisabledParams struct {
-	Disabled bool      `db:"disabled"`
-	ID       uuid.UUID `db:"id"`
-}
-
-func (q *Queries) SetAPITokenDisabled(ctx context.Context, arg SetAPITokenDisabledParams) (ApiToken, error) {
-	row := q.db.QueryRowContext(ctx, setAPITokenDisabled, arg.Disabled, arg.ID)
-	var i ApiToken
-	err := row.Scan(
-		&i.ID,
-		&i.Number,
-		&i.Hash,
-		&i.Kind,
-		&i.UserID,
-		&i.Scopes,
-		&i.Description,
-		&i.Metadata,
-		&i.Disabled,
-		&i.NotBefore,
-		&i.ExpiresAt,
-		&i.CreatedAt,
-		&i.LastUsedAt,
-		&i.RevokedAt,
-	)
-	return i, err
-}
-
 const touchAPIToken = `-- name: TouchAPIToken :execrows
 update api_tokens
 set last_used_at = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
@@ -645,4 +734,39 @@ func (q *Queries) TouchFamily(ctx context.Context, id uuid.UUID) (int64, error) 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const updateAPIToken = `-- name: UpdateAPIToken :one
+update api_tokens
+set disabled = ?1, description = ?2
+where id = ?3 and revoked_at is null
+returning id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+`
+
+type UpdateAPITokenParams struct {
+	Disabled    bool      `db:"disabled"`
+	Description string    `db:"description"`
+	ID          uuid.UUID `db:"id"`
+}
+
+func (q *Queries) UpdateAPIToken(ctx context.Context, arg UpdateAPITokenParams) (ApiToken, error) {
+	row := q.db.QueryRowContext(ctx, updateAPIToken, arg.Disabled, arg.Description, arg.ID)
+	var i ApiToken
+	err := row.Scan(
+		&i.ID,
+		&i.Number,
+		&i.Hash,
+		&i.Kind,
+		&i.UserID,
+		&i.Scopes,
+		&i.Description,
+		&i.Metadata,
+		&i.Disabled,
+		&i.NotBefore,
+		&i.ExpiresAt,
+		&i.CreatedAt,
+		&i.LastUsedAt,
+		&i.RevokedAt,
+	)
+	return i, err
 }

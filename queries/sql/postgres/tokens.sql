@@ -118,16 +118,35 @@ select id, number, hash, kind, user_id, scopes, description, metadata, disabled,
 from api_tokens
 where id = sqlc.arg(id);
 
--- name: ListAPITokens :many
+-- name: GetAPITokenByNumber :one
 select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
 from api_tokens
-where number > sqlc.arg(after) and revoked_at is null
+where number = sqlc.arg(number);
+
+-- name: GetAPITokenByHash :one
+-- Whatever has become of it.
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where hash = sqlc.arg(hash);
+
+-- name: ListAPITokens :many
+-- Those that have not ended, of a user or of all, of a kind or of all.
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where number > sqlc.arg(after) and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+	and (sqlc.arg(any_user)::boolean or user_id = sqlc.arg(user_id))
+	and (sqlc.arg(any_kind)::boolean or kind = sqlc.arg(kind))
 order by number
 limit sqlc.arg(at_most)::bigint;
 
--- name: SetAPITokenDisabled :one
+-- name: LockAPIToken :one
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where id = sqlc.arg(id) and revoked_at is null for update;
+
+-- name: UpdateAPIToken :one
 update api_tokens
-set disabled = sqlc.arg(disabled)
+set disabled = sqlc.arg(disabled), description = sqlc.arg(description)
 where id = sqlc.arg(id) and revoked_at is null
 returning id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at;
 
@@ -142,6 +161,16 @@ returning id, number, hash, kind, user_id, scopes, description, metadata, disabl
 update api_tokens
 set last_used_at = clock_timestamp()
 where id = sqlc.arg(id) and (last_used_at is null or last_used_at < clock_timestamp() - sqlc.arg(every_ms)::bigint * interval '1 millisecond');
+
+-- name: DeleteExpiredAPITokens :execrows
+-- Deletes some of those that expired a while ago.
+delete from api_tokens
+where id in (
+	select t.id from api_tokens t
+	where t.expires_at < clock_timestamp() - sqlc.arg(keep_ms)::bigint * interval '1 millisecond'
+	order by t.expires_at
+	limit sqlc.arg(at_most)::bigint
+);
 
 -- name: GetStanding :one
 -- What has become of what a token speaks of. No row: there is no such living user.

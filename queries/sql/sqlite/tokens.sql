@@ -117,16 +117,35 @@ select id, number, hash, kind, user_id, scopes, description, metadata, disabled,
 from api_tokens
 where id = sqlc.arg(id);
 
--- name: ListAPITokens :many
+-- name: GetAPITokenByNumber :one
 select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
 from api_tokens
-where number > sqlc.arg(after) and revoked_at is null
+where number = sqlc.arg(number);
+
+-- name: GetAPITokenByHash :one
+-- Whatever has become of it.
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where hash = sqlc.arg(hash);
+
+-- name: ListAPITokens :many
+-- Those that have not ended, of a user or of all, of a kind or of all.
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where number > sqlc.arg(after) and revoked_at is null and (expires_at is null or expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))
+	and (cast(sqlc.arg(any_user) as boolean) or user_id = sqlc.arg(user_id))
+	and (cast(sqlc.arg(any_kind) as boolean) or kind = sqlc.arg(kind))
 order by number
 limit cast(sqlc.arg(at_most) as integer);
 
--- name: SetAPITokenDisabled :one
+-- name: LockAPIToken :one
+select id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at
+from api_tokens
+where id = sqlc.arg(id) and revoked_at is null;
+
+-- name: UpdateAPIToken :one
 update api_tokens
-set disabled = sqlc.arg(disabled)
+set disabled = sqlc.arg(disabled), description = sqlc.arg(description)
 where id = sqlc.arg(id) and revoked_at is null
 returning id, number, hash, kind, user_id, scopes, description, metadata, disabled, not_before, expires_at, created_at, last_used_at, revoked_at;
 
@@ -141,6 +160,16 @@ returning id, number, hash, kind, user_id, scopes, description, metadata, disabl
 update api_tokens
 set last_used_at = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 where id = sqlc.arg(id) and (last_used_at is null or last_used_at < strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(sqlc.arg(every_ms) as integer) / -1000.0)));
+
+-- name: DeleteExpiredAPITokens :execrows
+-- Deletes some of those that expired a while ago.
+delete from api_tokens
+where id in (
+	select t.id from api_tokens t
+	where t.expires_at < strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(sqlc.arg(keep_ms) as integer) / -1000.0))
+	order by t.expires_at
+	limit cast(sqlc.arg(at_most) as integer)
+);
 
 -- name: GetStanding :one
 -- What has become of what a token speaks of. No row: there is no such living user.
