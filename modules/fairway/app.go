@@ -45,6 +45,8 @@ type App struct {
 	// All gateways of one store have the same. Default: the file fairway.key in Caddy's data directory, which is made when it is
 	// needed; there is no default when the store is PostgreSQL.
 	Secret string `json:"secret,omitempty"`
+	// OldSecrets are written as Secret is. They open what was sealed before Secret was; nothing is sealed with them. Default: none.
+	OldSecrets []string `json:"old_secrets,omitempty"`
 
 	ctx     caddy.Context
 	process *process
@@ -53,9 +55,10 @@ type App struct {
 	store   *store           // nil: nobody needs it
 	storeAt *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
 
-	secretOnce  sync.Once
-	secretBytes []byte
-	secretErr   error
+	secretOnce   sync.Once
+	secretBytes  [][]byte
+	secretErr    error
+	secretWanted bool // somebody will want Keys
 
 	mu       sync.Mutex
 	services []*wrap.Service
@@ -116,11 +119,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.process.metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
-	if err := checkSecret(a.Secret); err != nil {
+	if err := a.checkSecrets(); err != nil {
 		return err
 	}
 	if a.Secret != "" {
-		if _, err := a.secret(); err != nil {
+		if _, err := a.secrets(); err != nil {
 			return err
 		}
 	}
@@ -152,6 +155,11 @@ func (a *App) take(key string, construct func() (caddy.Destructor, error)) (any,
 // Start makes this configuration's limits those that count, and starts what services do in the background; their own
 // clean-up ends it.
 func (a *App) Start() error {
+	if a.secretWanted {
+		if _, err := a.secrets(); err != nil {
+			return err
+		}
+	}
 	if a.store != nil {
 		if err := a.store.start(a.ctx); err != nil {
 			return err

@@ -25,7 +25,7 @@ func later() []string { return []string{"mail", "events", "runner"} }
 //		database [<name>] <dsn> {
 //			migrations <folder>
 //		}
-//		secret   {env.X} | {file./path}
+//		secret   {env.NEW} [{env.OLD} ...]
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -122,18 +122,18 @@ func parseMigrations(d *caddyfile.Dispenser, db *Database) error {
 	return nil
 }
 
-// parseSecretWord reads: secret {env.X} | {file./path}.
+// parseSecretWord reads: secret {env.X} | {file./path}, and old ones behind it.
 func parseSecretWord(d *caddyfile.Dispenser, app *App) error {
 	const usage = "secret {env.FAIRWAY_SECRET}"
 	if app.Secret != "" {
 		return d.Err("secret is there twice")
 	}
 	args := d.RemainingArgs()
-	if len(args) != 1 || args[0] == "" {
-		return d.Errf("secret takes one placeholder: %s", usage)
+	if len(args) == 0 || slices.Contains(args, "") {
+		return d.Errf("secret takes a placeholder, and those of old secrets: %s", usage)
 	}
-	app.Secret = args[0]
-	if err := checkSecret(app.Secret); err != nil {
+	app.Secret, app.OldSecrets = args[0], args[1:]
+	if err := app.checkSecrets(); err != nil {
 		return d.WrapErr(err)
 	}
 	if d.NextBlock(1) {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
@@ -44,30 +45,107 @@ func checkSecret(s string) error {
 	return nil
 }
 
-// Key gives the key of 32 bytes for a purpose ("sessions"), to a module that is being provisioned. It is derived (HKDF with
-// SHA-256) from the secret of the option fairway, or from the one that is made for this machine. All gateways that share a
-// secret have the same keys. It is the caller's to change.
-func (a *App) Key(purpose string) ([]byte, error) {
-	secret, err := a.secret()
+// checkSecrets says what is wrong with the secrets as they are written.
+func (a *App) checkSecrets() error {
+	if a.Secret == "" && len(a.OldSecrets) > 0 {
+		return errors.New("there are old secrets, but none that seals")
+	}
+	all := a.placeholders()
+	for i, s := range all {
+		if err := checkSecret(s); err != nil {
+			return err
+		}
+		if slices.Contains(all[:i], s) {
+			return fmt.Errorf("%s is among the secrets twice", s)
+		}
+	}
+	return nil
+}
+
+// placeholders are the secrets as they are written.
+func (a *App) placeholders() []string {
+	if a.Secret == "" {
+		return nil
+	}
+	return append([]string{a.Secret}, a.OldSecrets...)
+}
+
+// Keys gives the keys of 32 bytes for a purpose ("sessions"), of which the first seals, and all open. They are derived (HKDF
+// with SHA-256) from the secrets of the option fairway, or from the one of this machine, which is made where there is none:
+// so it is called when the configuration is started, or later, and not when it is provisioned; SecretID is for that. All
+// gateways that share a secret have the same keys. They are the caller's to change.
+func (a *App) Keys(purpose string) ([][]byte, error) {
+	secrets, err := a.secrets()
 	if err != nil {
 		return nil, err
 	}
-	return hkdf.Key(sha256.New, secret, nil, "fairway "+purpose, secretSize)
+	out := make([][]byte, len(secrets))
+	for i, s := range secrets {
+		if out[i], err = hkdf.Key(sha256.New, s, nil, "fairway "+purpose, secretSize); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
-// secret gives the secret, which is read once.
-func (a *App) secret() ([]byte, error) {
-	a.secretOnce.Do(func() {
-		if a.Secret == "" {
-			a.secretBytes, a.secretErr = ownSecret(filepath.Join(caddy.AppDataDir(), secretFile))
-		} else {
-			a.secretBytes, a.secretErr = givenSecret(a.Secret)
+// SecretID tells the secrets apart from others, without telling them, to a module that is being provisioned and will want
+// Keys. It makes no secret: one that is still to be made when the configuration is started is told apart, too.
+func (a *App) SecretID() (string, error) {
+	a.secretWanted = true
+	var own []byte
+	if a.Secret == "" {
+		var err error
+		own, err = readOwnSecret(ownSecretPath())
+		if errors.Is(err, fs.ErrNotExist) {
+			return "to be made", nil
 		}
-		if a.secretErr != nil {
+		if err != nil {
+			return "", fmt.Errorf("secret: %w", err)
+		}
+	}
+	secrets := [][]byte{own}
+	if own == nil {
+		var err error
+		if secrets, err = a.secrets(); err != nil {
+			return "", err
+		}
+	}
+	h := sha256.New()
+	for _, s := range secrets {
+		h.Write(s)
+	}
+	return hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func ownSecretPath() string { return filepath.Join(caddy.AppDataDir(), secretFile) }
+
+// secrets gives the secrets, which are read once.
+func (a *App) secrets() ([][]byte, error) {
+	a.secretOnce.Do(func() {
+		if a.secretBytes, a.secretErr = a.readSecrets(); a.secretErr != nil {
 			a.secretErr = fmt.Errorf("secret: %w", a.secretErr)
 		}
 	})
 	return a.secretBytes, a.secretErr
+}
+
+func (a *App) readSecrets() ([][]byte, error) {
+	if a.Secret == "" {
+		own, err := ownSecret(ownSecretPath())
+		return [][]byte{own}, err
+	}
+	all := a.placeholders()
+	out := make([][]byte, len(all))
+	for i, placeholder := range all {
+		var err error
+		if out[i], err = givenSecret(placeholder); err != nil {
+			return nil, err
+		}
+		if j := slices.IndexFunc(out[:i], func(s []byte) bool { return bytes.Equal(s, out[i]) }); j >= 0 {
+			return nil, fmt.Errorf("%s and %s are the same", all[j], placeholder)
+		}
+	}
+	return out, nil
 }
 
 // givenSecret resolves {env.X} or {file./path}. A file may have the bytes as they are.

@@ -170,34 +170,105 @@ func TestOwnSecretRefused(t *testing.T) {
 	}
 }
 
-// TestKey holds that keys are of their purpose and their secret, the same at each load, and nobody's to spoil.
-func TestKey(t *testing.T) {
+// TestKeys holds that keys are of their purpose and their secret, the same at each load, and nobody's to spoil.
+func TestKeys(t *testing.T) {
 	t.Setenv("XDG_DATA_HOME", t.TempDir())
 	t.Setenv("FAIRWAY_TEST_SECRET", hex.EncodeToString(drawn()))
-	key := func(a *App, purpose string) string {
+	t.Setenv("FAIRWAY_TEST_NEW", newSecret)
+	keys := func(a *App, purpose string) []string {
 		t.Helper()
-		k, err := a.Key(purpose)
-		if err != nil || len(k) != 32 {
-			t.Fatalf("%d bytes, %v", len(k), err)
+		all, err := a.Keys(purpose)
+		if err != nil || len(all) != 1+len(a.OldSecrets) {
+			t.Fatalf("%d keys, %v", len(all), err)
 		}
-		out := string(k)
-		clear(k)
+		out := make([]string, len(all))
+		for i, k := range all {
+			if len(k) != 32 {
+				t.Fatalf("%d bytes", len(k))
+			}
+			out[i] = string(k)
+			clear(k)
+		}
 		return out
 	}
 	one, again, given := new(App), new(App), &App{Secret: "{env.FAIRWAY_TEST_SECRET}"}
-	first := key(one, "sessions")
-	if key(one, "sessions") != first || key(again, "sessions") != first {
+	first := keys(one, "sessions")[0]
+	if keys(one, "sessions")[0] != first || keys(again, "sessions")[0] != first {
 		t.Error("the key of this machine changes")
 	}
-	if key(one, "other") == first || key(given, "sessions") == first {
+	if keys(one, "other")[0] == first || keys(given, "sessions")[0] == first {
 		t.Error("keys of another purpose or secret are the same")
 	}
 	// What is stored today must be readable by every later version.
-	if got := hex.EncodeToString([]byte(key(given, "sessions"))); got != keyOfDrawn {
+	if got := hex.EncodeToString([]byte(keys(given, "sessions")[0])); got != keyOfDrawn {
 		t.Errorf("the key is %s", got)
 	}
-	if _, err := (&App{Secret: "{env.FAIRWAY_TEST_NONE}"}).Key("sessions"); err == nil {
-		t.Error("there is a key without a secret")
+	rotated := &App{Secret: "{env.FAIRWAY_TEST_NEW}", OldSecrets: []string{"{env.FAIRWAY_TEST_SECRET}"}}
+	alone := &App{Secret: "{env.FAIRWAY_TEST_NEW}"}
+	if all := keys(rotated, "sessions"); all[0] != keys(alone, "sessions")[0] || all[1] != keys(given, "sessions")[0] {
+		t.Error("the first key is not the new one, or the second not the old one")
+	}
+	for name, a := range map[string]*App{
+		"is not set":              {Secret: "{env.FAIRWAY_TEST_NONE}"},
+		"TEST_NONE} is not set":   {Secret: "{env.FAIRWAY_TEST_NEW}", OldSecrets: []string{"{env.FAIRWAY_TEST_NONE}"}},
+		"TEST_ALSO} are the same": {Secret: "{env.FAIRWAY_TEST_SECRET}", OldSecrets: []string{"{env.FAIRWAY_TEST_NEW}", "{env.FAIRWAY_TEST_ALSO}"}},
+	} {
+		t.Setenv("FAIRWAY_TEST_ALSO", newSecret)
+		if _, err := a.Keys("sessions"); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// newSecret is another secret than drawn.
+const newSecret = "984ca5162200734c592148f1820b71057f098573d138666b48663e4e30cd8d3a"
+
+// TestSecretID holds that a module that is provisioned makes no secret, and that starting does.
+func TestSecretID(t *testing.T) {
+	t.Setenv("XDG_DATA_HOME", t.TempDir())
+	t.Setenv("FAIRWAY_TEST_SECRET", hex.EncodeToString(drawn()))
+	t.Setenv("FAIRWAY_TEST_NEW", newSecret)
+	id := func(a *App) string {
+		t.Helper()
+		got, err := a.SecretID()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got
+	}
+	a := mustLoad(t, new(App))
+	if _, err := a.SessionPool(); err != nil {
+		t.Fatal(err)
+	}
+	unmade := id(a)
+	if _, err := os.Stat(ownSecretPath()); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the secret is made before the configuration is started: %v", err)
+	}
+	if err := a.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(ownSecretPath()); err != nil {
+		t.Error(err)
+	}
+	seen := map[string]bool{unmade: true}
+	for _, one := range []*App{
+		new(App),
+		{Secret: "{env.FAIRWAY_TEST_SECRET}"},
+		{Secret: "{env.FAIRWAY_TEST_NEW}"},
+		{Secret: "{env.FAIRWAY_TEST_NEW}", OldSecrets: []string{"{env.FAIRWAY_TEST_SECRET}"}},
+		{Secret: "{env.FAIRWAY_TEST_SECRET}", OldSecrets: []string{"{env.FAIRWAY_TEST_NEW}"}},
+	} {
+		got := id(one)
+		if seen[got] || id(one) != got {
+			t.Errorf("%+v is not told apart", one.placeholders())
+		}
+		seen[got] = true
+	}
+	if err := os.Chmod(ownSecretPath(), os.FileMode(0o644)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := new(App).SecretID(); err == nil && runtime.GOOS != "windows" {
+		t.Error("a secret that others may read is taken when a configuration is loaded")
 	}
 }
 

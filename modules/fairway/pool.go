@@ -1,7 +1,6 @@
 package fairway
 
 import (
-	"crypto/sha256"
 	"fmt"
 
 	"github.com/caddyserver/caddy/v2"
@@ -25,13 +24,13 @@ func (a *App) SessionPool() (*sessionpool.Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	key, err := a.Key("sessions")
+	id, err := a.SecretID()
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(key)
-	v, err := a.take(fmt.Sprintf("sessions %x %v", sum, store), func() (caddy.Destructor, error) {
-		p, err := sessionpool.New(sessionpool.Options{Store: store, Keys: [][]byte{key}, Logger: a.ctx.Slogger()})
+	v, err := a.take(fmt.Sprintf("sessions %s %v", id, store), func() (caddy.Destructor, error) {
+		keys := func() ([][]byte, error) { return a.Keys("sessions") }
+		p, err := sessionpool.New(sessionpool.Options{Store: store, Unlock: keys, Logger: a.ctx.Slogger()})
 		return sessionPool{p}, err
 	})
 	if err != nil {

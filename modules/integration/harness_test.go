@@ -259,7 +259,7 @@ func validate(t testing.TB, caddyfile string) (string, error) {
 	}
 	dir := t.TempDir()
 	g := &gateway{t: t, config: filepath.Join(dir, "Caddyfile")}
-	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+filepath.Join(dir, "any.db"), "FAIRWAY_SECRET="+someSecret)
+	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+filepath.Join(dir, "any.db"), "FAIRWAY_SECRET="+someSecret, "FAIRWAY_OLD_SECRET="+olderSecret)
 	g.env = append(g.env, pageSecrets()...)
 	if err := os.WriteFile(g.config, []byte(caddyfile), 0o600); err != nil {
 		t.Fatal(err)
@@ -269,6 +269,9 @@ func validate(t testing.TB, caddyfile string) (string, error) {
 
 // someSecret is 32 bytes that look random.
 const someSecret = "984ca5162200734c592148f1820b71057f098573d138666b48663e4e30cd8d3a"
+
+// olderSecret is another one.
+const olderSecret = "5c1b77a0e3d24f689b0c3fa7126de0458e91b2c4d7f6a83015ce29b4487dfa60"
 
 // client neither follows redirects nor adds an Accept-Encoding, and keeps no connection that would count as ours
 // in the gateway.

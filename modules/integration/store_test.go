@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -63,5 +64,34 @@ func TestStoreThatCannotBe(t *testing.T) {
 	g.get(t, "/ready").wantJSON(t, http.StatusOK, storeReady)
 	if log := g.log.String(); strings.Contains(log, "s3cret") || strings.Contains(log, someSecret) {
 		t.Error("the log tells a secret")
+	}
+}
+
+// TestValidateMakesNothing holds that a configuration that is only looked at leaves no secret and no store behind, and that one
+// that is started makes them.
+func TestValidateMakesNothing(t *testing.T) {
+	t.Parallel()
+	file := siteWith("", "\thealth\n\tservice /s {\n\t\tversion 1.0.0\n\t\trepository https://example.org/r\n\t\tdescription \"x\"\n"+
+		"\t\tbackend http://127.0.0.1:1 {\n\t\t\tauth oauth2_proxy\n\t\t}\n\t\tGET /x {\n\t\t\tfetch /x {\n\t\t\t\tdecode text\n\t\t\t}\n\t\t}\n\t}\n")
+	g := startGateway(t, file)
+	made := func(home string) (out []string) {
+		t.Helper()
+		for _, name := range []string{"fairway.key", "fairway.db"} {
+			if _, err := os.Stat(filepath.Join(home, "data", "caddy", name)); err == nil {
+				out = append(out, name)
+			}
+		}
+		return out
+	}
+	if got := made(filepath.Dir(g.config)); len(got) != 2 {
+		t.Errorf("a gateway that was started made %v", got)
+	}
+	home := t.TempDir()
+	elsewhere := gateway{t: t, config: g.config, env: append(isolated(home), "SITE_ADDRESS=http://127.0.0.1:1")}
+	if out, err := elsewhere.command("validate", "--config", g.config, "--adapter", "caddyfile"); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+	if got := made(home); got != nil {
+		t.Errorf("to validate made %v", got)
 	}
 }

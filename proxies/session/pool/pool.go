@@ -26,6 +26,8 @@ type Options struct {
 	Store session.Store
 	// Keys are master keys of KeySize bytes. The first one seals, all open. None: a random one, of this process.
 	Keys [][]byte
+	// Unlock gives the keys instead, when the first session is wanted, once. Its error is that of all sessions.
+	Unlock func() ([][]byte, error)
 	// Limit is how many sessions are kept in the process. Default 10000.
 	Limit int
 	// Logger is told of logins. Nil: nobody is.
@@ -44,6 +46,7 @@ const (
 type Pool struct {
 	store    session.Store
 	fallback *Memory
+	unlock   func() error // comes before keys are looked at
 	keys     []*master
 	now      func() time.Time
 	log      *slog.Logger
@@ -72,17 +75,23 @@ func New(o Options) (*Pool, error) {
 	if p.store == nil {
 		p.store = p.fallback
 	}
-	if len(o.Keys) == 0 {
-		key := make([]byte, KeySize)
-		_, _ = rand.Read(key)
-		o.Keys = [][]byte{key}
-	}
-	for _, key := range o.Keys {
-		m, err := newMaster(key)
+	p.unlock = sync.OnceValue(func() error {
+		if o.Unlock == nil {
+			return p.use(o.Keys)
+		}
+		keys, err := o.Unlock()
+		if err == nil {
+			err = p.use(keys)
+		}
 		if err != nil {
+			return &session.LoginError{Kind: session.Unavailable, Err: err}
+		}
+		return nil
+	})
+	if o.Unlock == nil {
+		if err := p.unlock(); err != nil {
 			return nil, err
 		}
-		p.keys = append(p.keys, m)
 	}
 	if o.Limit <= 0 {
 		o.Limit = defaultLimit
@@ -97,6 +106,23 @@ func New(o Options) (*Pool, error) {
 	}
 	p.ctx, p.cancel = context.WithCancel(context.Background())
 	return p, nil
+}
+
+// use sets the keys.
+func (p *Pool) use(keys [][]byte) error {
+	if len(keys) == 0 {
+		key := make([]byte, KeySize)
+		_, _ = rand.Read(key)
+		keys = [][]byte{key}
+	}
+	for _, key := range keys {
+		m, err := newMaster(key)
+		if err != nil {
+			return err
+		}
+		p.keys = append(p.keys, m)
+	}
+	return nil
 }
 
 // Close ends the logins that are under way and waits for them. What is in the store stays there.
@@ -177,6 +203,9 @@ func check(c session.Credentials) error {
 // of a context that was cancelled.
 func (s *Sessions) Get(ctx context.Context, site session.Site, c session.Credentials) (*Session, error) {
 	if err := check(c); err != nil {
+		return nil, err
+	}
+	if err := s.pool.unlock(); err != nil {
 		return nil, err
 	}
 	index := s.pool.keys[0].hash(s.prefix, c.User, c.Password)
