@@ -31,6 +31,19 @@ func Key(text string) string { return strings.ToLower(norm.NFC.String(text)) }
 // CreateUser makes a user: a zero ID becomes a new one, the keys are made of Email and Username, and Number, Version and the
 // times are the database's. The error is a *TakenError where a living user has an address or name.
 func (s *Store) CreateUser(ctx context.Context, by By, u db.User) (db.User, error) {
+	var made db.User
+	err := s.inTx(ctx, func(q db.Querier) (err error) {
+		made, err = AddUser(ctx, q, by, u)
+		return err
+	})
+	if err != nil {
+		return db.User{}, err
+	}
+	return made, nil
+}
+
+// AddUser is CreateUser with q, so in its transaction.
+func AddUser(ctx context.Context, q db.Querier, by By, u db.User) (db.User, error) {
 	if err := completeUser(&u); err != nil {
 		return db.User{}, err
 	}
@@ -41,67 +54,66 @@ func (s *Store) CreateUser(ctx context.Context, by By, u db.User) (db.User, erro
 		}
 		u.ID = id
 	}
-	var made db.User
-	err := s.inTx(ctx, func(q db.Querier) (err error) {
-		made, err = q.InsertUser(ctx, db.InsertUserParams{
-			ID: u.ID, Email: u.Email, EmailKey: u.EmailKey, Username: u.Username, UsernameKey: u.UsernameKey,
-			Name: u.Name, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName,
-			Country: u.Country, Institution: u.Institution, Profile: u.Profile, Role: u.Role,
-			IsActive: u.IsActive, IsRegularUser: u.IsRegularUser, IsInternal: u.IsInternal,
-			IsPluginUser: u.IsPluginUser, IsInMailingList: u.IsInMailingList,
-			PasswordHash: u.PasswordHash, PasswordParameters: u.PasswordParameters,
-			PasswordChangedAt: u.PasswordChangedAt, EmailVerifiedAt: u.EmailVerifiedAt,
-		})
-		if err != nil {
-			return err
-		}
-		return auditUser(ctx, q, by, "user.create", db.User{}, made)
+	made, err := q.InsertUser(ctx, db.InsertUserParams{
+		ID: u.ID, Email: u.Email, EmailKey: u.EmailKey, Username: u.Username, UsernameKey: u.UsernameKey,
+		Name: u.Name, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName,
+		Country: u.Country, Institution: u.Institution, Profile: u.Profile, Role: u.Role,
+		IsActive: u.IsActive, IsRegularUser: u.IsRegularUser, IsInternal: u.IsInternal,
+		IsPluginUser: u.IsPluginUser, IsInMailingList: u.IsInMailingList,
+		PasswordHash: u.PasswordHash, PasswordParameters: u.PasswordParameters,
+		PasswordChangedAt: u.PasswordChangedAt, EmailVerifiedAt: u.EmailVerifiedAt,
 	})
 	if err != nil {
 		return db.User{}, taken(err)
 	}
-	return made, nil
+	return made, auditUser(ctx, q, by, "user.create", db.User{}, made)
 }
 
 // ChangeUser has change write into a living user, whom nobody else changes meanwhile, and writes what came of it. An error of
 // change is given back, and nothing is written. ID, Number, Version and the times of making and deleting stay. Where there is
 // no such user the error is sql.ErrNoRows; an address or name of another is a *TakenError. Another password
-// ends all logins, and what tokens depend on is told as a revocation. change must not use the store.
+// ends all logins and links, and what tokens depend on is told as a revocation. change must not use the store.
 func (s *Store) ChangeUser(ctx context.Context, by By, id uuid.UUID, change func(*db.User) error) (db.User, error) {
 	var next db.User
-	err := s.inTx(ctx, func(q db.Querier) error {
-		old, err := q.LockUser(ctx, id)
-		if err != nil {
-			return err
-		}
-		u := old
-		if err := change(&u); err != nil {
-			return err
-		}
-		if err := completeUser(&u); err != nil {
-			return err
-		}
-		next, err = q.UpdateUser(ctx, db.UpdateUserParams{
-			ID: id, Version: old.Version, Email: u.Email, EmailKey: u.EmailKey, Username: u.Username, UsernameKey: u.UsernameKey,
-			Name: u.Name, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName,
-			Country: u.Country, Institution: u.Institution, Profile: u.Profile, Role: u.Role,
-			IsActive: u.IsActive, IsRegularUser: u.IsRegularUser, IsInternal: u.IsInternal,
-			IsPluginUser: u.IsPluginUser, IsInMailingList: u.IsInMailingList,
-			PasswordHash: u.PasswordHash, PasswordParameters: u.PasswordParameters,
-			PasswordChangedAt: u.PasswordChangedAt, EmailVerifiedAt: u.EmailVerifiedAt,
-		})
-		if err != nil {
-			return err
-		}
-		if err := auditUser(ctx, q, by, "user.change", old, next); err != nil {
-			return err
-		}
-		return tellOfUser(ctx, q, old, next)
+	err := s.inTx(ctx, func(q db.Querier) (err error) {
+		next, err = AlterUser(ctx, q, by, id, change)
+		return err
+	})
+	if err != nil {
+		return db.User{}, err
+	}
+	return next, nil
+}
+
+// AlterUser is ChangeUser with q, so in its transaction, in which it comes last.
+func AlterUser(ctx context.Context, q db.Querier, by By, id uuid.UUID, change func(*db.User) error) (db.User, error) {
+	old, err := q.LockUser(ctx, id)
+	if err != nil {
+		return db.User{}, err
+	}
+	u := old
+	if err := change(&u); err != nil {
+		return db.User{}, err
+	}
+	if err := completeUser(&u); err != nil {
+		return db.User{}, err
+	}
+	next, err := q.UpdateUser(ctx, db.UpdateUserParams{
+		ID: id, Version: old.Version, Email: u.Email, EmailKey: u.EmailKey, Username: u.Username, UsernameKey: u.UsernameKey,
+		Name: u.Name, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName,
+		Country: u.Country, Institution: u.Institution, Profile: u.Profile, Role: u.Role,
+		IsActive: u.IsActive, IsRegularUser: u.IsRegularUser, IsInternal: u.IsInternal,
+		IsPluginUser: u.IsPluginUser, IsInMailingList: u.IsInMailingList,
+		PasswordHash: u.PasswordHash, PasswordParameters: u.PasswordParameters,
+		PasswordChangedAt: u.PasswordChangedAt, EmailVerifiedAt: u.EmailVerifiedAt,
 	})
 	if err != nil {
 		return db.User{}, taken(err)
 	}
-	return next, nil
+	if err := auditUser(ctx, q, by, "user.change", old, next); err != nil {
+		return db.User{}, err
+	}
+	return next, tellOfUser(ctx, q, old, next)
 }
 
 // DeleteUser marks a living user as deleted, which frees address and name and ends all logins; sql.ErrNoRows: there is none.
@@ -122,6 +134,9 @@ func (s *Store) mark(ctx context.Context, by By, action string, run func(db.Quer
 			return err
 		}
 		if err := audit(ctx, q, by, action, "user:"+u.ID.String(), []byte("{}")); err != nil {
+			return err
+		}
+		if err := endLinks(ctx, q, u.ID); err != nil {
 			return err
 		}
 		if u.DeletedAt != nil {
@@ -163,6 +178,11 @@ func (s *Store) ReplaceHash(ctx context.Context, id uuid.UUID, old, next string)
 // tellOfUser tells what tokens depend on, and who keeps accounts by their addresses and names. Another password ends all logins, the first one none.
 func tellOfUser(ctx context.Context, q db.Querier, old, next db.User) error {
 	password := old.PasswordHash != next.PasswordHash
+	if password {
+		if err := endLinks(ctx, q, next.ID); err != nil {
+			return err
+		}
+	}
 	if password && old.PasswordHash != "" {
 		if _, err := endFamilies(ctx, q, next.ID); err != nil {
 			return err

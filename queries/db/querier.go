@@ -31,6 +31,8 @@ type Querier interface {
 	// Deletes some of the leases that have been expired for a while.
 	DeleteExpiredLeases(ctx context.Context, arg DeleteExpiredLeasesParams) (int64, error)
 	// Deletes some of those that have expired.
+	DeleteExpiredLinks(ctx context.Context, atMost int64) (int64, error)
+	// Deletes some of those that have expired.
 	DeleteExpiredRevocations(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of the expired records.
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
@@ -41,6 +43,8 @@ type Querier interface {
 	DeleteUser(ctx context.Context, id uuid.UUID) (User, error)
 	EndFamiliesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error)
 	EndFamily(ctx context.Context, arg EndFamilyParams) (int64, error)
+	// Those of a user that were not used.
+	EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error)
 	// Ends the family of a token that was used longer ago than that.
 	EndReusedFamily(ctx context.Context, arg EndReusedFamilyParams) (uuid.UUID, error)
 	// Has a token that was not used live longer, at most as long as its family.
@@ -56,6 +60,8 @@ type Querier interface {
 	GetBucket(ctx context.Context, key []byte) (GetBucketRow, error)
 	// Revoked and expired ones, too.
 	GetClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
+	// One that is good still: not used, not expired, and its user has the address that it was mailed to.
+	GetLink(ctx context.Context, hash []byte) (GetLinkRow, error)
 	// Not those of users who were deleted, or are not active.
 	GetLivingAPIToken(ctx context.Context, hash []byte) (ApiToken, error)
 	GetLivingClient(ctx context.Context, clientID string) (OauthClient, error)
@@ -77,11 +83,16 @@ type Querier interface {
 	// Deleted ones, too.
 	GetUserByNumber(ctx context.Context, number int64) (User, error)
 	GetUserByUsername(ctx context.Context, usernameKey *string) (User, error)
+	// Deleted ones, too.
+	HasUsers(ctx context.Context) (bool, error)
 	InsertAPIToken(ctx context.Context, arg InsertAPITokenParams) (ApiToken, error)
 	InsertAudit(ctx context.Context, arg InsertAuditParams) error
 	InsertClient(ctx context.Context, arg InsertClientParams) (OauthClient, error)
 	// No row: the user is not there, or was deleted.
 	InsertFamily(ctx context.Context, arg InsertFamilyParams) (int64, error)
+	InsertLink(ctx context.Context, arg InsertLinkParams) error
+	// Of those who try at once, one does, and the others wait until it has.
+	InsertMark(ctx context.Context, name string) (int64, error)
 	// No row: what may be sent once is there already.
 	InsertOutbox(ctx context.Context, arg InsertOutboxParams) (int64, error)
 	// It ends with its family.
@@ -161,6 +172,8 @@ type Querier interface {
 	UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, error)
 	// Changes one whose version is still this.
 	UpdateUser(ctx context.Context, arg UpdateUserParams) (User, error)
+	// Marks one that is good still as used: of those who try at once, one does.
+	UseLink(ctx context.Context, hash []byte) (UseLinkRow, error)
 }
 
 var _ Querier = (*Queries)(nil)

@@ -11,6 +11,16 @@ import (
 	"github.com/google/uuid"
 )
 
+type AccountLink struct {
+	Hash      []byte     `db:"hash"`
+	UserID    *uuid.UUID `db:"user_id"`
+	EmailKey  string     `db:"email_key"`
+	Purpose   string     `db:"purpose"`
+	CreatedAt time.Time  `db:"created_at"`
+	ExpiresAt time.Time  `db:"expires_at"`
+	UsedAt    *time.Time `db:"used_at"`
+}
+
 type ApiToken struct {
 	ID          uuid.UUID       `db:"id"`
 	Number      int64           `db:"number"`
@@ -44,6 +54,11 @@ type Lease struct {
 	Holder    string    `db:"holder"`
 	Fence     int64     `db:"fence"`
 	ExpiresAt time.Time `db:"expires_at"`
+}
+
+type Mark struct {
+	Name      string    `db:"name"`
+	CreatedAt time.Time `db:"created_at"`
 }
 
 type OauthClient struct {

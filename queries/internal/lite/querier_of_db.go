@@ -72,6 +72,10 @@ func (a Adapter) DeleteExpiredLeases(ctx context.Context, arg db.DeleteExpiredLe
 	return a.q.DeleteExpiredLeases(ctx, DeleteExpiredLeasesParams(arg))
 }
 
+func (a Adapter) DeleteExpiredLinks(ctx context.Context, atMost int64) (int64, error) {
+	return a.q.DeleteExpiredLinks(ctx, atMost)
+}
+
 func (a Adapter) DeleteExpiredRevocations(ctx context.Context, atMost int64) (int64, error) {
 	return a.q.DeleteExpiredRevocations(ctx, atMost)
 }
@@ -104,6 +108,10 @@ func (a Adapter) EndFamiliesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UU
 
 func (a Adapter) EndFamily(ctx context.Context, arg db.EndFamilyParams) (int64, error) {
 	return a.q.EndFamily(ctx, EndFamilyParams(arg))
+}
+
+func (a Adapter) EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
+	return a.q.EndLinksOf(ctx, userID)
 }
 
 func (a Adapter) EndReusedFamily(ctx context.Context, arg db.EndReusedFamilyParams) (uuid.UUID, error) {
@@ -145,6 +153,11 @@ func (a Adapter) GetBucket(ctx context.Context, key []byte) (db.GetBucketRow, er
 func (a Adapter) GetClient(ctx context.Context, id uuid.UUID) (db.OauthClient, error) {
 	row, err := a.q.GetClient(ctx, id)
 	return db.OauthClient(row), err
+}
+
+func (a Adapter) GetLink(ctx context.Context, hash []byte) (db.GetLinkRow, error) {
+	row, err := a.q.GetLink(ctx, hash)
+	return db.GetLinkRow(row), err
 }
 
 func (a Adapter) GetLivingAPIToken(ctx context.Context, hash []byte) (db.ApiToken, error) {
@@ -215,6 +228,10 @@ func (a Adapter) GetUserByUsername(ctx context.Context, usernameKey *string) (db
 	return db.User(row), err
 }
 
+func (a Adapter) HasUsers(ctx context.Context) (bool, error) {
+	return a.q.HasUsers(ctx)
+}
+
 func (a Adapter) InsertAPIToken(ctx context.Context, arg db.InsertAPITokenParams) (db.ApiToken, error) {
 	row, err := a.q.InsertAPIToken(ctx, InsertAPITokenParams(arg))
 	return db.ApiToken(row), err
@@ -231,6 +248,14 @@ func (a Adapter) InsertClient(ctx context.Context, arg db.InsertClientParams) (d
 
 func (a Adapter) InsertFamily(ctx context.Context, arg db.InsertFamilyParams) (int64, error) {
 	return a.q.InsertFamily(ctx, InsertFamilyParams(arg))
+}
+
+func (a Adapter) InsertLink(ctx context.Context, arg db.InsertLinkParams) error {
+	return a.q.InsertLink(ctx, InsertLinkParams(arg))
+}
+
+func (a Adapter) InsertMark(ctx context.Context, name string) (int64, error) {
+	return a.q.InsertMark(ctx, name)
 }
 
 func (a Adapter) InsertOutbox(ctx context.Context, arg db.InsertOutboxParams) (int64, error) {
@@ -496,4 +521,9 @@ func (a Adapter) UpdateTeam(ctx context.Context, arg db.UpdateTeamParams) (db.Te
 func (a Adapter) UpdateUser(ctx context.Context, arg db.UpdateUserParams) (db.User, error) {
 	row, err := a.q.UpdateUser(ctx, UpdateUserParams(arg))
 	return db.User(row), err
+}
+
+func (a Adapter) UseLink(ctx context.Context, hash []byte) (db.UseLinkRow, error) {
+	row, err := a.q.UseLink(ctx, hash)
+	return db.UseLinkRow(row), err
 }

@@ -1,0 +1,43 @@
+-- name: InsertLink :exec
+insert into account_links (hash, user_id, email_key, purpose, created_at, expires_at)
+values (sqlc.arg(hash), sqlc.narg(user_id), sqlc.arg(email_key), sqlc.arg(purpose), strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'), strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(sqlc.arg(lifetime_ms) as integer) / 1000.0)));
+
+-- name: GetLink :one
+-- One that is good still: not used, not expired, and its user has the address that it was mailed to.
+select l.user_id, l.purpose
+from account_links l
+join users u on u.id = l.user_id
+where l.hash = sqlc.arg(hash) and l.used_at is null and l.expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now') and u.deleted_at is null and u.email_key = l.email_key;
+
+-- name: UseLink :one
+-- Marks one that is good still as used: of those who try at once, one does.
+update account_links
+set used_at = strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
+where hash = sqlc.arg(hash) and used_at is null and expires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
+	and exists (select 1 from users u where u.id = account_links.user_id and u.deleted_at is null and u.email_key = account_links.email_key)
+returning user_id, purpose;
+
+-- name: EndLinksOf :execrows
+-- Those of a user that were not used.
+delete from account_links
+where user_id = sqlc.arg(user_id) and used_at is null;
+
+-- name: DeleteExpiredLinks :execrows
+-- Deletes some of those that have expired.
+delete from account_links
+where hash in (
+	select l.hash from account_links l
+	where l.expires_at <= strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
+	order by l.expires_at
+	limit cast(sqlc.arg(at_most) as integer)
+);
+
+-- name: InsertMark :execrows
+-- Of those who try at once, one does, and the others wait until it has.
+insert into marks (name, created_at)
+values (sqlc.arg(name), strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))
+on conflict (name) do nothing;
+
+-- name: HasUsers :one
+-- Deleted ones, too.
+select exists (select 1 from users) as has_users;
