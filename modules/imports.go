@@ -4,6 +4,7 @@ package modules
 import (
 	// The modules.
 	_ "github.com/fairway-gateway/fairway/modules/auth"
+	_ "github.com/fairway-gateway/fairway/modules/control"
 	_ "github.com/fairway-gateway/fairway/modules/db"
 	_ "github.com/fairway-gateway/fairway/modules/decoders"
 	_ "github.com/fairway-gateway/fairway/modules/fairway"

@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
@@ -47,12 +48,15 @@ type App struct {
 	Secret string `json:"secret,omitempty"`
 	// OldSecrets are written as Secret is. They open what was sealed before Secret was; nothing is sealed with them. Default: none.
 	OldSecrets []string `json:"old_secrets,omitempty"`
+	// Tokens is how the tokens are that the gateway gives out. Default: those of each of its words.
+	Tokens *Tokens `json:"tokens,omitempty"`
 
 	ctx     caddy.Context
 	process *process
 	keys    []string // what this instance took from the pool
 	pools   named
 	store   *store           // nil: nobody needs it
+	realm   *realm.Realm     // nil: nobody needs it
 	storeAt *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
 
 	secretOnce   sync.Once
@@ -122,6 +126,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.checkSecrets(); err != nil {
 		return err
 	}
+	if a.Tokens != nil {
+		if err := a.Tokens.check(); err != nil {
+			return fmt.Errorf("tokens: %w", err)
+		}
+	}
 	if a.Secret != "" {
 		if _, err := a.secrets(); err != nil {
 			return err
@@ -164,6 +173,9 @@ func (a *App) Start() error {
 		if err := a.store.start(a.ctx); err != nil {
 			return err
 		}
+	}
+	if a.realm != nil {
+		a.realm.Start()
 	}
 	a.process.memory.SetLimit(int64(a.Memory))
 	a.process.cache.SetLimit(int64(a.Cache))

@@ -26,6 +26,7 @@ func later() []string { return []string{"mail", "events", "runner"} }
 //			migrations <folder>
 //		}
 //		secret   {env.NEW} [{env.OLD} ...]
+//		tokens   { ... }
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -50,6 +51,10 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := parseSecretWord(d, app); err != nil {
 				return nil, err
 			}
+		case "tokens":
+			if err := parseTokens(d, app); err != nil {
+				return nil, err
+			}
 		case "database":
 			if err := parseDatabase(d, app); err != nil {
 				return nil, err
@@ -58,7 +63,7 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens")))
 		}
 	}
 	if at := app.storeAt; at != nil && app.Secret == "" {

@@ -45,6 +45,7 @@ const (
 	Truncated            = "truncated"              // a list was longer than may be read of it
 	DependencyFailed     = "dependency_failed"      // a fetch needs the value of another that failed
 	NestedPartial        = "nested_partial"         // the backend is a gateway that answered without one of its parts
+	StoreUnavailable     = "store_unavailable"      // the gateway's own store, in which users are, does not answer
 	Internal             = "internal"               // a defect of the gateway
 )
 

@@ -16,6 +16,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -64,6 +65,29 @@ type API struct {
 	paths     *http.ServeMux // by path alone
 }
 
+// Paths are those of a table, for who has no API of it yet. It is used concurrently.
+type Paths struct{ mux *http.ServeMux }
+
+// PathsOf gives the paths of a table.
+func PathsOf(table *permit.Table) Paths {
+	return Paths{mux: pathsOf(table, http.NotFoundHandler())}
+}
+
+// Serve says whether the path of r is among them, whatever the method.
+func (p Paths) Serve(r *http.Request) bool { return serves(p.mux, r) }
+
+// pathsOf has h answer on all paths of a table.
+func pathsOf(table *permit.Table, h http.Handler) *http.ServeMux {
+	mux, seen := http.NewServeMux(), map[string]bool{}
+	for _, op := range table.Operations() {
+		if !seen[op.Path] {
+			seen[op.Path] = true
+			mux.Handle(op.Path, h)
+		}
+	}
+	return mux
+}
+
 // New makes an API without handlers.
 func New(table *permit.Table, c Identifier, o Options) *API {
 	if o.RequestID == nil {
@@ -86,23 +110,13 @@ func (a *API) Resolve(variable string, f Resolver) { a.resolvers[variable] = f }
 // Seal ends the making. The error says which operations have no handler, which handlers no operation, and which variables nobody
 // looks up though a permission asks about them.
 func (a *API) Seal() error {
-	var ids []string
-	for id := range a.handlers {
-		ids = append(ids, id)
-	}
-	unknown, missing := a.table.Differences(ids)
-	slices.Sort(unknown)
+	unknown, missing := a.table.Differences(slices.Sorted(maps.Keys(a.handlers)))
 	if len(unknown)+len(missing) > 0 {
 		return fmt.Errorf("operations that the table does not have: %v; that nobody serves: %v", unknown, missing)
 	}
-	a.served, a.paths = http.NewServeMux(), http.NewServeMux()
-	seen := map[string]bool{}
+	a.served, a.paths = http.NewServeMux(), pathsOf(a.table, http.HandlerFunc(a.noMethod))
 	for _, op := range a.table.Operations() {
 		a.served.Handle(op.Method+" "+op.Path, a.enforce(&op, a.handlers[op.ID]))
-		if !seen[op.Path] {
-			seen[op.Path] = true
-			a.paths.Handle(op.Path, http.HandlerFunc(a.noMethod))
-		}
 		if v := variable(op.Path); v != "" && a.resolvers[v] == nil && a.table.AsksObject(op.ID) {
 			return fmt.Errorf("%s: nobody looks up {%s}", op.ID, v)
 		}
@@ -118,12 +132,14 @@ func variable(path string) string {
 }
 
 // Serves says whether a path is one of the API's, whatever the method.
-func (a *API) Serves(r *http.Request) bool {
+func (a *API) Serves(r *http.Request) bool { return serves(a.paths, r) }
+
+func serves(paths *http.ServeMux, r *http.Request) bool {
 	r = trimmed(r)
 	if p := r.URL.Path; p == "" || path.Clean(p) != p || strings.Contains(r.URL.EscapedPath(), "//") {
 		return false // ServeMux would redirect
 	}
-	_, pattern := a.paths.Handler(r)
+	_, pattern := paths.Handler(r)
 	return pattern != ""
 }
 
@@ -143,7 +159,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	instance := r.URL.EscapedPath()
 	r = trimmed(r)
 	c := &call{api: a, instance: instance}
-	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c))
+	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c)) //nolint:contextcheck // it is the request's
 	if r.Method != http.MethodOptions {
 		if _, pattern := a.served.Handler(r); pattern != "" {
 			a.served.ServeHTTP(w, r)

@@ -30,7 +30,7 @@ type RefusedError struct {
 
 // Error is a sentence for the caller.
 func (e *RefusedError) Error() string {
-	switch e.Reason {
+	switch e.Reason { //nolint:exhaustive // the others are alike
 	case BadCredentials:
 		return "Bad username or password"
 	case TooMany:
@@ -45,7 +45,7 @@ func (e *RefusedError) Error() string {
 
 // Status is that of the answer: 401, 403, 429 or 503.
 func (e *RefusedError) Status() int {
-	switch e.Reason {
+	switch e.Reason { //nolint:exhaustive // the others are alike
 	case TooMany:
 		return http.StatusTooManyRequests
 	case Busy:
@@ -59,7 +59,7 @@ func (e *RefusedError) Status() int {
 // Challenges are the values of WWW-Authenticate for the answer to r; nil where its status has none. Who came with a token, or
 // with nothing from a script in a browser, is not asked for a password: the browser would ask its user.
 func (e *RefusedError) Challenges(r *http.Request) []string {
-	switch e.Reason {
+	switch e.Reason { //nolint:exhaustive // the others are alike
 	case TooMany, Busy:
 		return nil
 	case NoScope:

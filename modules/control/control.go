@@ -1,0 +1,102 @@
+// Package control is the Caddy handler and directive `control`: the API by which people and programs log in, and by which users,
+// tokens and clients are administered. What it does is in the packages below it, which know no Caddy.
+package control
+
+import (
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/fairway"
+	"github.com/fairway-gateway/fairway/modules/request"
+	"github.com/fairway-gateway/fairway/proxies/requestid"
+)
+
+func init() { caddy.RegisterModule(new(Handler)) }
+
+// Handler answers the paths of the control API; other requests go on to the next handler. It needs the store: where that does
+// not answer, nor does it (503).
+type Handler struct {
+	realm *realm.Realm
+	paths api.Paths
+	log   *slog.Logger
+	logs  accessLogs
+
+	making sync.Mutex
+	made   atomic.Pointer[made]
+}
+
+// made is the API over the parts of a realm, which are there once the store is.
+type made struct {
+	parts *realm.Parts
+	api   *api.API
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "http.handlers.control", New: func() caddy.Module { return new(Handler) }}
+}
+
+// Provision finds the realm.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	v, err := ctx.App("fairway")
+	if err != nil {
+		return err
+	}
+	if h.realm, err = v.(*fairway.App).Realm(); err != nil {
+		return err
+	}
+	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table()), accessLogs{ctx}
+	return nil
+}
+
+// ServeHTTP answers r if it is for a path of the API.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if !h.paths.Serve(r) {
+		return next.ServeHTTP(w, r)
+	}
+	w.Header()[requestid.Header] = []string{request.ID(r)}
+	w, done := h.logs.begin(w, r)
+	defer done()
+	a, err := h.api(r)
+	if err != nil {
+		if r.Context().Err() == nil {
+			h.log.WarnContext(r.Context(), "the control API has no store", slog.Any("error", err))
+		}
+		fairway.NoStore(err).Write(w, r, request.ID(r))
+		return nil
+	}
+	a.ServeHTTP(w, r)
+	return nil
+}
+
+// api gives the API over the realm's parts.
+func (h *Handler) api(r *http.Request) (*api.API, error) {
+	parts, err := h.realm.Open(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if m := h.made.Load(); m != nil && m.parts == parts {
+		return m.api, nil
+	}
+	h.making.Lock()
+	defer h.making.Unlock()
+	a, err := operations(parts, h.log)
+	if err != nil {
+		return nil, err
+	}
+	h.made.Store(&made{parts: parts, api: a})
+	return a, nil
+}
+
+// Interface guards.
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,196 @@
+// Package realm is everything that belongs to one store of users: their accounts and passwords, the tokens, who calls.
+//
+// A realm is there as long as any configuration uses it, and is opened when it is first needed, and again as long as the store
+// does not answer: a gateway starts without its store.
+package realm
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/passwords"
+	"github.com/fairway-gateway/fairway/modules/control/throttle"
+	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
+	"github.com/fairway-gateway/fairway/queries"
+)
+
+// Config is what a realm is made of.
+type Config struct {
+	// Store gives the store, or the error of why it is not open.
+	Store func(context.Context) (*queries.Store, error)
+	// Tokens is how tokens are. Its functions Address and RequestID are for everything here, its Secrets are Keys.
+	Tokens tokens.Config
+	// Accounts says what is kept of accounts.
+	Accounts accounts.DirectoryConfig
+	// Keys gives the keys of 32 bytes for a purpose, of which the first seals and all open. All gateways of the store have the
+	// same. It is called when the realm is opened.
+	Keys func(purpose string) ([][]byte, error)
+	// Begin is done once when the store is open, before anything else works.
+	Begin func(context.Context, *Parts) error
+	// Work is done as long as the realm is there. Each ends with its context.
+	Work []func(context.Context, *Parts)
+	// Logger is told of what happens in the background.
+	Logger *slog.Logger
+}
+
+// Parts are what there is when the store is open. They stay the same until the realm is closed.
+type Parts struct {
+	Store     *queries.Store
+	Accounts  *accounts.Directory
+	Passwords *passwords.Checker[accounts.Account]
+	Tokens    *tokens.Authority
+	Callers   *callers.Callers
+}
+
+const (
+	// openTimeout is for opening, the store included; retryAfter how long after a failure it is not tried again.
+	openTimeout = 10 * time.Second
+	retryAfter  = time.Second
+)
+
+// Realm opens its parts when they are needed. It is used concurrently.
+type Realm struct {
+	cfg   Config
+	parts atomic.Pointer[Parts]
+
+	opening chan struct{} // held by who opens
+	err     error         // of the last opening, of who holds it
+	failed  time.Time
+
+	once       sync.Once
+	background context.Context //nolint:containedctx // what is opened is nobody's request
+	stop       context.CancelFunc
+	done       sync.WaitGroup
+}
+
+// New makes a realm, of which nothing is open. Close it.
+func New(cfg Config) *Realm {
+	r := &Realm{cfg: cfg, opening: make(chan struct{}, 1)}
+	r.background, r.stop = context.WithCancel(context.Background())
+	return r
+}
+
+// Open gives the parts, and opens them when nobody has.
+func (r *Realm) Open(ctx context.Context) (*Parts, error) {
+	if p := r.parts.Load(); p != nil {
+		return p, nil
+	}
+	select {
+	case r.opening <- struct{}{}:
+		defer func() { <-r.opening }()
+	case <-ctx.Done():
+		return nil, &queries.UnavailableError{Err: ctx.Err()}
+	}
+	if p := r.parts.Load(); p != nil {
+		return p, nil
+	}
+	if r.err != nil && time.Since(r.failed) < retryAfter {
+		return nil, r.err
+	}
+	p, err := r.open() //nolint:contextcheck // it is nobody's request
+	if err != nil {
+		r.err, r.failed = err, time.Now()
+		return nil, err
+	}
+	r.err = nil
+	r.parts.Store(p)
+	return p, nil
+}
+
+func (r *Realm) open() (*Parts, error) {
+	if err := r.background.Err(); err != nil {
+		return nil, fmt.Errorf("the realm is closed: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(r.background, openTimeout)
+	defer cancel()
+	store, err := r.cfg.Store(ctx)
+	if err != nil {
+		return nil, err
+	}
+	throttled, err := r.cfg.Keys("throttle")
+	if err != nil {
+		return nil, err
+	}
+	cfg := r.cfg.Tokens
+	if cfg.Secrets, err = r.cfg.Keys("tokens"); err != nil {
+		return nil, err
+	}
+	p := &Parts{Store: store, Accounts: accounts.NewDirectory(store, r.cfg.Accounts)}
+	if p.Passwords, err = passwords.New(p.Accounts, passwords.Config{
+		Realm: "users", Logger: r.cfg.Logger,
+		Throttle: throttle.New(throttle.Config{Name: "users", Key: throttled[0], Shared: counters{store}, Logger: r.cfg.Logger}),
+	}); err != nil {
+		return nil, err
+	}
+	cfg.Logger, cfg.Heard, cfg.Silent = r.cfg.Logger, p.Accounts.Heard, p.Accounts.Silent
+	// The authority lives longer than the opening.
+	if p.Tokens, err = tokens.New(context.WithoutCancel(ctx), stored.New(store), tokens.ByChecker(p.Passwords, func(a accounts.Account) string { return a.ID }), cfg); err != nil {
+		return nil, fmt.Errorf("tokens: %w", err)
+	}
+	p.Callers = callers.New(callers.ByChecker(p.Passwords, user), p.Tokens, cfg.Address, r.cfg.Logger)
+	if r.cfg.Begin != nil {
+		if err := r.cfg.Begin(ctx, p); err != nil {
+			p.Tokens.Close()
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// user is an account as tokens have it.
+func user(a accounts.Account) tokens.User {
+	return tokens.User{
+		ID: a.ID, Number: a.Number, Email: a.Email, Username: a.Username, Name: a.Name, Role: a.Role,
+		Active: a.Active, Regular: a.Regular, Internal: a.Internal,
+	}
+}
+
+// Start opens the realm in the background, tries again until it is open, and does its work until Close. It may be called
+// again.
+func (r *Realm) Start() {
+	r.once.Do(func() { r.done.Go(func() { r.run(r.background) }) })
+}
+
+func (r *Realm) run(ctx context.Context) {
+	p, err := r.Open(ctx)
+	for wait := retryAfter; err != nil; wait = min(2*wait, time.Minute) {
+		r.cfg.Logger.WarnContext(ctx, "users and tokens are not there yet", slog.Any("error", err))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+		p, err = r.Open(ctx)
+	}
+	for _, work := range r.cfg.Work {
+		r.done.Go(func() { work(ctx, p) })
+	}
+}
+
+// Close ends what the realm does.
+func (r *Realm) Close() {
+	r.stop()
+	r.done.Wait()
+	r.opening <- struct{}{} // nobody opens it any more
+	if p := r.parts.Load(); p != nil {
+		p.Tokens.Close()
+	}
+	<-r.opening
+}
+
+// Identify says who calls, see callers.Callers.
+func (r *Realm) Identify(req *http.Request) (*callers.Caller, error) {
+	p, err := r.Open(req.Context())
+	if err != nil {
+		return nil, err
+	}
+	return p.Callers.Identify(req)
+}

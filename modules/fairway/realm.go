@@ -1,0 +1,60 @@
+package fairway
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/request"
+)
+
+// realmEntry is the realm in the usage pool.
+type realmEntry struct{ *realm.Realm }
+
+// Destruct ends what the realm does.
+func (r realmEntry) Destruct() error {
+	r.Close()
+	return nil
+}
+
+// Realm gives users, tokens and callers to a module that is being provisioned: those of an earlier configuration, if nothing of
+// the store, the secret and the settings has changed. That one asks is why this configuration has a store. Nothing is opened
+// before App.Start or the first call.
+func (a *App) Realm() (*realm.Realm, error) {
+	if a.realm != nil {
+		return a.realm, nil
+	}
+	if err := a.useStore(); err != nil {
+		return nil, err
+	}
+	id, err := a.SecretID()
+	if err != nil {
+		return nil, err
+	}
+	cfg := realm.Config{Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Logger: a.ctx.Slogger()}
+	cfg.Tokens.Address, cfg.Tokens.RequestID = clientAddress, request.ID
+	settings, err := json.Marshal(a.Tokens)
+	if err != nil {
+		return nil, err
+	}
+	v, err := a.take(fmt.Sprintf("realm %s %s %s", id, settings, a.store.dsn), func() (caddy.Destructor, error) {
+		return realmEntry{realm.New(cfg)}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.realm = v.(realmEntry).Realm
+	return a.realm, nil
+}
+
+// clientAddress is where Caddy says that a request comes from, trusted proxies looked through.
+func clientAddress(r *http.Request) string {
+	if ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
+		return ip
+	}
+	return r.RemoteAddr
+}
