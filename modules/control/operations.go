@@ -1,10 +1,12 @@
 package control
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/request"
@@ -47,5 +49,11 @@ func operations(p *realm.Parts, log *slog.Logger) (*api.API, error) {
 	} {
 		a.Handle(id, handle)
 	}
+	a.Resolve("session", ownSession)
 	return a, a.Seal()
+}
+
+// ownSession takes every session for the caller's: the handlers ask for his sessions alone, so that another's is not found.
+func ownSession(_ context.Context, _ string, c *callers.Caller) (api.Target, error) {
+	return api.Target{Object: permit.Object{Owners: []string{c.ID}}}, nil
 }

@@ -135,7 +135,7 @@ func (r *Realm) open() (*Parts, error) {
 	if p.Tokens, err = tokens.New(context.WithoutCancel(ctx), stored.New(store), tokens.ByChecker(p.Passwords, func(a accounts.Account) string { return a.ID }), cfg); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
-	p.Callers = callers.New(callers.ByChecker(p.Passwords, user), p.Tokens, cfg.Address, r.cfg.Logger)
+	p.Callers = callers.New(callers.ByChecker(p.Passwords, func(a accounts.Account) tokens.User { return a.User }), p.Tokens, cfg.Address, r.cfg.Logger)
 	if r.cfg.Begin != nil {
 		if err := r.cfg.Begin(ctx, p); err != nil {
 			p.Tokens.Close()
@@ -143,14 +143,6 @@ func (r *Realm) open() (*Parts, error) {
 		}
 	}
 	return p, nil
-}
-
-// user is an account as tokens have it.
-func user(a accounts.Account) tokens.User {
-	return tokens.User{
-		ID: a.ID, Number: a.Number, Email: a.Email, Username: a.Username, Name: a.Name, Role: a.Role,
-		Active: a.Active, Regular: a.Regular, Internal: a.Internal,
-	}
 }
 
 // Start opens the realm in the background, tries again until it is open, and does its work until Close. It may be called
