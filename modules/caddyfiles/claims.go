@@ -7,6 +7,7 @@ import (
 // Claims are the paths that directives of a site have taken; one lives while one Caddyfile is adapted.
 type Claims struct {
 	taken map[string]claim
+	used  map[string]claim // by routes, several of which may have one path for different requests
 }
 
 type claim struct {
@@ -19,21 +20,34 @@ const claimsKey = "fairway.claims"
 func ClaimsOf(state map[string]any) *Claims {
 	c, ok := state[claimsKey].(*Claims)
 	if !ok {
-		c = &Claims{taken: map[string]claim{}}
+		c = &Claims{taken: map[string]claim{}, used: map[string]claim{}}
 		state[claimsKey] = c
 	}
 	return c
 }
 
-// Reserved says whether the directive health answers the path.
-func Reserved(path string) bool { return path == "/" || path == "/ready" || path == "/services" }
-
 // Claim takes path in a site for the directive at t. What is the words for it in the message of a second claim.
 func (c *Claims) Claim(site, path string, t caddyfile.Token, what string) error {
 	key := site + " " + path
-	if first, ok := c.taken[key]; ok {
-		return Errorf(t, "%s is taken already by %s at %s:%d", what, first.by.Text, first.by.File, first.by.Line)
+	for _, there := range []map[string]claim{c.taken, c.used} {
+		if first, ok := there[key]; ok {
+			return first.refuse(t, what)
+		}
 	}
 	c.taken[key] = claim{by: t}
 	return nil
+}
+
+// Use says that a route at t has path in a site. Others may, too, but nobody who claims it.
+func (c *Claims) Use(site, path string, t caddyfile.Token, what string) error {
+	key := site + " " + path
+	if first, ok := c.taken[key]; ok {
+		return first.refuse(t, what)
+	}
+	c.used[key] = claim{by: t}
+	return nil
+}
+
+func (c claim) refuse(t caddyfile.Token, what string) error {
+	return Errorf(t, "%s is taken already by %s at %s:%d", what, c.by.Text, c.by.File, c.by.Line)
 }

@@ -1,6 +1,9 @@
 package control
 
 import (
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
@@ -24,11 +27,24 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		return nil, err
 	}
 	if block := caddyfiles.FilesOf(h.State).Block(n.Word); block != "" {
-		for _, path := range []string{"/auth", "/api/v1", "/email", "/tokenauth", "/.well-known"} {
-			if err := caddyfiles.ClaimsOf(h.State).Claim(block, path, n.Word, "the path "+path); err != nil {
-				return nil, err
-			}
+		if err := claim(caddyfiles.ClaimsOf(h.State), block, n.Word); err != nil {
+			return nil, err
 		}
 	}
 	return h.NewRoute(nil, new(Handler)), nil
+}
+
+// claim takes the paths of the API, but those with a variable.
+func claim(c *caddyfiles.Claims, site string, at caddyfile.Token) error {
+	seen := map[string]bool{}
+	for _, op := range table().Operations() {
+		if seen[op.Path] || strings.Contains(op.Path, "{") {
+			continue
+		}
+		seen[op.Path] = true
+		if err := c.Claim(site, op.Path, at, "the path "+op.Path); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -151,10 +151,7 @@ func claim(h httpcaddyfile.Helper, n caddyfiles.Node, p *parser) error {
 		}
 		for j, rt := range p.config.Routes {
 			full := strings.TrimSuffix(prefix, "/") + rt.Pattern
-			if !caddyfiles.Reserved(full) {
-				continue
-			}
-			if err := claims.Claim(block, full, p.place["routes/"+itoa(j)], "the path "+full); err != nil {
+			if err := claims.Use(block, full, p.place["routes/"+itoa(j)], "the path "+full); err != nil {
 				return err
 			}
 		}
