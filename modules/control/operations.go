@@ -21,6 +21,7 @@ func later() []string {
 		"audit.list", "client.create", "client.list", "client.revoke", "docs.openapi", "docs.openapi_yaml", "docs.pages", "docs.swagger",
 		"limits.events", "limits.reset", "limits.reset_one", "limits.status", "mail.send", "mail.send.bare",
 		"oauth2.clients.create", "oauth2.clients.list", "permissions.list",
+		"tokenauth.list", "tokenauth.issue", "tokenauth.query", "tokenauth.get", "tokenauth.revoke", "tokenauth.permissions",
 		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
 		"tokens.change", "tokens.create", "tokens.get", "tokens.list", "tokens.query", "tokens.revoke",
 		"user.change", "user.create", "user.delete", "user.export", "user.get", "user.list", "user.me.change", "user.me.clients", "user.me.delete",
