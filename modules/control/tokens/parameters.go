@@ -114,9 +114,9 @@ func (p *reader) body(w http.ResponseWriter, r *http.Request, takesJSON bool) *o
 		return unreadable(readErr)
 	case len(bytes.TrimSpace(body)) == 0:
 		return nil
-	case err == nil && kind == "application/x-www-form-urlencoded":
+	case err == nil && kind == "application/x-www-form-urlencoded" && !(takesJSON && bytes.HasPrefix(bytes.TrimSpace(body), []byte("{"))):
 		return p.pairs(string(body), true)
-	case takesJSON:
+	case takesJSON: // whatever it is called: `curl -d` calls all a form
 		return p.object(body)
 	}
 	return invalidRequest("The body is no form.")

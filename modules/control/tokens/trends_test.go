@@ -15,9 +15,10 @@ func TestTrendsAuth(t *testing.T) {
 	t.Parallel()
 	g := open(t, tokens.Config{})
 	for name, s := range map[string]sent{
-		"JSON":            {path: "/auth", json: `{"email":"walter@example.org","password":"w"}`},
-		"more than asked": {path: "/auth", json: `{"email":"walter@example.org","password":"w","remember":true,"nested":{"email":1}}`},
-		"a form":          {path: "/auth", form: []string{"email=walter@example.org", "password=w"}},
+		"JSON":                      {path: "/auth", json: `{"email":"walter@example.org","password":"w"}`},
+		"more than asked":           {path: "/auth", json: `{"email":"walter@example.org","password":"w","remember":true,"nested":{"email":1}}`},
+		"JSON, as curl -d sends it": {path: "/auth", json: `{"email":"walter@example.org","password":"w"}`, header: http.Header{"Content-Type": {"application/x-www-form-urlencoded"}}},
+		"a form":                    {path: "/auth", form: []string{"email=walter@example.org", "password=w"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
