@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -189,28 +188,4 @@ func (s *Store) changeToken(ctx context.Context, by By, action string, change fu
 		return db.ApiToken{}, taken(err)
 	}
 	return t, nil
-}
-
-// SigningKey is a key that is to sign.
-type SigningKey struct {
-	// KID names it. Public is the public key, Sealed the private one, sealed by who wrote it.
-	KID            string
-	Public, Sealed []byte
-	// SignsIn is after how long it may sign, RetiresIn after how long nothing that it signed is valid.
-	SignsIn, RetiresIn time.Duration
-}
-
-// AddSigningKey adds a key if the newest that has not retired is still this one, none if it is empty, and tells that. False:
-// another was faster.
-func (s *Store) AddSigningKey(ctx context.Context, k SigningKey, newest string) (added bool, err error) {
-	err = s.inTx(ctx, func(q db.Querier) error {
-		n, err := q.InsertSigningKey(ctx, db.InsertSigningKeyParams{
-			Kid: k.KID, PublicKey: k.Public, Sealed: k.Sealed, SignsMs: milliseconds(k.SignsIn), RetiresMs: milliseconds(k.RetiresIn), Newest: newest,
-		})
-		if added = n == 1; err != nil || !added {
-			return err
-		}
-		return tell(ctx, q, "keys", "", keepTold)
-	})
-	return added && err == nil, err
 }

@@ -3,6 +3,7 @@ package queries
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -207,5 +208,59 @@ func TestSigningKeyRace(t *testing.T) {
 		if ok, err := stores[0].AddSigningKey(t.Context(), SigningKey{KID: "next", Public: index(1), Sealed: index(2), RetiresIn: time.Hour}, last); !ok || err != nil {
 			t.Error("none follows when one has retired", ok, err)
 		}
+	})
+}
+
+// TestReplaceSigningKeys holds that a key that replaces the others has them retire, never later than they would, and that a
+// key is sealed anew once.
+func TestReplaceSigningKeys(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		by := By{Actor: "command:ann"}
+		for i, retires := range []time.Duration{time.Hour, 10 * time.Hour} {
+			newest := ""
+			if i > 0 {
+				newest = "key 0"
+			}
+			if ok, err := s.AddSigningKey(t.Context(), SigningKey{KID: fmt.Sprint("key ", i), Public: index(1), Sealed: index(2), RetiresIn: retires}, newest); !ok || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		replace := func(kid, newest string, others time.Duration, want bool) {
+			t.Helper()
+			key := SigningKey{KID: kid, Public: index(1), Sealed: index(3), SignsIn: time.Minute, RetiresIn: 20 * time.Hour}
+			if ok, err := s.ReplaceSigningKeys(t.Context(), by, key, newest, others); ok != want || err != nil {
+				t.Fatal(ok, err)
+			}
+		}
+		wantKeys := func(want ...string) {
+			t.Helper()
+			keys, err := s.Queries().ListSigningKeys(t.Context())
+			got := []string{}
+			for _, k := range keys {
+				got = append(got, fmt.Sprintf("%s %.0fh", k.Kid, (time.Duration(k.RetiresInMs)*time.Millisecond).Hours()))
+			}
+			if diff := cmp.Diff(want, got); diff != "" || err != nil {
+				t.Error(diff, err)
+			}
+		}
+		replace("late", "key 0", 0, false)
+		wantKeys("key 0 1h", "key 1 10h")
+		replace("new", "key 1", 2*time.Hour, true)
+		wantKeys("key 0 1h", "key 1 2h", "new 20h")
+		for i, want := range []bool{true, false} {
+			if ok, err := s.ResealSigningKey(t.Context(), by, "key 0", index(2), index(9)); ok != want || err != nil {
+				t.Error(i, ok, err)
+			}
+		}
+		replace("newer", "new", 0, true)
+		wantKeys("newer 20h")
+		log, err := s.Queries().ListAuditOf(t.Context(), db.ListAuditOfParams{Subject: "key:new", AtMost: 10})
+		if err != nil || len(log) != 1 || log[0].Action != "keys.rotate" || log[0].Actor != by.Actor {
+			t.Errorf("%+v, %v", log, err)
+		}
+		wantTold(t, s, 0, Revocation{Kind: "keys"}, Revocation{Kind: "keys"}, Revocation{Kind: "keys"}, Revocation{Kind: "keys"})
 	})
 }

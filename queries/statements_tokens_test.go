@@ -187,6 +187,13 @@ func keySteps() []step {
 		{"InsertSigningKey", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.InsertSigningKey(ctx, db.InsertSigningKeyParams{Kid: kid, PublicKey: []byte("p"), Sealed: []byte("s"), RetiresMs: 60_000, Newest: newest})
 		}, int64(1)},
+		{"ResealSigningKey", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.ResealSigningKey(ctx, db.ResealSigningKeyParams{Kid: kid, OldSealed: []byte("s"), Sealed: []byte("t")})
+		}, int64(1)},
+		{"RetireSigningKeys", func(ctx context.Context, q db.Querier) (any, error) {
+			n, err := q.RetireSigningKeys(ctx, db.RetireSigningKeysParams{Kid: "another", RetiresMs: 60_000})
+			return n > 0, err
+		}, true},
 		{"NextRevocation", func(ctx context.Context, q db.Querier) (any, error) {
 			var err error
 			number, err = q.NextRevocation(ctx)

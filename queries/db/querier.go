@@ -141,8 +141,12 @@ type Querier interface {
 	ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error)
 	// Has a lease last longer that nobody else has taken.
 	RenewOutbox(ctx context.Context, arg RenewOutboxParams) (int64, error)
+	// Writes a key sealed anew, unless somebody did meanwhile.
+	ResealSigningKey(ctx context.Context, arg ResealSigningKeyParams) (int64, error)
 	// Fails as a duplicate where somebody has taken one of its addresses.
 	RestoreUser(ctx context.Context, id uuid.UUID) (User, error)
+	// Has all keys but one retire soon, unless they do sooner.
+	RetireSigningKeys(ctx context.Context, arg RetireSigningKeysParams) (int64, error)
 	// Has one that was laid aside be tried again from the beginning.
 	ReviveOutbox(ctx context.Context, id uuid.UUID) (int64, error)
 	RevokeAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)

@@ -78,6 +78,7 @@ func (a *Authority) catchUp(ctx context.Context, at int64) (int64, error) {
 		}
 		if keys {
 			a.lookAfterKeys(ctx)
+			a.cache.Clear() // an older key may have retired before its time
 		}
 		if len(batch) < feedBatch {
 			return at, nil

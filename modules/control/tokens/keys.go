@@ -113,12 +113,7 @@ func (k *keyring) rotate(ctx context.Context) error {
 }
 
 func (k *keyring) add(ctx context.Context, in time.Duration) error {
-	public, private, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		return err
-	}
-	id := newID()
-	sealed, err := seal(k.cfg.Secrets[0], labelKeys, private.Seed(), []byte(id))
+	key, err := newKey(k.cfg, in)
 	if err != nil {
 		return err
 	}
@@ -126,15 +121,12 @@ func (k *keyring) add(ctx context.Context, in time.Duration) error {
 	if list := k.now.Load().list; len(list) > 0 {
 		newest = list[len(list)-1].id
 	}
-	longest := max(k.cfg.Access, k.cfg.ServiceAccess)
-	ok, err := k.store.AddSigningKey(ctx, NewKey{
-		ID: id, Public: public, Sealed: sealed, SignsIn: in, RetiresIn: in + k.cfg.Rotate + publishLead + longest + keepKey,
-	}, newest)
+	ok, err := k.store.AddSigningKey(ctx, key, newest)
 	if err != nil {
 		return fmt.Errorf("adding a signing key: %w", err)
 	}
 	if ok {
-		k.log.InfoContext(ctx, "a key to sign tokens was added", slog.String("kid", id), slog.Duration("signs_in", in))
+		k.log.InfoContext(ctx, "a key to sign tokens was added", slog.String("kid", key.ID), slog.Duration("signs_in", in))
 	}
 	return nil
 }

@@ -195,3 +195,44 @@ func (q *Queries) NextRevocation(ctx context.Context) (int64, error) {
 	err := row.Scan(&number)
 	return number, err
 }
+
+const resealSigningKey = `-- name: ResealSigningKey :execrows
+update signing_keys
+set sealed = ?1
+where kid = ?2 and sealed = ?3
+`
+
+type ResealSigningKeyParams struct {
+	Sealed    []byte `db:"sealed"`
+	Kid       string `db:"kid"`
+	OldSealed []byte `db:"old_sealed"`
+}
+
+// Writes a key sealed anew, unless somebody did meanwhile.
+func (q *Queries) ResealSigningKey(ctx context.Context, arg ResealSigningKeyParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, resealSigningKey, arg.Sealed, arg.Kid, arg.OldSealed)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const retireSigningKeys = `-- name: RetireSigningKeys :execrows
+update signing_keys
+set retires_at = min(retires_at, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(?1 as integer) / 1000.0)))
+where kid <> ?2 and retires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
+`
+
+type RetireSigningKeysParams struct {
+	RetiresMs int64  `db:"retires_ms"`
+	Kid       string `db:"kid"`
+}
+
+// Has all keys but one retire soon, unless they do sooner.
+func (q *Queries) RetireSigningKeys(ctx context.Context, arg RetireSigningKeysParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, retireSigningKeys, arg.RetiresMs, arg.Kid)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}

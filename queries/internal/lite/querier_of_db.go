@@ -445,9 +445,17 @@ func (a Adapter) RenewOutbox(ctx context.Context, arg db.RenewOutboxParams) (int
 	return a.q.RenewOutbox(ctx, RenewOutboxParams(arg))
 }
 
+func (a Adapter) ResealSigningKey(ctx context.Context, arg db.ResealSigningKeyParams) (int64, error) {
+	return a.q.ResealSigningKey(ctx, ResealSigningKeyParams(arg))
+}
+
 func (a Adapter) RestoreUser(ctx context.Context, id uuid.UUID) (db.User, error) {
 	row, err := a.q.RestoreUser(ctx, id)
 	return db.User(row), err
+}
+
+func (a Adapter) RetireSigningKeys(ctx context.Context, arg db.RetireSigningKeysParams) (int64, error) {
+	return a.q.RetireSigningKeys(ctx, RetireSigningKeysParams(arg))
 }
 
 func (a Adapter) ReviveOutbox(ctx context.Context, id uuid.UUID) (int64, error) {

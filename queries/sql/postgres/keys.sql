@@ -13,6 +13,18 @@ from signing_keys
 where retires_at > clock_timestamp()
 order by number;
 
+-- name: ResealSigningKey :execrows
+-- Writes a key sealed anew, unless somebody did meanwhile.
+update signing_keys
+set sealed = sqlc.arg(sealed)
+where kid = sqlc.arg(kid) and sealed = sqlc.arg(old_sealed);
+
+-- name: RetireSigningKeys :execrows
+-- Has all keys but one retire soon, unless they do sooner.
+update signing_keys
+set retires_at = least(retires_at, clock_timestamp() + sqlc.arg(retires_ms)::bigint * interval '1 millisecond')
+where kid <> sqlc.arg(kid) and retires_at > clock_timestamp();
+
 -- name: NextRevocation :one
 -- Nobody else gets one until the transaction ends.
 update revocation_counter

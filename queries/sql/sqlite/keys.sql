@@ -13,6 +13,18 @@ from signing_keys
 where retires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now')
 order by number;
 
+-- name: ResealSigningKey :execrows
+-- Writes a key sealed anew, unless somebody did meanwhile.
+update signing_keys
+set sealed = sqlc.arg(sealed)
+where kid = sqlc.arg(kid) and sealed = sqlc.arg(old_sealed);
+
+-- name: RetireSigningKeys :execrows
+-- Has all keys but one retire soon, unless they do sooner.
+update signing_keys
+set retires_at = min(retires_at, strftime('%Y-%m-%d %H:%M:%f+00:00', 'now', printf('%+.3f seconds', cast(sqlc.arg(retires_ms) as integer) / 1000.0)))
+where kid <> sqlc.arg(kid) and retires_at > strftime('%Y-%m-%d %H:%M:%f+00:00', 'now');
+
 -- name: NextRevocation :one
 -- Nobody else gets one until the transaction ends.
 update revocation_counter

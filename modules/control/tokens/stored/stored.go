@@ -67,9 +67,11 @@ func (s *Store) SigningKeys(ctx context.Context) ([]tokens.StoredKey, error) {
 
 // AddSigningKey implements tokens.KeyStore.
 func (s *Store) AddSigningKey(ctx context.Context, k tokens.NewKey, newest string) (bool, error) {
-	return s.store.AddSigningKey(ctx, queries.SigningKey{
-		KID: k.ID, Public: k.Public, Sealed: k.Sealed, SignsIn: k.SignsIn, RetiresIn: k.RetiresIn,
-	}, newest)
+	return s.store.AddSigningKey(ctx, signingKey(k), newest)
+}
+
+func signingKey(k tokens.NewKey) queries.SigningKey {
+	return queries.SigningKey{KID: k.ID, Public: k.Public, Sealed: k.Sealed, SignsIn: k.SignsIn, RetiresIn: k.RetiresIn}
 }
 
 // Client implements tokens.Store.

@@ -194,8 +194,15 @@ func (all) Verify(context.Context, tokens.Attempt) (string, bool, error) { retur
 // gateway is an authority over a store of its own.
 func gateway(t *testing.T, dsn string) *client {
 	t.Helper()
+	return gatewayWith(t, dsn, secret("s"))
+}
+
+func secret(letter string) []byte { return []byte(strings.Repeat(letter, 32)) }
+
+func gatewayWith(t *testing.T, dsn string, secrets ...[]byte) *client {
+	t.Helper()
 	s := open(t, dsn)
-	a, err := tokens.New(t.Context(), stored.New(s), all{}, tokens.Config{Issuer: "https://gateway.example.org", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}})
+	a, err := tokens.New(t.Context(), stored.New(s), all{}, tokens.Config{Issuer: "https://gateway.example.org", Secrets: secrets})
 	must(t, err)
 	t.Cleanup(a.Close)
 	return newClient(a, world{Store: stored.New(s), of: s})
