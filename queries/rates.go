@@ -1,9 +1,11 @@
 package queries
 
 import (
+	"bytes"
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/fairway-gateway/fairway/queries/db"
@@ -97,6 +99,34 @@ func rateOf(ok bool, empty, leak int64, most int) Rate {
 		r.Retry = time.Duration(max(1, empty-int64(most-1)*leak)) * time.Microsecond
 	}
 	return r
+}
+
+// CountRates says how many keys with a prefix (1 to 64 bytes) have taken something of a rate that has not come back, and how
+// many of them may take nothing now.
+func (s *Store) CountRates(ctx context.Context, prefix []byte, most int, per time.Duration) (used, full int, err error) {
+	most = max(most, 1)
+	row, err := s.queries().CountBuckets(ctx, db.CountBucketsParams{
+		FullUs: int64(most-1) * microseconds(per/time.Duration(most)), FirstKey: prefix, EndKey: behind(prefix),
+	})
+	return int(row.Used), int(row.Filled), err
+}
+
+// ClearRates has everything come back that keys with a prefix (1 to 64 bytes) have taken, and says how many keys those were.
+func (s *Store) ClearRates(ctx context.Context, prefix []byte) (int, error) {
+	n, err := s.queries().ClearBuckets(ctx, db.ClearBucketsParams{FirstKey: prefix, EndKey: behind(prefix)})
+	return int(n), err
+}
+
+// behind is the first key that comes after all that have a prefix.
+func behind(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] < 0xff {
+			end := slices.Clone(prefix[:i+1])
+			end[i]++
+			return end
+		}
+	}
+	return bytes.Repeat([]byte{0xff}, 65) // longer than any key
 }
 
 func microseconds(d time.Duration) int64 { return max(1, min(d, longest).Microseconds()) }

@@ -51,6 +51,49 @@ func TestRateComesBack(t *testing.T) {
 	})
 }
 
+// TestRatesOfAPrefix holds that what has a prefix is counted and cleared, and nothing else.
+func TestRatesOfAPrefix(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		take := func(keys ...string) {
+			t.Helper()
+			for _, k := range keys {
+				if got, err := s.TakeRate(t.Context(), []byte(k), 2, 24*time.Hour); err != nil || !got.OK {
+					t.Errorf("%+v, %v", got, err)
+				}
+			}
+		}
+		count := func(prefix string, used, full int) {
+			t.Helper()
+			u, f, err := s.CountRates(t.Context(), []byte(prefix), 2, 24*time.Hour)
+			if u != used || f != full || err != nil {
+				t.Errorf("%q: %d, %d, %v; want %d, %d", prefix, u, f, err, used, full)
+			}
+		}
+		forget := func(prefix string, want int) {
+			t.Helper()
+			if n, err := s.ClearRates(t.Context(), []byte(prefix)); n != want || err != nil {
+				t.Errorf("%q: %d, %v; want %d", prefix, n, err, want)
+			}
+		}
+		take("a\xff1", "a\xff2", "a\xff2", "b", "a\xfe", "\xff\xff")
+		count("a\xff", 2, 1)
+		count("a", 3, 1)
+		count("\xff", 1, 0)
+		count("c", 0, 0)
+		forget("a\xff2", 1)
+		count("a\xff", 1, 0)
+		forget("c", 0)
+		forget("a", 2)
+		count("b", 1, 0)
+		forget("\xff", 1)
+		take("a\xff2", "a\xff2")
+		count("a", 1, 1)
+	})
+}
+
 // TestBucket holds that attempts are free, then delayed by what doubles, and that a bucket is emptied.
 func TestBucket(t *testing.T) {
 	t.Parallel()

@@ -266,6 +266,9 @@ func rateSteps() []step {
 			left, err := q.TakeRate(ctx, db.TakeRateParams{Key: key, LeakUs: 60_000_000, FullLevel: 10})
 			return left > 2*60_000_000 && left <= 3*60_000_000, err
 		}, true},
+		{"CountBuckets", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.CountBuckets(ctx, db.CountBucketsParams{FirstKey: key, EndKey: behind(key), FullUs: 2 * 60_000_000})
+		}, db.CountBucketsRow{Used: 1, Filled: 1}},
 		{"UndoBucket", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.UndoBucket(ctx, db.UndoBucketParams{Key: key, LeakUs: 3 * 60_000_000})
 		}, int64(1)},
@@ -273,6 +276,9 @@ func rateSteps() []step {
 			row, err := q.GetBucket(ctx, key)
 			return row.EmptyUs <= row.NowUs && row.LastUs <= row.NowUs, err
 		}, true},
+		{"ClearBuckets", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.ClearBuckets(ctx, db.ClearBucketsParams{FirstKey: key, EndKey: behind(key)})
+		}, int64(0)},
 		{"ClearBucket", func(ctx context.Context, q db.Querier) (any, error) { return q.ClearBucket(ctx, key) }, int64(1)},
 		{"DeleteEmptyBuckets", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.DeleteEmptyBuckets(ctx, db.DeleteEmptyBucketsParams{KeepMs: 60_000, AtMost: 10})

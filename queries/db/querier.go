@@ -14,6 +14,10 @@ type Querier interface {
 	// Leases some of those that are due, which nobody else has.
 	ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error)
 	ClearBucket(ctx context.Context, key []byte) (int64, error)
+	// Deletes those in a range of keys that are not empty; the others the sweep deletes.
+	ClearBuckets(ctx context.Context, arg ClearBucketsParams) (int64, error)
+	// How many of the buckets in a range of keys are not empty, and how many of them are not empty for longer than full_us.
+	CountBuckets(ctx context.Context, arg CountBucketsParams) (CountBucketsRow, error)
 	CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (int64, error)
 	// Those of a topic that wait or are worked on, and those that were laid aside.
 	CountOutbox(ctx context.Context, topic string) (CountOutboxRow, error)

@@ -22,6 +22,51 @@ func (q *Queries) ClearBucket(ctx context.Context, key []byte) (int64, error) {
 	return result.RowsAffected(), nil
 }
 
+const clearBuckets = `-- name: ClearBuckets :execrows
+delete from rate_counters
+where key >= $1 and key < $2 and empty_us > (extract(epoch from clock_timestamp()) * 1000000)::bigint
+`
+
+type ClearBucketsParams struct {
+	FirstKey []byte `db:"first_key"`
+	EndKey   []byte `db:"end_key"`
+}
+
+// Deletes those in a range of keys that are not empty; the others the sweep deletes.
+func (q *Queries) ClearBuckets(ctx context.Context, arg ClearBucketsParams) (int64, error) {
+	result, err := q.db.Exec(ctx, clearBuckets, arg.FirstKey, arg.EndKey)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const countBuckets = `-- name: CountBuckets :one
+select count(*)::bigint as used,
+	count(*) filter (where empty_us > (extract(epoch from clock_timestamp()) * 1000000)::bigint + $1::bigint)::bigint as filled
+from rate_counters
+where key >= $2 and key < $3 and empty_us > (extract(epoch from clock_timestamp()) * 1000000)::bigint
+`
+
+type CountBucketsParams struct {
+	FullUs   int64  `db:"full_us"`
+	FirstKey []byte `db:"first_key"`
+	EndKey   []byte `db:"end_key"`
+}
+
+type CountBucketsRow struct {
+	Used   int64 `db:"used"`
+	Filled int64 `db:"filled"`
+}
+
+// How many of the buckets in a range of keys are not empty, and how many of them are not empty for longer than full_us.
+func (q *Queries) CountBuckets(ctx context.Context, arg CountBucketsParams) (CountBucketsRow, error) {
+	row := q.db.QueryRow(ctx, countBuckets, arg.FullUs, arg.FirstKey, arg.EndKey)
+	var i CountBucketsRow
+	err := row.Scan(&i.Used, &i.Filled)
+	return i, err
+}
+
 const deleteEmptyBuckets = `-- name: DeleteEmptyBuckets :execrows
 delete from rate_counters
 where key in (

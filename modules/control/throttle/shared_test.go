@@ -139,7 +139,7 @@ func TestCallerWhoLeaves(t *testing.T) {
 		if err == nil {
 			end(ctx, Abandoned)
 		}
-		if log.Len() > 0 || !th.shared.due() {
+		if log.Len() > 0 || !th.shared.guard.Due() {
 			t.Error(log.String())
 		}
 	})

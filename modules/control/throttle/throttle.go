@@ -35,6 +35,8 @@ import (
 	"time"
 
 	"golang.org/x/text/unicode/norm"
+
+	"github.com/fairway-gateway/fairway/proxies/rate"
 )
 
 // Curve is how many attempts are free, and how the delay after them grows.
@@ -170,24 +172,13 @@ func New(cfg Config) *Throttle {
 	cfg.User.First, cfg.User.Most = 0, 0
 	t := &Throttle{cfg: cfg, local: NewLocal(cfg.Buckets)}
 	if cfg.Shared != nil {
-		t.shared = &guarded{counters: cfg.Shared, patience: cfg.Patience, log: cfg.Logger}
+		t.shared = newGuarded(cfg.Shared, cfg.Patience, cfg.Logger)
 	}
 	return t
 }
 
-// Network is whose attempts are counted together: an IPv4 address, or the network of 64 bits of an IPv6 address.
-func Network(a netip.Addr) netip.Prefix {
-	a = a.Unmap().WithZone("")
-	bits := 32
-	if a.Is6() {
-		bits = 64
-	}
-	p, err := a.Prefix(bits)
-	if err != nil {
-		return netip.Prefix{} // the zero address
-	}
-	return p
-}
+// Network is whose attempts are counted together: see rate.Network.
+func Network(a netip.Addr) netip.Prefix { return rate.Network(a) }
 
 // bucket is one of the three of an attempt.
 type bucket struct {

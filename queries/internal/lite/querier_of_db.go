@@ -31,6 +31,15 @@ func (a Adapter) ClearBucket(ctx context.Context, key []byte) (int64, error) {
 	return a.q.ClearBucket(ctx, key)
 }
 
+func (a Adapter) ClearBuckets(ctx context.Context, arg db.ClearBucketsParams) (int64, error) {
+	return a.q.ClearBuckets(ctx, ClearBucketsParams(arg))
+}
+
+func (a Adapter) CountBuckets(ctx context.Context, arg db.CountBucketsParams) (db.CountBucketsRow, error) {
+	row, err := a.q.CountBuckets(ctx, CountBucketsParams(arg))
+	return db.CountBucketsRow(row), err
+}
+
 func (a Adapter) CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (int64, error) {
 	return a.q.CountLivingClientsOf(ctx, ownerID)
 }

@@ -41,6 +41,18 @@ where key = sqlc.arg(key);
 delete from rate_counters
 where key = sqlc.arg(key);
 
+-- name: CountBuckets :one
+-- How many of the buckets in a range of keys are not empty, and how many of them are not empty for longer than full_us.
+select count(*)::bigint as used,
+	count(*) filter (where empty_us > (extract(epoch from clock_timestamp()) * 1000000)::bigint + sqlc.arg(full_us)::bigint)::bigint as filled
+from rate_counters
+where key >= sqlc.arg(first_key) and key < sqlc.arg(end_key) and empty_us > (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+
+-- name: ClearBuckets :execrows
+-- Deletes those in a range of keys that are not empty; the others the sweep deletes.
+delete from rate_counters
+where key >= sqlc.arg(first_key) and key < sqlc.arg(end_key) and empty_us > (extract(epoch from clock_timestamp()) * 1000000)::bigint;
+
 -- name: DeleteEmptyBuckets :execrows
 -- Deletes some of those that have been empty for a while.
 delete from rate_counters

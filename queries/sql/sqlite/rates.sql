@@ -41,6 +41,18 @@ where key = sqlc.arg(key);
 delete from rate_counters
 where key = sqlc.arg(key);
 
+-- name: CountBuckets :one
+-- How many of the buckets in a range of keys are not empty, and how many of them are not empty for longer than full_us.
+select cast(count(*) as integer) as used,
+	cast(coalesce(sum(empty_us > cast(unixepoch('now', 'subsec') * 1000000 as integer) + cast(sqlc.arg(full_us) as integer)), 0) as integer) as filled
+from rate_counters
+where key >= sqlc.arg(first_key) and key < sqlc.arg(end_key) and empty_us > cast(unixepoch('now', 'subsec') * 1000000 as integer);
+
+-- name: ClearBuckets :execrows
+-- Deletes those in a range of keys that are not empty; the others the sweep deletes.
+delete from rate_counters
+where key >= sqlc.arg(first_key) and key < sqlc.arg(end_key) and empty_us > cast(unixepoch('now', 'subsec') * 1000000 as integer);
+
 -- name: DeleteEmptyBuckets :execrows
 -- Deletes some of those that have been empty for a while.
 delete from rate_counters
