@@ -15,6 +15,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/fairway-gateway/fairway/internal/required"
 )
 
 // ErrAbsent says that PostgreSQL is not installed.
@@ -38,7 +40,7 @@ type Server struct {
 
 // Required says whether tests may not be left out where there is no server.
 func Required() bool {
-	return slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "postgres")
+	return required.Is("postgres")
 }
 
 // Start makes a cluster and starts its server. The error is ErrAbsent where there is none to start. The caller stops it.

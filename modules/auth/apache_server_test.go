@@ -20,11 +20,12 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/fairway-gateway/fairway/internal/required"
 )
 
 // apache is Debian's Apache, started for one test with a configuration of its own; nothing of the machine's is read.
@@ -47,10 +48,7 @@ func startApache(t *testing.T) *apache {
 	t.Helper()
 	const binary = "/usr/sbin/apache2"
 	if _, err := os.Stat(binary); err != nil {
-		if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "apache2") {
-			t.Fatalf("apache2 is required and not there: %v", err)
-		}
-		t.Skip("apache2 is not installed")
+		required.Absent(t, "apache2", err)
 	}
 	a := &apache{dir: t.TempDir()}
 	if err := os.Chmod(filepath.Dir(a.dir), 0o755); err != nil { //nolint:gosec // its workers are another user

@@ -7,7 +7,6 @@ import (
 	"compress/zlib"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"runtime"
 	"slices"
@@ -17,6 +16,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/fairway-gateway/fairway/internal/required"
 )
 
 // encoders are those that a test can encode with; "raw" is deflate without its envelope.
@@ -298,7 +299,7 @@ func TestTools(t *testing.T) {
 	} {
 		path, err := exec.LookPath(c.command[0])
 		if err != nil {
-			if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), c.command[0]) {
+			if required.Is(c.command[0]) {
 				t.Fatalf("%s is required and not there", c.command[0])
 			}
 			continue

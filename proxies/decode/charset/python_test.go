@@ -4,11 +4,12 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/hex"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/fairway-gateway/fairway/internal/required"
 )
 
 // pythonCodecs are Python's names of what comes nearest to each encoding of the standard.
@@ -168,13 +169,7 @@ func differenceBig5(b []byte, got, want string) string {
 
 func TestCharsetsPython(t *testing.T) {
 	t.Parallel()
-	python, err := exec.LookPath("python3")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "python3") {
-			t.Fatal("python3 is required and not there")
-		}
-		t.Skip("python3 is not there")
-	}
+	python := required.Program(t, "python3")
 	for name, codec := range pythonCodecs() {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

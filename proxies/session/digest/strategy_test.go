@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -16,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/proxies/session"
 )
 
@@ -108,13 +108,7 @@ func TestServers(t *testing.T) {
 // TestCurl asks the same servers with curl, so that they are known to be what they should be.
 func TestCurl(t *testing.T) {
 	t.Parallel()
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "curl") {
-			t.Fatal("curl is required and not there")
-		}
-		t.Skip("curl is not installed")
-	}
+	curl := required.Program(t, "curl")
 	for name, s := range servers() {
 		switch name {
 		case "auth-int", "latin-1 as bytes", "UTF-8", "UTF-8 user hash", "SHA-512-256": // curl knows neither auth-int nor username*, and of old has another SHA-512-256
