@@ -4,43 +4,30 @@ package db
 import (
 	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
+	"strconv"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
-	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/modules/command"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/queries"
 )
 
-// Exit codes of the command.
-const (
-	exitDone   = 0
-	exitFailed = 1 // the database does not answer, or a migration failed
-	exitUsage  = 2 // the command line or the configuration is at fault: nothing was done
-)
+func init() { caddycmd.RegisterCommand(group()) }
 
-// patience is how long the command waits for a database, or for another process that migrates it.
-const patience = time.Minute
-
-func init() { caddycmd.RegisterCommand(command()) }
-
-func command() caddycmd.Command {
-	return caddycmd.Command{
-		Name:  "db",
-		Usage: "up|down|status|version [<name>] [--config file] [--json]",
-		Short: "Migrates the store, or a database with migrations",
-		Long: `
+func group() caddycmd.Command {
+	down := sub("down", "Takes back the last migration, with the data of what it made", takeBack)
+	down.Flags().BoolP("yes", "y", false, "Do not ask")
+	down.Flags().Int64("to", -1, "Take back all that are later than this version; 0: all (default: the last one)")
+	return command.Group("db", "up|down|status|version [<name>] [--config file] [--json]", "Migrates the store, or a database with migrations", `
 Migrates a database of a configuration: without a name the store, which a gateway
 also does when it starts; with one a database that has migrations:
 
@@ -54,97 +41,36 @@ others wait for a minute.
 
 The exit code is 0 when all went well, 1 when the database does not answer or a
 migration failed, 2 when nothing was tried.`,
-		CobraFunc: func(cmd *cobra.Command) {
-			f := cmd.PersistentFlags()
-			f.StringP("config", "c", "", "Configuration file (default: Caddyfile)")
-			f.StringP("adapter", "a", "", "Name of the config adapter")
-			f.Bool("json", false, "Print JSON")
-			down := sub("down", "Takes back the last migration, with the data of what it made", takeBack)
-			down.Flags().BoolP("yes", "y", false, "Do not ask")
-			down.Flags().Int64("to", -1, "Take back all that are later than this version; 0: all (default: the last one)")
-			cmd.AddCommand(
-				sub("up", "Applies the migrations that are pending", apply), down,
-				sub("status", "Lists the migrations and when they were applied", status),
-				sub("version", "Prints the version of the schema", version),
-			)
-			cmd.RunE = func(cmd *cobra.Command, args []string) error {
-				err := errors.New("db needs to know what to do: up, down, status or version")
-				if len(args) > 0 {
-					err = fmt.Errorf("db has no command %s: it knows up, down, status and version", args[0])
-				}
-				return exit(cmd, exitUsage, err)
-			}
-			cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, exitUsage, err) })
-		},
-	}
+		sub("up", "Applies the migrations that are pending", apply), down,
+		sub("status", "Lists the migrations and when they were applied", status),
+		sub("version", "Prints the version of the schema", version),
+	)
 }
 
 // job is one call of the command.
 type job struct {
-	cmd    *cobra.Command
+	*command.Call
 	schema *fairway.Schema
 	m      *queries.Migrations
 }
 
-// sub makes a command of its own.
-func sub(name, short string, do func(ctx context.Context, j *job) (report, error)) *cobra.Command {
-	return &cobra.Command{
-		Use: name + " [<name>]", Short: short,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			code, err := run(cmd, args, do)
-			return exit(cmd, code, err)
-		},
-	}
-}
-
-func run(cmd *cobra.Command, args []string, do func(ctx context.Context, j *job) (report, error)) (int, error) {
-	if len(args) > 1 {
-		return exitUsage, fmt.Errorf("db %s takes one name of a database, or none for the store", cmd.Name())
-	}
-	flags := caddycmd.Flags{FlagSet: cmd.Flags()}
-	config, err := caddyfiles.ReadConfig(flags.String("config"), flags.String("adapter"))
-	if err != nil {
-		return exitUsage, err
-	}
-	schema, err := fairway.SchemaOf(config, strings.Join(args, ""))
-	if err != nil {
-		return exitUsage, err
-	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	opening, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	m, err := schema.Open(opening)
-	if err != nil {
-		return exitFailed, err
-	}
-	defer m.Close()
-	m.Wait(patience)
-	out, err := do(ctx, &job{cmd: cmd, schema: schema, m: m})
-	if out != nil {
-		if printed := write(cmd.OutOrStdout(), out, flags.Bool("json")); err == nil {
-			err = printed
+// sub makes a command that works on one database.
+func sub(name, short string, do func(ctx context.Context, j *job) (command.Report, error)) *cobra.Command {
+	return command.Sub(name+" [<name>]", short, func(ctx context.Context, c *command.Call) (command.Report, error) {
+		schema, err := c.App.Schema(strings.Join(c.Args, ""))
+		if err != nil {
+			return nil, &command.Error{Code: command.Usage, Err: err}
 		}
-	}
-	if errors.Is(err, errUndecided) {
-		return exitUsage, err
-	}
-	if err != nil {
-		return exitFailed, err
-	}
-	return exitDone, nil
-}
-
-// report is what a command has to say.
-type report interface{ text(w io.Writer) error }
-
-func write(w io.Writer, r report, asJSON bool) error {
-	if !asJSON {
-		return r.text(w)
-	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(r)
+		opening, cancel := context.WithTimeout(ctx, command.Patience)
+		defer cancel()
+		m, err := schema.Open(opening)
+		if err != nil {
+			return nil, err
+		}
+		defer m.Close()
+		m.Wait(command.Patience)
+		return do(ctx, &job{Call: c, schema: schema, m: m})
+	})
 }
 
 // change is what up and down did.
@@ -156,7 +82,7 @@ type change struct {
 	Newest   int64    `json:"newest"`
 }
 
-func (c *change) text(w io.Writer) error {
+func (c *change) Text(w io.Writer) error {
 	var b strings.Builder
 	for _, name := range c.Applied {
 		fmt.Fprintf(&b, "applied %s\n", name)
@@ -173,7 +99,7 @@ func (c *change) text(w io.Writer) error {
 }
 
 // changed reports after a change, which may have failed on its way.
-func (j *job) changed(ctx context.Context, c *change, err error) (report, error) {
+func (j *job) changed(ctx context.Context, c *change, err error) (command.Report, error) {
 	var at error
 	c.Database = j.schema.Label
 	if c.Version, c.Newest, at = j.m.Version(ctx); at != nil {
@@ -182,18 +108,17 @@ func (j *job) changed(ctx context.Context, c *change, err error) (report, error)
 	return c, err
 }
 
-func apply(ctx context.Context, j *job) (report, error) {
+func apply(ctx context.Context, j *job) (command.Report, error) {
 	names, err := j.m.Up(ctx)
 	return j.changed(ctx, &change{Applied: names}, err)
 }
 
-func version(ctx context.Context, j *job) (report, error) { return j.changed(ctx, new(change), nil) }
+func version(ctx context.Context, j *job) (command.Report, error) {
+	return j.changed(ctx, new(change), nil)
+}
 
-// errUndecided says that nobody said yes.
-var errUndecided = errors.New("nothing was taken back")
-
-func takeBack(ctx context.Context, j *job) (report, error) {
-	to, err := j.cmd.Flags().GetInt64("to")
+func takeBack(ctx context.Context, j *job) (command.Report, error) {
+	to, err := j.Flags().GetInt64("to")
 	if err != nil {
 		return nil, err
 	}
@@ -227,18 +152,18 @@ func takeBack(ctx context.Context, j *job) (report, error) {
 
 // agreed asks whether data may be lost, or has been told.
 func (j *job) agreed(names []string) error {
-	yes, err := j.cmd.Flags().GetBool("yes")
+	yes, err := j.Flags().GetBool("yes")
 	if err != nil || yes {
 		return err
 	}
-	in, ok := j.cmd.InOrStdin().(*os.File)
+	in, ok := j.InOrStdin().(*os.File)
 	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return fmt.Errorf("%w: it deletes the data of %s; say --yes if that is meant", errUndecided, strings.Join(names, ", "))
+		return command.Usagef("nothing was taken back: it deletes the data of %s; say --yes if that is meant", strings.Join(names, ", "))
 	}
-	fmt.Fprintf(j.cmd.ErrOrStderr(), "This takes back %s of %s, with its data. Write yes: ", strings.Join(names, ", "), j.schema.Label)
+	fmt.Fprintf(j.ErrOrStderr(), "This takes back %s of %s, with its data. Write yes: ", strings.Join(names, ", "), j.schema.Label)
 	line, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil || strings.TrimSpace(line) != "yes" {
-		return errUndecided
+		return command.Usagef("nothing was taken back")
 	}
 	return nil
 }
@@ -255,20 +180,19 @@ type migration struct {
 	Applied *time.Time `json:"applied"`
 }
 
-func (l *list) text(w io.Writer) error {
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "VERSION\tAPPLIED\tNAME")
-	for _, m := range l.Migrations {
+func (l *list) Text(w io.Writer) error {
+	rows := make([][]string, len(l.Migrations))
+	for i, m := range l.Migrations {
 		applied := "pending"
 		if m.Applied != nil {
-			applied = m.Applied.Format(time.RFC3339)
+			applied = command.Time(m.Applied)
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\n", m.Version, applied, m.Name)
+		rows[i] = []string{strconv.FormatInt(m.Version, 10), applied, m.Name}
 	}
-	return t.Flush()
+	return command.Table(w, []string{"VERSION", "APPLIED", "NAME"}, rows)
 }
 
-func status(ctx context.Context, j *job) (report, error) {
+func status(ctx context.Context, j *job) (command.Report, error) {
 	all, err := j.m.Status(ctx)
 	if err != nil {
 		return nil, err
@@ -283,19 +207,4 @@ func status(ctx context.Context, j *job) (report, error) {
 		out.Migrations = append(out.Migrations, m)
 	}
 	return out, nil
-}
-
-// errFailed ends the process with 1. It is not printed: the reason was.
-var errFailed = errors.New("failed")
-
-// exit prints err, which Caddy would log as JSON, and gives what makes Caddy's main end with code.
-func exit(cmd *cobra.Command, code int, err error) error {
-	cmd.SilenceUsage, cmd.SilenceErrors = true, true
-	if err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "fairway db: %v\n", err)
-	}
-	if code == exitFailed {
-		return errFailed
-	}
-	return caddycmd.WrapCommandFuncForCobra(func(caddycmd.Flags) (int, error) { return code, nil })(cmd, nil)
 }

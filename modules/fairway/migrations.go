@@ -2,11 +2,11 @@ package fairway
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io/fs"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 	"github.com/fairway-gateway/fairway/queries"
@@ -21,22 +21,11 @@ type Schema struct {
 	files fs.FS
 }
 
-// SchemaOf finds a database in a configuration, Caddy's JSON, by its name; empty or "store": the store.
-func SchemaOf(config []byte, name string) (*Schema, error) {
-	var cfg struct {
-		Apps struct {
-			Fairway App `json:"fairway"`
-		} `json:"apps"`
-	}
-	if err := json.Unmarshal(config, &cfg); err != nil {
-		return nil, fmt.Errorf("the configuration: %w", err)
-	}
-	all := cfg.Apps.Fairway.Databases
+// Schema finds a database by its name; empty or "store": the store.
+func (a *App) Schema(name string) (*Schema, error) {
+	all := a.Databases
 	if name == storeName {
 		name = ""
-	}
-	if i, err := checkDatabases(all); err != nil {
-		return nil, fmt.Errorf("database %s: %w", all[i].label(), err)
 	}
 	var d Database
 	if i := slices.IndexFunc(all, func(d Database) bool { return d.Name == name }); i >= 0 {
@@ -74,4 +63,13 @@ func SchemaOf(config []byte, name string) (*Schema, error) {
 // Open connects to the database.
 func (s *Schema) Open(ctx context.Context) (*queries.Migrations, error) {
 	return queries.OpenMigrations(ctx, s.dsn, s.files, nil)
+}
+
+// File is the file of a database that is one; empty: it is on a server.
+func (s *Schema) File() string {
+	file, ok := strings.CutPrefix(s.dsn, "sqlite:")
+	if !ok {
+		return ""
+	}
+	return file
 }
