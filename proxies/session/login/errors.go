@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"strings"
 	"time"
@@ -75,11 +76,17 @@ func (f *flow) broken(ctx context.Context, err error) *session.LoginError {
 	case errors.Is(cause, upstream.ErrInside):
 		e.Kind = session.UnsupportedPage
 		e.Detail = "a name among the login_origins leads to an address of this machine or its network's own services"
-	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+	case errors.Is(ctx.Err(), context.DeadlineExceeded), ctx.Err() == nil && timedOut(err):
+		// A connection may know of its deadline before the context does.
 		e.Detail, cause = "the login took too long", context.DeadlineExceeded
 	case ctx.Err() != nil:
 		e.Detail, cause = "the login was given up", context.Canceled
 	}
 	e.Err = fmt.Errorf("%w: %w", f.place(), cause)
 	return e
+}
+
+func timedOut(err error) bool {
+	slow, ok := errors.AsType[net.Error](err)
+	return ok && slow.Timeout()
 }

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"io"
 	"maps"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -208,4 +210,18 @@ func TestTogether(t *testing.T) {
 		})
 	}
 	all.Wait()
+}
+
+// TestConnectionKnowsItsDeadlineFirst has a read end by the connection's deadline just before the context does.
+func TestConnectionKnowsItsDeadlineFirst(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	slow := &url.Error{Op: "Get", URL: "https://idp.example.org", Err: &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}}
+	if e := new(flow).broken(ctx, slow); e.Kind != session.Unavailable || e.Detail != "the login took too long" {
+		t.Errorf("%v", e)
+	}
+	cancel()
+	if e := new(flow).broken(ctx, slow); e.Detail != "the login was given up" {
+		t.Errorf("%v", e)
+	}
 }
