@@ -87,8 +87,10 @@ func (a *Authority) checkSigned(ctx context.Context, token string, now time.Time
 	if !now.Before(access.Expires) {
 		return nil, refused(Expired)
 	}
-	access.User, err = a.user(ctx, Subject{Access: c.ID, Family: c.Family, Client: c.Client, User: c.Subject})
-	return access, err
+	if err := a.standing(ctx, access, Subject{Access: c.ID, Family: c.Family, Client: c.Client, User: c.Subject}); err != nil {
+		return nil, err
+	}
+	return access, nil
 }
 
 // checkAPI checks a program's token.
@@ -102,7 +104,7 @@ func (a *Authority) checkAPI(ctx context.Context, hash []byte) (*Access, error) 
 	}
 	access := &Access{ID: t.ID, Scopes: t.Scopes, ByAPIToken: true, Issued: t.Created, Expires: t.Expires}
 	if t.User != "" {
-		if access.User, err = a.user(ctx, Subject{User: t.User}); err != nil {
+		if err := a.standing(ctx, access, Subject{User: t.User}); err != nil {
 			return nil, err
 		}
 	}
@@ -112,19 +114,25 @@ func (a *Authority) checkAPI(ctx context.Context, hash []byte) (*Access, error) 
 	return access, nil
 }
 
-// user gives the user of a token that stands.
-func (a *Authority) user(ctx context.Context, of Subject) (User, error) {
+// standing completes a token that stands: with its user as it is now, and what of the scopes that user has a use for. Who was
+// demoted has tokens that lose what the role has lost, and of which none is left nobody takes.
+func (a *Authority) standing(ctx context.Context, access *Access, of Subject) error {
 	standing, err := a.store.Standing(ctx, of)
 	if err != nil {
-		return User{}, fmt.Errorf("checking a token: %w", err)
+		return fmt.Errorf("checking a token: %w", err)
 	}
 	if standing.Revoked {
-		return User{}, refused(Revoked)
+		return refused(Revoked)
 	}
 	if !standing.User.Active {
-		return User{}, refused(Inactive)
+		return refused(Inactive)
 	}
-	return standing.User, nil
+	scopes := a.cfg.Rights(&standing.User, access.Scopes)
+	if len(scopes) == 0 && len(access.Scopes) > 0 {
+		return refused(Revoked)
+	}
+	access.User, access.Scopes = standing.User, scopes
+	return nil
 }
 
 // forget has this gateway know of a revocation at once.

@@ -52,6 +52,40 @@ func TestTokensOfPrograms(t *testing.T) {
 	})
 }
 
+// TestTokensOfDemotedUsers lose what the role has lost, and of which nothing is left are not taken; they come back with the role.
+func TestTokensOfDemotedUsers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		g := open(t, tokens.Config{})
+		defer g.Close()
+		put := func(id string, scopes ...string) string {
+			token, hash := tokens.NewAPIToken()
+			must(t, g.store.PutAPIToken(t.Context(), tokens.APIToken{ID: id, User: root, Scopes: scopes, Created: time.Now()}, hash))
+			return token
+		}
+		both, admins, login := put("both", "mail:write", "users:read"), put("admins", "mail:write"), g.auth(t).text("access_token")
+		as := func(role string) {
+			must(t, g.store.PutUser(t.Context(), tokens.User{ID: root, Email: "root@localhost", Username: "root", Role: role, Active: true}))
+			time.Sleep(tick)
+		}
+		for range 2 {
+			if a := g.taken(t, both); !a.Has("mail:write") || !a.Has("users:read") {
+				t.Errorf("%+v", a)
+			}
+			g.taken(t, admins)
+			as("USER")
+			if a := g.taken(t, both); a.Has("mail:write") || !a.Has("users:read") {
+				t.Errorf("%+v", a)
+			}
+			if a := g.taken(t, login); !a.Has("all") || a.User.Role != "USER" {
+				t.Errorf("%+v", a)
+			}
+			g.refused(t, admins, tokens.Revoked)
+			as("ADMIN")
+		}
+	})
+}
+
 // TestTokensOfProgramsAreNoLogins: they end none, are not refreshed, and nobody but their user is asked about them.
 func TestTokensOfProgramsAreNoLogins(t *testing.T) {
 	t.Parallel()

@@ -55,6 +55,9 @@ func NewAPIToken() (token string, hash []byte) {
 	return token, hash
 }
 
+// APITokenHash is under which hash a program's token is stored. False: it is no such token.
+func APITokenHash(token string) ([]byte, bool) { return tokenHash(apiPrefix, labelAPI, token) }
+
 // HashSecret is what the store keeps of a client's secret. Secrets are random: one that a person chose could be guessed.
 func HashSecret(secret string) []byte {
 	sum := sha256.Sum256([]byte(labelSecret + secret))

@@ -20,6 +20,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/proxies/requestid"
 )
 
@@ -53,6 +54,9 @@ type Config struct {
 	CacheSize int
 	// AuthScopes are the scopes of tokens from /auth. Default "all".
 	AuthScopes []string
+	// Rights gives those of a token's scopes that its user still has a use for. A token that has none left is refused. Default
+	// those of permit's table.
+	Rights func(u *User, scopes []string) []string
 	// NoPasswordGrant refuses the grant "password". /auth is no grant.
 	NoPasswordGrant bool
 	// NoQuerySecrets refuses passwords, secrets and tokens in a query.
@@ -92,6 +96,9 @@ func (c Config) withDefaults() Config {
 	if c.AuthScopes == nil {
 		c.AuthScopes = []string{"all"}
 	}
+	if c.Rights == nil {
+		c.Rights = rights(permit.New())
+	}
 	if c.Address == nil {
 		c.Address = remoteHost
 	}
@@ -102,6 +109,15 @@ func (c Config) withDefaults() Config {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return c
+}
+
+// rights are what a table says of a user's scopes.
+func rights(t *permit.Table) func(*User, []string) []string {
+	return func(u *User, scopes []string) []string {
+		return t.Rights(permit.Caller{
+			User: u.ID, Role: permit.Role(u.Role), Active: u.Active, Regular: u.Regular, Internal: u.Internal, Scopes: scopes,
+		})
+	}
 }
 
 func (c Config) check() error {
