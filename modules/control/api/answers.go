@@ -4,9 +4,12 @@ import (
 	"cmp"
 	"net/http"
 
+	"github.com/google/uuid"
+
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 // relengError is the member error of RelengAPI's.
@@ -38,6 +41,20 @@ func relengDenial(f Failure, reason tokens.Reason) Failure {
 
 // RequestID names a request, as errors do.
 func RequestID(r *http.Request) string { return callOf(r).api.options.RequestID(r) }
+
+// By says who does what r asks for, for the audit log.
+func By(r *http.Request) queries.By {
+	by := queries.By{Actor: "anonymous", RequestID: RequestID(r)}
+	caller, err := CallerOf(r)
+	if err != nil || caller == nil {
+		return by
+	}
+	by.Actor = caller.Name()
+	if id, err := uuid.Parse(caller.ID); err == nil {
+		by.User = &id
+	}
+	return by
+}
 
 // Refuse answers r with an error: a Failure, one of CallerOf, ErrNotFound, or one of the store's.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) { Fail(w, r, failureOf(r, err)) }

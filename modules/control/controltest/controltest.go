@@ -1,0 +1,256 @@
+// Package controltest has a control API over a real store, for tests of what it serves.
+package controltest
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"go.uber.org/goleak"
+
+	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/passwords"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
+	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// Engines are the two that a test is run with. The server is started when it is first wanted.
+type Engines struct {
+	start   func() (*pgtest.Server, error)
+	started atomic.Pointer[pgtest.Server]
+	made    atomic.Int64
+}
+
+// NewEngines makes Engines, one for the tests of a package. Run them by Main.
+func NewEngines() *Engines {
+	e := &Engines{}
+	e.start = sync.OnceValues(func() (*pgtest.Server, error) {
+		s, err := pgtest.Start()
+		e.started.Store(s)
+		return s, err
+	})
+	return e
+}
+
+// Main runs the tests, looks for goroutines that they have left, and stops the server.
+func (e *Engines) Main(m *testing.M) int {
+	code := m.Run()
+	// What waits for the server to end is pgtest's own.
+	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	if s := e.started.Load(); s != nil {
+		if err := s.Stop(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
+	}
+	return code
+}
+
+// Both runs a test with each engine, over an empty database.
+func (e *Engines) Both(t *testing.T, test func(t *testing.T, dsn string)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		test(t, "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		test(t, e.postgres(t))
+	})
+}
+
+func (e *Engines) postgres(t *testing.T) string {
+	t.Helper()
+	s, err := e.start()
+	switch {
+	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
+		t.Skip(err)
+	case err != nil:
+		t.Fatal(err)
+	}
+	name := fmt.Sprintf("c%d", e.made.Add(1))
+	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
+	must(t, err)
+	defer conn.Close(context.WithoutCancel(t.Context()))
+	_, err = conn.Exec(t.Context(), "create database "+name)
+	must(t, err)
+	return s.DSN(name) + "&pool_max_conns=5"
+}
+
+func must(t testing.TB, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Gateway is a control API of which a part is served, and what it stands on.
+type Gateway struct {
+	*api.API
+	Store     *queries.Store
+	Authority *tokens.Authority
+	people    *people
+}
+
+// Open makes a Gateway over a store: register adds the handlers of what is served beside those of tokens. Its users' passwords
+// are their names.
+func Open(t testing.TB, dsn string, register func(*Gateway)) *Gateway {
+	t.Helper()
+	store, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
+	must(t, err)
+	t.Cleanup(store.Close)
+	g := &Gateway{Store: store, people: &people{store: store}}
+	g.Authority, err = tokens.New(t.Context(), stored.New(store), g.people, tokens.Config{
+		Issuer: "https://gateway.example.org", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))},
+	})
+	must(t, err)
+	t.Cleanup(g.Authority.Close)
+	address := func(r *http.Request) string { return r.RemoteAddr }
+	g.API = api.New(permit.New(), callers.New(g.people.check, g.Authority, address, nil), api.Options{RequestID: func(*http.Request) string { return "r1" }})
+	for _, op := range g.Table().Operations() {
+		g.HandleFunc(op.ID, http.NotFound)
+	}
+	for id, handle := range map[string]http.HandlerFunc{
+		"auth.login": g.Authority.Auth, "auth.refresh": g.Authority.AuthRefresh, "auth.logout": g.Authority.Logout,
+		"client.token": g.Authority.ServiceToken, "oauth2.token": g.Authority.Token, "oauth2.introspect": g.Authority.Introspect,
+		"session.list": g.Authority.Sessions,
+	} {
+		g.Handle(id, handle)
+	}
+	for _, v := range []string{"user", "team", "session", "client", "token"} {
+		g.Resolve(v, func(context.Context, string, *callers.Caller) (api.Target, error) {
+			return api.Target{}, api.ErrNotFound
+		})
+	}
+	register(g)
+	must(t, g.Seal())
+	return g
+}
+
+// people have passwords that are their names.
+type people struct{ store *queries.Store }
+
+func (p *people) find(ctx context.Context, login, password string) (db.User, bool, error) {
+	u, err := p.store.FindUser(ctx, login)
+	if errors.Is(err, sql.ErrNoRows) {
+		return db.User{}, false, nil
+	}
+	return u, err == nil && u.Name == password, err
+}
+
+// Verify implements tokens.Passwords.
+func (p *people) Verify(ctx context.Context, a tokens.Attempt) (string, bool, error) {
+	u, ok, err := p.find(ctx, a.Login, a.Password)
+	return u.ID.String(), ok, err
+}
+
+func (p *people) check(ctx context.Context, a passwords.Attempt) (tokens.User, error) {
+	u, ok, err := p.find(ctx, a.User, a.Password)
+	if err != nil || !ok {
+		return tokens.User{}, errors.Join(err, passwords.ErrWrong)
+	}
+	return tokens.User{
+		ID: u.ID.String(), Number: u.Number, Email: u.Email, Role: u.Role, Active: u.IsActive, Regular: u.IsRegularUser, Internal: u.IsInternal,
+	}, nil
+}
+
+// By is who changes things in tests.
+func By() queries.By { return queries.By{Actor: "test"} }
+
+// User makes an active, regular user of a name, with the address <name>@example.org.
+func (g *Gateway) User(t testing.TB, name string, role permit.Role) db.User {
+	t.Helper()
+	u, err := g.Store.CreateUser(t.Context(), By(), db.User{
+		Email: name + "@example.org", Name: name, Role: string(role), IsActive: true, IsRegularUser: true,
+	})
+	must(t, err)
+	return u
+}
+
+// Role gives a user another role.
+func (g *Gateway) Role(t testing.TB, id uuid.UUID, role permit.Role) {
+	t.Helper()
+	_, err := g.Store.ChangeUser(t.Context(), By(), id, func(u *db.User) error { u.Role = string(role); return nil })
+	must(t, err)
+	g.Authority.Forget(tokens.Revocation{Kind: tokens.RevokedUser, ID: id.String()})
+}
+
+// As is who asks: nobody, "name:" with his password, or a token.
+type As string
+
+// Answer is what came back.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   string
+}
+
+// JSON reads the body.
+func (a Answer) JSON(t testing.TB, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.Body), v); err != nil {
+		t.Fatalf("%v: %s", err, a.Body)
+	}
+}
+
+// Ask sends a request. A body that begins with { [ or " is JSON, another a form.
+func (g *Gateway) Ask(t testing.TB, who As, method, target, body string) Answer {
+	t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = bytes.NewReader([]byte(body))
+	}
+	r := httptest.NewRequestWithContext(t.Context(), method, target, reader)
+	switch {
+	case body == "":
+	case strings.ContainsAny(body[:1], `{["`):
+		r.Header.Set("Content-Type", "application/json")
+	default:
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if name, ok := strings.CutSuffix(string(who), ":"); ok {
+		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(name+"@example.org:"+name)))
+	} else if who != "" {
+		r.Header.Set("Authorization", "Bearer "+string(who))
+	}
+	return g.Do(r)
+}
+
+// Do has a request answered.
+func (g *Gateway) Do(r *http.Request) Answer {
+	w := httptest.NewRecorder()
+	g.ServeHTTP(w, r)
+	return Answer{Status: w.Code, Header: w.Header(), Body: w.Body.String()}
+}
+
+// Want asks, and holds the answer to a status.
+func (g *Gateway) Want(t testing.TB, who As, method, target, body string, status int) Answer {
+	t.Helper()
+	a := g.Ask(t, who, method, target, body)
+	if a.Status != status {
+		t.Errorf("%s %s %s: %d %s, not %d", method, target, body, a.Status, a.Body, status)
+	}
+	return a
+}
