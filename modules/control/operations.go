@@ -6,9 +6,12 @@ import (
 	"net/http"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/apitokens"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/clients"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/control/scopes"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
@@ -18,12 +21,9 @@ func table() *permit.Table { return permit.New().Without(later()...) }
 // later are operations of the table that this version does not serve yet.
 func later() []string {
 	return []string{
-		"audit.list", "client.create", "client.list", "client.revoke", "docs.openapi", "docs.openapi_yaml", "docs.pages", "docs.swagger",
+		"audit.list", "docs.openapi", "docs.openapi_yaml", "docs.pages", "docs.swagger",
 		"limits.events", "limits.reset", "limits.reset_one", "limits.status", "mail.send", "mail.send.bare",
-		"oauth2.clients.create", "oauth2.clients.list", "permissions.list",
-		"tokenauth.list", "tokenauth.issue", "tokenauth.query", "tokenauth.get", "tokenauth.revoke", "tokenauth.permissions",
 		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
-		"tokens.change", "tokens.create", "tokens.get", "tokens.list", "tokens.query", "tokens.revoke",
 		"user.change", "user.create", "user.delete", "user.export", "user.get", "user.list", "user.me.change", "user.me.clients", "user.me.delete",
 		"user.me.get", "user.me.password", "user.password", "user.recover", "user.reset", "user.restore",
 		"users.change", "users.create", "users.get", "users.list", "users.me.get", "users.signup_form",
@@ -51,6 +51,9 @@ func operations(p *realm.Parts, log *slog.Logger) (*api.API, error) {
 		a.Handle(id, handle)
 	}
 	a.Resolve("session", ownSession)
+	book := scopes.New(permit.New())
+	clients.New(p.Store, book, clients.Options{Forget: p.Tokens.Forget}).Register(a)
+	apitokens.New(p.Store, book, apitokens.Options{Forget: p.Tokens.Forget}).Register(a)
 	return a, a.Seal()
 }
 
