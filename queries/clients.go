@@ -18,6 +18,19 @@ func (e *LimitError) Error() string { return fmt.Sprintf("there are %d already",
 // CreateClient makes an OAuth2 client: a zero ID becomes a new one. The error is a *TakenError where its ClientID is another's,
 // and a *LimitError where its owner has most living ones; 0: there is no such limit. sql.ErrNoRows: there is no such owner.
 func (s *Store) CreateClient(ctx context.Context, by By, c db.OauthClient, most int) (db.OauthClient, error) {
+	var made db.OauthClient
+	err := s.inTx(ctx, func(q db.Querier) (err error) {
+		made, err = AddClient(ctx, q, by, c, most)
+		return err
+	})
+	if err != nil {
+		return db.OauthClient{}, err
+	}
+	return made, nil
+}
+
+// AddClient is CreateClient with q, so in its transaction.
+func AddClient(ctx context.Context, q db.Querier, by By, c db.OauthClient, most int) (db.OauthClient, error) {
 	if err := plain(c.ClientID, c.Name, c.SecretPrefix, c.Scopes, c.Grants, c.RedirectUris); err != nil {
 		return db.OauthClient{}, err
 	}
@@ -31,28 +44,21 @@ func (s *Store) CreateClient(ctx context.Context, by By, c db.OauthClient, most 
 	if c.SecretHash == nil {
 		c.SecretHash = []byte{}
 	}
-	var made db.OauthClient
-	err := s.inTx(ctx, func(q db.Querier) (err error) {
-		if err := room(ctx, q, c.OwnerID, most); err != nil {
-			return err
-		}
-		made, err = q.InsertClient(ctx, db.InsertClientParams{
-			ID: c.ID, ClientID: c.ClientID, Name: c.Name, Confidential: c.Confidential, SecretHash: c.SecretHash, SecretPrefix: c.SecretPrefix,
-			Scopes: c.Scopes, Grants: c.Grants, RedirectUris: c.RedirectUris, OwnerID: c.OwnerID, ExpiresAt: c.ExpiresAt,
-		})
-		if err != nil {
-			return err
-		}
-		diff, err := diffOf(db.OauthClient{SecretHash: []byte{}}, made)
-		if err != nil {
-			return err
-		}
-		return audit(ctx, q, by, "client.create", "client:"+made.ID.String(), diff)
+	if err := room(ctx, q, c.OwnerID, most); err != nil {
+		return db.OauthClient{}, err
+	}
+	made, err := q.InsertClient(ctx, db.InsertClientParams{
+		ID: c.ID, ClientID: c.ClientID, Name: c.Name, Confidential: c.Confidential, SecretHash: c.SecretHash, SecretPrefix: c.SecretPrefix,
+		Scopes: c.Scopes, Grants: c.Grants, RedirectUris: c.RedirectUris, OwnerID: c.OwnerID, ExpiresAt: c.ExpiresAt,
 	})
 	if err != nil {
 		return db.OauthClient{}, taken(err)
 	}
-	return made, nil
+	diff, err := diffOf(db.OauthClient{SecretHash: []byte{}}, made)
+	if err != nil {
+		return db.OauthClient{}, err
+	}
+	return made, audit(ctx, q, by, "client.create", "client:"+made.ID.String(), diff)
 }
 
 // room locks an owner, so that of those who make clients at once none goes past the limit.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/memo"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
@@ -112,6 +113,11 @@ func (d *Directory) account(u db.User) Account {
 		a.Username = *u.Username
 	}
 	return a
+}
+
+// object is what permissions are asked about a user.
+func (d *Directory) object(u db.User) permit.Object {
+	return permit.Object{Owners: []string{u.ID.String()}, Role: permit.Role(u.Role), Protected: slices.Contains(d.protected, u.EmailKey)}
 }
 
 // ReplaceHash implements passwords.Accounts.
