@@ -13,6 +13,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
@@ -50,12 +51,15 @@ type App struct {
 	OldSecrets []string `json:"old_secrets,omitempty"`
 	// Tokens is how the tokens are that the gateway gives out. Default: those of each of its words.
 	Tokens *Tokens `json:"tokens,omitempty"`
+	// Mail says by which server mail is sent. Default: letters are written to the log.
+	Mail *mail.Config `json:"mail,omitempty"`
 
 	ctx     caddy.Context
 	process *process
 	keys    []string // what this instance took from the pool
 	pools   named
 	store   *store           // nil: nobody needs it
+	mail    mail.Config      // with what placeholders stand for
 	realm   *realm.Realm     // nil: nobody needs it
 	storeAt *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
 
@@ -135,6 +139,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		if _, err := a.secrets(); err != nil {
 			return err
 		}
+	}
+	if err := a.resolveMail(); err != nil {
+		return err
 	}
 	return a.openDatabases()
 }

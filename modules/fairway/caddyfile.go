@@ -15,7 +15,7 @@ import (
 func init() { httpcaddyfile.RegisterGlobalOption("fairway", parseOption) }
 
 // later are words of the option that this version does not have yet.
-func later() []string { return []string{"mail", "events", "runner"} }
+func later() []string { return []string{"events", "runner"} }
 
 // parseOption reads the global option:
 //
@@ -27,6 +27,7 @@ func later() []string { return []string{"mail", "events", "runner"} }
 //		}
 //		secret   {env.NEW} [{env.OLD} ...]
 //		tokens   { ... }
+//		mail     [smtp://<host>] { ... }
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -51,6 +52,10 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := parseSecretWord(d, app); err != nil {
 				return nil, err
 			}
+		case "mail":
+			if err := parseMail(d, app); err != nil {
+				return nil, err
+			}
 		case "tokens":
 			if err := parseTokens(d, app); err != nil {
 				return nil, err
@@ -63,7 +68,7 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens", "mail")))
 		}
 	}
 	if at := app.storeAt; at != nil && app.Secret == "" {

@@ -11,6 +11,7 @@ import (
 	"crypto/x509/pkix"
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"io"
 	"log/slog"
 	"math/big"
@@ -22,7 +23,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -31,6 +31,7 @@ import (
 
 	"go.uber.org/goleak"
 
+	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/modules/control/outbox"
 	"github.com/fairway-gateway/fairway/queries"
 )
@@ -216,10 +217,7 @@ func python(t testing.TB) string {
 			return name
 		}
 	}
-	if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "smtp") {
-		t.Fatal("python3-aiosmtpd is missing")
-	}
-	t.Skip("python3-aiosmtpd is missing")
+	required.Absent(t, "smtp", errors.New("there is no python3-aiosmtpd"))
 	return ""
 }
 
