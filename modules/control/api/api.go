@@ -158,7 +158,7 @@ func trimmed(r *http.Request) *http.Request {
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	instance := r.URL.EscapedPath()
 	r = trimmed(r)
-	c := &call{api: a, instance: instance}
+	c := &call{api: a, request: r, instance: instance}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c)) //nolint:contextcheck // it is the request's
 	if r.Method != http.MethodOptions {
 		if _, pattern := a.served.Handler(r); pattern != "" {

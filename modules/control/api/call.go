@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 
@@ -13,6 +14,7 @@ import (
 type call struct {
 	api      *API
 	op       *permit.Operation
+	request  *http.Request
 	instance string // the path as it was asked for
 
 	identified bool
@@ -25,25 +27,47 @@ type callKey struct{}
 
 // callOf finds the call of a request; one that came another way has an empty one.
 func callOf(r *http.Request) *call {
-	if c, ok := r.Context().Value(callKey{}).(*call); ok {
+	if c, ok := callIn(r.Context()); ok {
 		return c
 	}
-	return &call{identified: true, instance: r.URL.EscapedPath(), api: New(permit.New(), nil, Options{})}
+	return &call{identified: true, request: r, instance: r.URL.EscapedPath(), api: New(permit.New(), nil, Options{})}
+}
+
+func callIn(ctx context.Context) (*call, bool) {
+	c, ok := ctx.Value(callKey{}).(*call)
+	return c, ok
 }
 
 // CallerOf says who calls, nil: nobody in particular. It is found out when it is first asked for: an operation for anybody may
 // take Authorization for something else. The error is one for Fail.
-func CallerOf(r *http.Request) (*callers.Caller, error) {
-	c := callOf(r)
+func CallerOf(r *http.Request) (*callers.Caller, error) { return callOf(r).who() }
+
+// CallerIn is CallerOf for who has the context of a request to the API alone.
+func CallerIn(ctx context.Context) (*callers.Caller, error) {
+	if c, ok := callIn(ctx); ok {
+		return c.who()
+	}
+	return nil, nil
+}
+
+func (c *call) who() (*callers.Caller, error) {
 	if !c.identified {
 		c.identified = true
-		c.caller, c.err = c.api.callers.Identify(r)
+		c.caller, c.err = c.api.callers.Identify(c.request)
 	}
 	return c.caller, c.err
 }
 
 // TargetOf gives what the first variable of the path names, where somebody looks it up.
 func TargetOf(r *http.Request) Target { return callOf(r).target }
+
+// TargetIn is TargetOf for who has the context of a request to the API alone.
+func TargetIn(ctx context.Context) Target {
+	if c, ok := callIn(ctx); ok {
+		return c.target
+	}
+	return Target{}
+}
 
 // failureOf makes a Failure of an error of ours.
 func failureOf(r *http.Request, err error) Failure {

@@ -2,7 +2,9 @@ package api
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"maps"
 	"math"
@@ -74,14 +76,49 @@ const (
 
 // Fail answers r with a failure.
 func Fail(w http.ResponseWriter, r *http.Request, f Failure) {
-	c := callOf(r)
-	if f.Cause != nil && r.Context().Err() == nil {
-		c.api.options.Logger.ErrorContext(r.Context(), "an operation of the control API failed", slog.String("operation", c.operation()), slog.Any("error", f.Cause))
+	t := callOf(r).tell(r.Context(), f)
+	maps.Copy(w.Header(), t.header)
+	write(w, f.Status, problem.ContentType, t.document)
+}
+
+// Told is a failure as it is told in one answer. It is an error that package huma writes as it is.
+type Told struct { //nolint:errname // it is what was told
+	Failure
+	document document
+	header   http.Header
+}
+
+// Tell makes what is told of err in the answer to the request of ctx.
+func Tell(ctx context.Context, err error) *Told {
+	c, ok := callIn(ctx)
+	if !ok {
+		c = &call{identified: true, request: new(http.Request), api: New(permit.New(), nil, Options{})}
+	}
+	if t, ok := errors.AsType[*Told](err); ok {
+		return t
+	}
+	return c.tell(ctx, failureOf(c.request, err))
+}
+
+// GetStatus implements huma.StatusError.
+func (t *Told) GetStatus() int { return t.Status }
+
+// GetHeaders implements huma.HeadersError.
+func (t *Told) GetHeaders() http.Header { return t.header }
+
+// ContentType implements huma.ContentTypeFilter.
+func (t *Told) ContentType(string) string { return problem.ContentType }
+
+// MarshalJSON writes the document.
+func (t *Told) MarshalJSON() ([]byte, error) { return json.Marshal(t.document) }
+
+func (c *call) tell(ctx context.Context, f Failure) *Told {
+	if f.Cause != nil && ctx.Err() == nil {
+		c.api.options.Logger.ErrorContext(ctx, "an operation of the control API failed", slog.String("operation", c.operation()), slog.Any("error", f.Cause))
 	}
 	d := document{
 		Type: (&problem.Problem{Code: f.Type}).Type(), Title: http.StatusText(f.Status), Status: f.Status, Detail: cmp.Or(f.Detail, http.StatusText(f.Status)),
-		Instance: c.instance, RequestID: c.api.options.RequestID(r), Messages: f.Messages,
-		RetryAfter: int(math.Ceil(f.RetryAfter.Seconds())),
+		Instance: c.instance, RequestID: c.api.options.RequestID(c.request), Messages: f.Messages, RetryAfter: int(math.Ceil(f.RetryAfter.Seconds())),
 	}
 	switch c.dialect() {
 	case permit.Houston:
@@ -103,7 +140,7 @@ func Fail(w http.ResponseWriter, r *http.Request, f Failure) {
 		d.releng(f)
 	case permit.Fairway:
 	}
-	h := w.Header()
+	h := http.Header{}
 	maps.Copy(h, f.Header)
 	if f.Status == http.StatusUnauthorized && len(f.Challenges) == 0 {
 		f.Challenges = []string{`Bearer realm="fairway"`}
@@ -114,7 +151,10 @@ func Fail(w http.ResponseWriter, r *http.Request, f Failure) {
 	if d.RetryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(d.RetryAfter))
 	}
-	write(w, f.Status, problem.ContentType, d)
+	if h.Get("Cache-Control") == "" {
+		h.Set("Cache-Control", "no-store")
+	}
+	return &Told{Failure: f, document: d, header: h}
 }
 
 func (c *call) operation() string {

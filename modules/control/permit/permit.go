@@ -151,6 +151,15 @@ func newTable(operations []Operation, list []Permission) *Table {
 // Operations gives the table's lines. Change nothing of them.
 func (t *Table) Operations() []Operation { return t.operations }
 
+// Operation gives an operation by its name.
+func (t *Table) Operation(id string) (Operation, bool) {
+	op, ok := t.byID[id]
+	if !ok {
+		return Operation{}, false
+	}
+	return *op, true
+}
+
 // Enter says whether a caller may come as far as to have the object looked up: logged in where that is needed, with a scope,
 // and with what is asked of every object. Nil: he may.
 func (t *Table) Enter(id string, c Caller) *DeniedError { return t.decide(id, c, nil) }

@@ -1,0 +1,173 @@
+// Package typed makes operations of the control API out of functions with typed inputs and outputs, and the API document of
+// them (OpenAPI 3.1), by package huma. Who may, and in which dialect a failure is told, package api decides.
+//
+//	typed.Register(t, typed.Operation{ID: "user.me.get", Summary: "Who I am"}, func(ctx context.Context, _ *struct{}) (*typed.Answer[User], error) { … })
+package typed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
+)
+
+func init() {
+	// What huma itself refuses is told as everything else is.
+	huma.NewErrorWithContext = func(ctx huma.Context, status int, text string, errs ...error) huma.StatusError {
+		return api.Tell(ctx.Context(), refusal(status, text, errs))
+	}
+}
+
+// API is the part of the control API that is typed.
+type API struct {
+	huma.API
+	operations *api.API
+}
+
+const (
+	// securityName is what the document calls the way to log in; it is Houston's.
+	securityName = "oauth2_password"
+	// tokenPath is where tokens are given out.
+	tokenPath = "/auth/oauth2/token" //nolint:gosec // a path
+)
+
+// New makes an API without operations. Version is that of the gateway.
+func New(a *api.API, version string) *API {
+	cfg := huma.DefaultConfig("Fairway", version)
+	cfg.OpenAPIPath, cfg.DocsPath, cfg.SchemasPath = "", "", "" // modules/docs has them
+	cfg.CreateHooks = nil                                       // no member $schema in answers
+	cfg.AllowAdditionalPropertiesByDefault, cfg.FieldsOptionalByDefault = true, true
+	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		securityName: {Type: "oauth2", Flows: &huma.OAuthFlows{
+			Password:          &huma.OAuthFlow{TokenURL: tokenPath, RefreshURL: tokenPath, Scopes: scopes()},
+			ClientCredentials: &huma.OAuthFlow{TokenURL: tokenPath, Scopes: scopes()},
+		}},
+		"bearer": {Type: "http", Scheme: "bearer"},
+		"basic":  {Type: "http", Scheme: "basic"},
+	}
+	return &API{API: huma.NewAPI(cfg, adapter{a}), operations: a}
+}
+
+func scopes() map[string]string {
+	out := map[string]string{}
+	for _, s := range permit.Scopes() {
+		out[s.Name] = s.Doc
+	}
+	return out
+}
+
+// adapter has huma's handlers be those of the control API, which finds the operation.
+type adapter struct{ api *api.API }
+
+// Handle implements huma.Adapter.
+func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
+	a.api.HandleFunc(op.OperationID, func(w http.ResponseWriter, r *http.Request) { handle(humago.NewContext(op, r, w)) })
+}
+
+// ServeHTTP implements huma.Adapter.
+func (a adapter) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.api.ServeHTTP(w, r) }
+
+// Operation is what the table of permissions does not say of an operation.
+type Operation struct {
+	// ID is that of the table.
+	ID string
+	// Summary is a line, Description a paragraph, both for people.
+	Summary, Description string
+	// Status is that of a good answer. Default 200.
+	Status int
+	// MaxBody is how long a body may be, in bytes. Default 1 MiB.
+	MaxBody int64
+}
+
+// Answer is an answer in the envelope of Trends.Earth.
+type Answer[T any] struct {
+	Body Data[T]
+}
+
+// Data is the envelope.
+type Data[T any] struct {
+	Data T `json:"data"`
+}
+
+// Of puts v into the envelope.
+func Of[T any](v T) *Answer[T] { return &Answer[T]{Body: Data[T]{Data: v}} }
+
+// Register has handle do an operation. Its error may be an api.Failure, or one of those that package api knows; any other is a
+// 500. It panics where the table does not have the operation, as huma does with a type that it cannot take.
+func Register[I, O any](a *API, o Operation, handle func(context.Context, *I) (*O, error)) {
+	op, ok := a.operations.Table().Operation(o.ID)
+	if !ok {
+		panic("no operation of the table: " + o.ID)
+	}
+	said, _ := a.operations.Table().Describe(o.ID)
+	h := huma.Operation{
+		OperationID: o.ID, Method: op.Method, Path: op.Path, Summary: o.Summary,
+		Description: strings.TrimSpace(said.Permissions + "\n\n" + o.Description), DefaultStatus: o.Status, MaxBodyBytes: o.MaxBody,
+		Tags: []string{tag(op.Path)}, Responses: map[string]*huma.Response{},
+	}
+	if len(said.Scopes) > 0 {
+		h.Security = []map[string][]string{{securityName: said.Scopes}, {"bearer": said.Scopes}, {"basic": {}}}
+	}
+	for _, status := range slices.Sorted(maps.Keys(said.Denials)) {
+		h.Responses[strconv.Itoa(status)] = &huma.Response{Description: said.Denials[status]}
+	}
+	huma.Register(a.API, h, func(ctx context.Context, in *I) (*O, error) {
+		out, err := handle(ctx, in)
+		if err != nil {
+			return nil, api.Tell(ctx, err)
+		}
+		return out, nil
+	})
+}
+
+// tag is the first word of a path behind the version.
+func tag(path string) string {
+	word, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, "/api/v1"), "/"), "/")
+	return word
+}
+
+// refusal makes a failure of what huma found wrong with a request.
+func refusal(status int, text string, errs []error) error {
+	f := api.Failure{Status: status, Detail: text}
+	for _, err := range errs {
+		if t, ok := errors.AsType[*api.Told](err); ok {
+			return t
+		}
+		var d huma.ErrorDetailer
+		ok := errors.As(err, &d)
+		if !ok {
+			if status >= http.StatusInternalServerError {
+				f.Cause = err
+			}
+			continue
+		}
+		detail := d.ErrorDetail()
+		if f.Messages == nil {
+			f.Messages = map[string][]string{}
+		}
+		field := strings.TrimPrefix(strings.TrimPrefix(detail.Location, "body"), ".")
+		f.Messages[field] = append(f.Messages[field], detail.Message)
+	}
+	if len(f.Messages) > 0 {
+		f.Detail = fmt.Sprintf("%s: %s", text, strings.Join(sentences(f.Messages), "; "))
+	}
+	return f
+}
+
+func sentences(messages map[string][]string) []string {
+	out := make([]string, 0, len(messages))
+	for _, field := range slices.Sorted(maps.Keys(messages)) {
+		out = append(out, strings.TrimSpace(field+" "+strings.Join(messages[field], ", ")))
+	}
+	return out
+}
