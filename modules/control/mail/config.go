@@ -4,7 +4,7 @@
 //	m, err := mail.New(cfg, mail.Deps{Store: store, Keys: [][]byte{key}})
 //	err = store.InTx(ctx, func(q db.Querier) error {
 //		// … the user is made with q …
-//		return m.Created(ctx, q, "x@example.org", mail.Link{Path: "/reset-password?token=" + token, Expires: end})
+//		return m.Created(ctx, q, "x@example.org", "/reset-password?token="+token, end)
 //	})
 //	go m.Run(ctx)   // sends until ctx ends
 //

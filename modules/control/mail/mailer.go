@@ -114,35 +114,25 @@ func (m *Mailer) Run(ctx context.Context) {
 	m.worker.Run(ctx)
 }
 
-// Link is where somebody sets a password.
-type Link struct {
-	// Path is below the public URL, with the token in it: "/reset-password?token=…". At most 2000 bytes.
-	Path string
-	// Expires is until when it works; a letter that could not be sent until then is not sent. No default.
-	Expires time.Time
+// Created writes to somebody whose account was made, with a link to set a password. path is below the public URL, with the token
+// in it, "/reset-password?token=…", of at most 2000 bytes; expires is until when it works, and a letter that could not be sent
+// until then is not sent. It is enqueued with q, the transaction of what it tells of, or where q is nil at once. An address that
+// no server would take is no error: the account is there, and its letter is laid aside.
+func (m *Mailer) Created(ctx context.Context, q db.Querier, to, path string, expires time.Time) error {
+	return m.link(ctx, q, kindCreated, to, path, expires)
 }
 
-// Created writes to somebody whose account was made, with a link to set a password. It is enqueued with q, the transaction of
-// what it tells of, or where q is nil at once.
-func (m *Mailer) Created(ctx context.Context, q db.Querier, to string, l Link) error {
-	return m.link(ctx, q, kindCreated, to, l)
+// Recover is as Created, for somebody who has forgotten a password.
+func (m *Mailer) Recover(ctx context.Context, q db.Querier, to, path string, expires time.Time) error {
+	return m.link(ctx, q, kindRecovery, to, path, expires)
 }
 
-// Recovery is as Created, for somebody who has forgotten a password.
-func (m *Mailer) Recovery(ctx context.Context, q db.Querier, to string, l Link) error {
-	return m.link(ctx, q, kindRecovery, to, l)
-}
-
-func (m *Mailer) link(ctx context.Context, q db.Querier, kind, to string, l Link) error {
-	address, err := CheckAddress(to)
-	if err != nil {
-		return &InvalidError{Field: "recipients", Text: err.Error()}
-	}
-	if !strings.HasPrefix(l.Path, "/") || strings.HasPrefix(l.Path, "//") || len(l.Path) > mostLink || hasControl(l.Path) || strings.ContainsAny(l.Path, " \"<>") {
+func (m *Mailer) link(ctx context.Context, q db.Querier, kind, to, path string, expires time.Time) error {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || len(path) > mostLink || hasControl(path) || strings.ContainsAny(path, " \"<>") {
 		return errors.New("the link of a letter is a path below the public URL")
 	}
-	if l.Expires.IsZero() {
-		return errors.New("the link of a letter has an end")
+	if expires.IsZero() || len(to) > mostAddress {
+		return errors.New("the link of a letter has an end, and an address")
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -151,7 +141,7 @@ func (m *Mailer) link(ctx context.Context, q db.Querier, kind, to string, l Link
 	if q == nil {
 		q = m.store.Queries()
 	}
-	return m.enqueue(ctx, q, envelope{ID: id.String(), Kind: kind}, letter{To: address, Link: m.cfg.PublicURL + l.Path, Expires: l.Expires.Unix()})
+	return m.enqueue(ctx, q, envelope{ID: id.String(), Kind: kind}, letter{To: to, Link: m.cfg.PublicURL + path, Expires: expires.Unix()})
 }
 
 func (m *Mailer) enqueue(ctx context.Context, q db.Querier, e envelope, l letter) error {
@@ -257,10 +247,14 @@ func (m *Mailer) handle(ctx context.Context, l outbox.Letter) error {
 	if in.Expires != 0 && time.Now().Unix() >= in.Expires {
 		return outbox.Permanent(errors.New("its link had ended before it could be sent"))
 	}
-	out := message{id: e.ID + "@" + m.domain, to: in.To, written: l.Created, automatic: e.Kind != kindPlain, content: content{subject: in.Subject, text: in.Text, html: in.HTML}}
+	to, err := CheckAddress(in.To)
+	if err != nil {
+		return outbox.Permanent(errors.New("its recipient has no address that mail can be sent to"))
+	}
+	out := message{id: e.ID + "@" + m.domain, to: to, written: l.Created, automatic: e.Kind != kindPlain, content: content{subject: in.Subject, text: in.Text, html: in.HTML}}
 	if e.Kind != kindPlain {
 		expires := time.Unix(in.Expires, 0).UTC()
-		view := View{Address: in.To, Gateway: cmp.Or(m.cfg.PublicURL, "this gateway"), Link: in.Link, Expires: expires, Until: until(expires)}
+		view := View{Address: to, Gateway: cmp.Or(m.cfg.PublicURL, "this gateway"), Link: in.Link, Expires: expires, Until: until(expires)}
 		if out.content, err = m.templates.render(e.Kind, view); err != nil {
 			return err // a later version knows the kind, or another configuration has a template that works
 		}

@@ -23,7 +23,7 @@ func TestWithoutAServerTheLogHasTheLink(t *testing.T) {
 	p := newPost(t, Config{PublicURL: "http://localhost:8443"}, quick())
 	run(t, p.Mailer)
 	for range 2 {
-		must(t, p.Created(t.Context(), nil, "a@localhost", Link{Path: "/reset-password?token=abc", Expires: soon()}))
+		must(t, p.Created(t.Context(), nil, "a@localhost", "/reset-password?token=abc", soon()))
 	}
 	p.gone(t)
 	log := p.log.String()
@@ -41,7 +41,7 @@ func TestALetterLeavesWithItsTransactionOrNotAtAll(t *testing.T) {
 	p := newPost(t, Config{}, quick())
 	mine := errors.New("mine")
 	err := p.store.InTx(t.Context(), func(q db.Querier) error {
-		must(t, p.Created(t.Context(), q, "a@example.org", Link{Path: "/x", Expires: soon()}))
+		must(t, p.Created(t.Context(), q, "a@example.org", "/x", soon()))
 		_, _, err := p.Send(t.Context(), q, Message{Recipients: []string{"a@example.org"}, Subject: "s", Text: "t"})
 		must(t, err)
 		return mine
@@ -55,7 +55,7 @@ func TestALetterLeavesWithItsTransactionOrNotAtAll(t *testing.T) {
 func TestTheStoreHasNoLink(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, Config{}, quick())
-	must(t, p.Created(t.Context(), nil, "walter@example.org", Link{Path: "/reset-password?token=abc", Expires: soon()}))
+	must(t, p.Created(t.Context(), nil, "walter@example.org", "/reset-password?token=abc", soon()))
 	all, err := p.store.ClaimLetters(t.Context(), Topic, "reader", 9, 0)
 	if err != nil || len(all) != 1 {
 		t.Fatal(all, err)
@@ -98,11 +98,26 @@ func TestTheStoreHasNoLink(t *testing.T) {
 func TestALinkThatHasEndedIsNotSent(t *testing.T) {
 	t.Parallel()
 	p := newPost(t, Config{}, quick())
-	must(t, p.Recovery(t.Context(), nil, "a@example.org", Link{Path: "/x", Expires: time.Now().Add(-time.Second)}))
+	must(t, p.Recover(t.Context(), nil, "a@example.org", "/x", time.Now().Add(-time.Second)))
 	run(t, p.Mailer)
 	p.gone(t)
 	if why := p.deadReasons(t); len(why) != 1 || !strings.Contains(why[0], "had ended") || strings.Contains(p.log.String(), "recipient=") {
 		t.Errorf("%q\n%s", why, p.log)
+	}
+}
+
+// TestAnAccountWithAnAddressOfNoServerIsMade has letters that are laid aside, and reach no server.
+func TestAnAccountWithAnAddressOfNoServerIsMade(t *testing.T) {
+	t.Parallel()
+	port, came := mute(t)
+	p := newPost(t, to("smtp", port), quick())
+	for _, address := range []string{"a@b_c", "a@example.org\r\nRCPT TO:<b@example.org>", "a@[127.0.0.1]", ""} {
+		must(t, p.Created(t.Context(), nil, address, "/x", soon()))
+	}
+	run(t, p.Mailer)
+	p.gone(t)
+	if why := p.deadReasons(t); len(why) != 4 || !strings.Contains(why[0], "no address that mail can be sent to") || came.Load() != 0 {
+		t.Errorf("%q, %d came", why, came.Load())
 	}
 }
 
@@ -160,19 +175,13 @@ func TestWhatIsNoLetterIsRefused(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	for name, l := range map[string]Link{
-		"elsewhere":   {Path: "//evil.example", Expires: soon()},
-		"a whole URL": {Path: "https://evil.example", Expires: soon()},
-		"two lines":   {Path: "/x\r\ny", Expires: soon()},
-		"no end":      {Path: "/x"},
-		"long":        {Path: "/" + strings.Repeat("x", mostLink), Expires: soon()},
-	} {
-		if p.Recovery(t.Context(), nil, "a@example.org", l) == nil {
+	for name, path := range map[string]string{"elsewhere": "//evil.example", "a whole URL": "https://evil.example", "two lines": "/x\r\ny", "long": "/" + strings.Repeat("x", mostLink), "none": ""} {
+		if p.Recover(t.Context(), nil, "a@example.org", path, soon()) == nil {
 			t.Error(name)
 		}
 	}
-	if p.Created(t.Context(), nil, "a@example.org\nb", Link{Path: "/x", Expires: soon()}) == nil {
-		t.Error("an address of two lines")
+	if p.Recover(t.Context(), nil, "a@example.org", "/x", time.Time{}) == nil {
+		t.Error("without end")
 	}
 	if waiting, _ := p.left(t); waiting != 0 {
 		t.Errorf("%d were written", waiting)
@@ -201,7 +210,7 @@ func TestTooManyLettersAreRefusedButLinksAreNot(t *testing.T) {
 	if _, _, err := m.Send(t.Context(), nil, Message{Recipients: many(1), Subject: "s", Text: "t"}); !errors.Is(err, ErrFull) {
 		t.Error(err)
 	}
-	must(t, m.Recovery(t.Context(), nil, "a@example.org", Link{Path: "/x", Expires: soon()}))
+	must(t, m.Recover(t.Context(), nil, "a@example.org", "/x", soon()))
 	w := httptest.NewRecorder()
 	m.ServeHTTP(w, request(`{"recipients":["a@example.org"],"subject":"s","html":"h"}`, "application/json"))
 	if w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "60" {

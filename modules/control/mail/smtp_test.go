@@ -22,7 +22,7 @@ func TestADeadServerLosesNothing(t *testing.T) {
 	p := newPost(t, to("smtp", port), quick())
 	const letters = 20
 	for i := range letters {
-		must(t, p.Created(t.Context(), nil, fmt.Sprintf("u%d@example.org", i), Link{Path: fmt.Sprintf("/reset-password?token=t%d", i), Expires: soon()}))
+		must(t, p.Created(t.Context(), nil, fmt.Sprintf("u%d@example.org", i), fmt.Sprintf("/reset-password?token=t%d", i), soon()))
 	}
 	run(t, p.Mailer)
 	eventually(t, "attempts fail", func() bool { return strings.Count(p.log.String(), "connection refused") > letters })
@@ -51,7 +51,7 @@ func TestWhatAServerGets(t *testing.T) {
 	taken := serve(t, port)
 	p := newPost(t, to("smtp", port), quick())
 	run(t, p.Mailer)
-	must(t, p.Recovery(t.Context(), nil, "walter@bücher.example", Link{Path: "/reset-password?token=abc", Expires: time.Date(2100, 1, 2, 15, 4, 0, 0, time.UTC)}))
+	must(t, p.Recover(t.Context(), nil, "walter@bücher.example", "/reset-password?token=abc", time.Date(2100, 1, 2, 15, 4, 0, 0, time.UTC)))
 	d := receive(t, taken)
 	h, text, html := d.read(t)
 	if d.From != "no-reply@gateway.example.org" || len(d.To) != 1 || d.To[0] != "walter@xn--bcher-kva.example" || d.Login != "" {
@@ -215,7 +215,7 @@ func TestAServerThatSaysNothingHoldsNobodyUp(t *testing.T) {
 	times := quick()
 	times.Drain = 100 * time.Millisecond
 	p := newPost(t, to("smtp", port), times)
-	must(t, p.Recovery(t.Context(), nil, "a@example.org", Link{Path: "/x", Expires: soon()}))
+	must(t, p.Recover(t.Context(), nil, "a@example.org", "/x", soon()))
 	stop := run(t, p.Mailer)
 	eventually(t, "it is asked", func() bool { return came.Load() > 0 })
 	stop()
@@ -236,7 +236,7 @@ func TestTwoGatewaysSendEachLetterOnce(t *testing.T) {
 	other := p.over(t, to("smtp", port), quick(), key(1))
 	err := p.store.InTx(t.Context(), func(q db.Querier) error {
 		for i := range 60 {
-			if err := p.Created(t.Context(), q, "u"+strconv.Itoa(i)+"@example.org", Link{Path: "/x", Expires: soon()}); err != nil {
+			if err := p.Created(t.Context(), q, "u"+strconv.Itoa(i)+"@example.org", "/x", soon()); err != nil {
 				return err
 			}
 		}
