@@ -60,12 +60,15 @@ const (
 // keepTold is for how long it is told that something is to be checked again. Who has not listened for so long must forget all.
 const keepTold = time.Hour
 
-// StartFamily begins a login; sql.ErrNoRows: there is no such living user.
+// StartFamily begins a login, which is remembered as the user's last; sql.ErrNoRows: there is no such living user.
 func (s *Store) StartFamily(ctx context.Context, f Family) error {
 	if err := plain(f.Client, f.Scopes, f.Device); err != nil {
 		return err
 	}
 	return s.inTx(ctx, func(q db.Querier) error {
+		if _, err := q.TouchLogin(ctx, f.User); err != nil {
+			return err
+		}
 		n, err := q.InsertFamily(ctx, db.InsertFamilyParams{
 			ID: f.ID, UserID: f.User, Client: f.Client, Scopes: f.Scopes, Device: f.Device, LifetimeMs: milliseconds(f.FamilyLasts),
 		})

@@ -221,6 +221,9 @@ func TestEndFamilies(t *testing.T) {
 		s := openStore(t, dsn)
 		u, bob := create(t, s, aUser("a@x.org")), create(t, s, aUser("b@x.org"))
 		first := login(t, s, u.ID, "c", index(1))
+		if got, err := s.Queries().GetUser(t.Context(), u.ID); err != nil || got.LastLoginAt == nil || got.LastActivityAt == nil || got.Version != u.Version {
+			t.Errorf("a login is not remembered: %+v, %v", got, err)
+		}
 		login(t, s, bob.ID, "c", index(2))
 		if ok, err := s.EndFamily(t.Context(), bob.ID, first); ok || err != nil {
 			t.Errorf("another's login is ended: %v", err)
