@@ -8,6 +8,7 @@ import (
 	_ "github.com/fairway-gateway/fairway/modules/db"
 	_ "github.com/fairway-gateway/fairway/modules/decoders"
 	_ "github.com/fairway-gateway/fairway/modules/fairway"
+	_ "github.com/fairway-gateway/fairway/modules/guard"
 	_ "github.com/fairway-gateway/fairway/modules/health"
 	_ "github.com/fairway-gateway/fairway/modules/metadata"
 	_ "github.com/fairway-gateway/fairway/modules/problem"

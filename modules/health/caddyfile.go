@@ -1,11 +1,7 @@
 package health
 
 import (
-	"encoding/json"
-
-	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/modules/problem"
@@ -37,8 +33,5 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 			}
 		}
 	}
-	errorRoute := &caddyhttp.Subroute{Routes: caddyhttp.RouteList{{
-		HandlersRaw: []json.RawMessage{caddyconfig.JSONModuleObject(new(problem.Handler), "handler", "problem", nil)},
-	}}}
-	return append(h.NewRoute(nil, new(Handler)), httpcaddyfile.ConfigValue{Class: "error_route", Value: errorRoute}), nil
+	return append(h.NewRoute(nil, new(Handler)), problem.Route(h)...), nil
 }

@@ -156,7 +156,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/mail.md", "docs/credentials.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/architecture.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/mail.md", "docs/credentials.md", "docs/caching.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/identity.md", "docs/architecture.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.
@@ -165,6 +165,7 @@ func otherPages() map[string]string {
 		"docs/caddyfile.md":                       "docs_test.go",
 		"docs/errors.md":                          "docs_test.go",
 		"docs/try.md":                             "try_page_test.go",
+		"docs/callers.md":                         "callers_page_test.go",
 		"docs/charsets.md":                        "charsets_page_test.go",
 		"docs/jq.md":                              "proxies/reply",
 		"docs/benchmarks.md":                      "make bench writes it; its commands take twenty minutes",
@@ -240,7 +241,7 @@ func TestPages(t *testing.T) {
 }
 
 // startPage runs the shipped Caddyfile with the services and stand-ins of a page.
-func startPage(t testing.TB, all []pageFence) (g *gateway, legacy string) {
+func startPage(t testing.TB, all []pageFence, env ...string) (g *gateway, legacy string) {
 	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(root, "Caddyfile"))
 	if err != nil {
@@ -274,7 +275,7 @@ func startPage(t testing.TB, all []pageFence) (g *gateway, legacy string) {
 			file = strings.ReplaceAll(file, path, own)
 		}
 	}
-	return startGateway(t, file, append(pageSecrets(), "LEGACY_PORT="+port, "HTTP_PORT="+strings.TrimPrefix(freeAddress(t), "127.0.0.1:"))...), legacy
+	return startGateway(t, file, append(append(pageSecrets(), env...), "LEGACY_PORT="+port, "HTTP_PORT="+strings.TrimPrefix(freeAddress(t), "127.0.0.1:"))...), legacy
 }
 
 // pageSecrets is what pages take from the environment.
@@ -396,6 +397,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m.Query("s", "r", "f", "d").Observe(observe.OK, 0)
 	m.Database("d", func() observe.PoolStats { return observe.PoolStats{} }).Change(observe.BreakerOpen)
 	m.Pass("s").Observe(observe.OK, 0)
+	m.Callers("s").Caller(observe.ByToken)
 	m.Outbox("t").Attempt(observe.LetterSent)
 	login := m.Login("s", "b")
 	login.Login(observe.OK, 0)

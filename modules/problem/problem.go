@@ -30,8 +30,19 @@ func (*Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhttp.Ha
 	err, _ := r.Context().Value(caddyhttp.ErrorCtxKey).(error)
 	id := request.ID(r)
 	w.Header()[requestid.Header] = []string{id}
-	of(err).Write(w, r, id)
+	refusedOr(r, err).Write(w, r, id)
 	return nil
+}
+
+// refusedOr is of, but where Caddy's handler `authentication` says that nobody was let in and our provider knows why.
+func refusedOr(r *http.Request, err error) *problem.Problem {
+	he, ok := errors.AsType[caddyhttp.HandlerError](err)
+	if ok && he.StatusCode == http.StatusUnauthorized && he.Err != nil && he.Err.Error() == "not authenticated" {
+		if p := request.Refused(r.Context()); p != nil {
+			return p
+		}
+	}
+	return of(err)
 }
 
 // of makes a problem of an error of Caddy's: its status, and nothing of what it says.

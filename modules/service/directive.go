@@ -29,7 +29,7 @@ func init() {
 //		repository  <url>
 //		description <text>
 //		api_version <word>
-//		callers     anyone
+//		callers     anyone | users [<scope>...]
 //		budget      <duration>
 //		debug
 //		backend     [<name>] <address>... { ... }

@@ -24,6 +24,7 @@ import (
 //		charset   <label>
 //		charset_errors fail | replace
 //		header    <name> <value>
+//		identity  <header>...
 //		tls       { ... }
 //		proxy     <url> | environment
 //	}
@@ -62,6 +63,7 @@ func (p *parser) backend(n caddyfiles.Node) error {
 		"charset_errors": p.text(at+"/charset_errors", "charset_errors replace", &b.CharsetErrors),
 		"header":         {Many: true, Parse: func(n caddyfiles.Node) error { return p.header(n, at, &b.Header) }},
 		"tls":            {Parse: func(n caddyfiles.Node) error { return tls(n, &b.TLS) }},
+		"identity":       {Parse: func(n caddyfiles.Node) error { return p.identity(n, b, at) }},
 		"proxy":          p.text(at+"/proxy", "proxy http://host:3128", &b.Proxy),
 	}}.Parse(n)
 }

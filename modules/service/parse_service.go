@@ -62,21 +62,6 @@ func (p *parser) service(n caddyfiles.Node) error {
 	return caddyfiles.Words{Owner: "service", Known: words, Later: []string{"rate", "cors"}, Other: p.routeLine}.Parse(n)
 }
 
-func (p *parser) callers(n caddyfiles.Node) error {
-	t, err := n.One("callers anyone")
-	switch {
-	case err != nil && len(n.Args) == 0:
-		return err
-	case n.Args[0].Text == "users", n.Args[0].Text == "signin":
-		return n.Errorf("callers %s is not available in this version of Fairway", n.Args[0].Text)
-	case err != nil:
-		return err
-	case t.Text != "anyone":
-		return n.Errorf("callers is anyone, users or signin, not %q%s", t.Text, wrap.Suggest(t.Text, []string{"anyone", "users", "signin"}))
-	}
-	return nil
-}
-
 // duration reads a word with one duration into to.
 func (p *parser) duration(path string, to *wrap.Duration) caddyfiles.Word {
 	return caddyfiles.Word{Parse: func(n caddyfiles.Node) error {

@@ -7,12 +7,11 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 )
 
-const (
-	sitesKey = "fairway.sites"
-	probeKey = "fairway.probe"
-)
+const sitesKey = "fairway.sites"
 
 // site is the one route of a site's services while its directives are read, one after the other: handlers are the route's, and
 // what is in them counts when the last directive of the site was read.
@@ -22,12 +21,8 @@ type site struct {
 
 // siteOf gives the site whose own directive h is for; nil for a directive inside of others, such as route, whose order counts.
 func siteOf(h httpcaddyfile.Helper) *site {
-	// Only in the site itself are the two states one.
-	h.State[probeKey] = true
-	_, own := h.BlockState[probeKey]
-	delete(h.State, probeKey)
 	block := blockOf(h)
-	if !own || block == 0 || h.IsNamedRoute() {
+	if block == 0 || !caddyfiles.InSite(h) {
 		return nil
 	}
 	sites, ok := h.State[sitesKey].(map[uintptr]*site)

@@ -40,7 +40,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app := v.(*fairway.App)
-	if h.service, err = wrap.Compile(&h.Config, app.Deps(ctx)); err != nil {
+	deps := app.Deps(ctx)
+	if h.Callers.Who == wrap.Users {
+		if deps.Identifier, err = app.Callers(); err != nil {
+			return err
+		}
+	}
+	if h.service, err = wrap.Compile(&h.Config, deps); err != nil {
 		return err
 	}
 	app.Announce(h.service)

@@ -102,6 +102,12 @@ func (p Pass) Strip(h http.Header) {
 	}
 }
 
+// Same says whether two names are one to a program that folds spellings.
+func Same(a, b string) bool {
+	var ours, theirs [longest]byte
+	return string(normal(ours[:0], a)) == string(normal(theirs[:0], b))
+}
+
 // ErrValue says that a value cannot stand in a header.
 var ErrValue = errors.New("the value holds characters that no header may have")
 

@@ -19,6 +19,7 @@ const (
 	ofLogin
 	ofPass
 	ofOutbox
+	ofCaller
 )
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
@@ -40,7 +41,7 @@ func (l lease) labels() prometheus.Labels {
 		labels["backend"], labels["address"] = l.backend, l.address
 	case ofQuery:
 		labels["route"], labels["fetch"], labels["database"] = l.route, l.fetch, l.database
-	case ofPass:
+	case ofPass, ofCaller:
 	case ofDatabase:
 		return prometheus.Labels{"database": l.database}
 	case ofOutbox:
@@ -90,6 +91,8 @@ func (m *Metrics) giveUp(l lease) {
 		m.sessions.DeletePartialMatch(labels)
 	case ofPass:
 		m.passes.DeletePartialMatch(labels)
+	case ofCaller:
+		m.callers.DeletePartialMatch(labels)
 	case ofDatabase:
 		m.databaseState.DeletePartialMatch(labels)
 		m.databaseTurns.DeletePartialMatch(labels)

@@ -53,6 +53,7 @@ type Metrics struct {
 	passes         *prometheus.HistogramVec
 	letters        *prometheus.CounterVec
 	lettersHeld    *prometheus.GaugeVec
+	callers        *prometheus.CounterVec
 	buffered       prometheus.GaugeFunc
 	bufferedLimit  prometheus.GaugeFunc
 
@@ -116,6 +117,7 @@ func New() *Metrics {
 	m.ofLogins()
 	m.ofPasses()
 	m.ofOutboxes()
+	m.ofCallers()
 	m.buffered = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_buffered_bytes",
 		Help: "Bytes charged to the budget for buffered bodies.",
@@ -132,7 +134,7 @@ func New() *Metrics {
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range []prometheus.Collector{
 		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.cached, m.cacheBytes, m.cacheEntries,
-		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.letters, m.lettersHeld, m.buffered, m.bufferedLimit,
+		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.callers, m.letters, m.lettersHeld, m.buffered, m.bufferedLimit,
 	} {
 		err := reg.Register(c)
 		if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && already.ExistingCollector == c {

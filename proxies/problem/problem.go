@@ -19,8 +19,15 @@ const (
 	BadParameter         = "bad_parameter"          // a parameter of the caller is missing or not as declared
 	BadBody              = "bad_body"               // the body of the request is not as the route takes it
 	BadPath              = "bad_path"               // the path holds what no backend should ever see
-	NoCredentials        = "no_credentials"         // the backend needs the caller's credentials and there are none
-	BadCredentials       = "bad_credentials"        // the credentials were tried at the backend's login and refused
+	NoCredentials        = "no_credentials"         // the caller's credentials are needed and there are none
+	BadCredentials       = "bad_credentials"        // the credentials were tried, at the backend's login or by the store, and refused
+	InvalidToken         = "invalid_token"          // the token is none of the gateway's
+	TokenExpired         = "token_expired"          // the token's time is over
+	TokenRevoked         = "token_revoked"          // the token, its login, client or user has ended
+	UserInactive         = "user_inactive"          // the token's user may not do anything now
+	InsufficientScope    = "insufficient_scope"     // the token has not the scopes
+	TooManyAttempts      = "too_many_attempts"      // passwords were tried too often
+	Busy                 = "busy"                   // too many passwords are being checked
 	MFARequired          = "mfa_required"           // the backend's login asks for a second factor
 	UnsupportedLoginPage = "unsupported_login_page" // the backend's login is none that can be gone through
 	NotAllowed           = "not_allowed"            // the login went well, and its user may not in

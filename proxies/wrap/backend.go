@@ -58,7 +58,7 @@ func (s *Service) compileBackend(b *Backend, deps Deps, at place) (*backend, err
 	if out.Auth == nil {
 		out.Auth = session.None{}
 	}
-	sc := scope{secret: deps.Secret, plan: new(plan)}
+	sc := scope{secret: deps.Secret, plan: new(plan), users: s.users}
 	if b.Charset != "" {
 		name, err := charset.Check(b.Charset)
 		if err != nil {
@@ -75,6 +75,9 @@ func (s *Service) compileBackend(b *Backend, deps Deps, at place) (*backend, err
 			return nil, err
 		}
 		out.header = append(out.header, *compiled)
+	}
+	if err := s.compileIdentity(out, sc, at); err != nil {
+		return nil, err
 	}
 	if err := checkAuth(out, at); err != nil {
 		return nil, err

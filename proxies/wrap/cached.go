@@ -142,7 +142,7 @@ func (f *fetch) keyParts(fr *frame, to destination, header http.Header, body []b
 		}
 	}
 	if c.caller {
-		parts = append(parts, strconv.FormatBool(fr.caller.Basic), fr.caller.User, fr.caller.Password)
+		parts = append(parts, fr.whose()...)
 	}
 	return parts
 }

@@ -16,6 +16,8 @@ type Config struct {
 	Prefixes []string `json:"prefixes,omitempty"`
 	// Metadata is the service's description of itself.
 	Metadata
+	// Callers is who may call. Default: anyone.
+	Callers Callers `json:"callers,omitzero"`
 	// Budget is the time for one request of a caller, retries included. Default 30s.
 	Budget Duration `json:"budget,omitempty"`
 	// Debug lets callers ask by the header Fairway-Debug: decode for how the bodies of backends were read, which the header
@@ -74,6 +76,9 @@ type Backend struct {
 	CharsetErrors string `json:"charset_errors,omitempty"`
 	// Header is added to every request. Values are templates as in a fetch, without path parameters.
 	Header []Header `json:"header,omitempty"`
+	// Identity are headers of the family that package identity knows, by which the backend is told of the user who calls: in
+	// each what those use to have, as X-Forwarded-Email has the e-mail address. Only with Callers users. Default: none.
+	Identity []string `json:"identity,omitempty"`
 	// TLS is how an https backend is trusted. Default: the system's roots.
 	TLS TLS `json:"tls,omitzero"`
 	// Proxy is the URL of a forward proxy (http, https, socks5), or "environment" for HTTP_PROXY and friends. Default: none.

@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -24,6 +25,17 @@ func (e *ConfigError) Error() string {
 		return e.Msg
 	}
 	return e.Where + ": " + e.Msg
+}
+
+// Under gives a mistake found in a part by itself its place in the whole, such as "callers"; another error as it is.
+func Under(path string, err error) error {
+	e, ok := errors.AsType[*ConfigError](err)
+	if !ok {
+		return err
+	}
+	whole := *e
+	whole.Path = strings.TrimSuffix(path+"/"+e.Path, "/")
+	return &whole
 }
 
 // place is a spot in a Config while it is compiled.

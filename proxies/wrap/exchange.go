@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairway-gateway/fairway/proxies/identity"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/session"
 )
@@ -25,9 +26,10 @@ type exchange struct {
 	texts    []string // and their texts; the default where none was sent
 	query    url.Values
 	caller   session.Caller
-	body     any    // of a route that takes one
-	charged  int64  // bytes of the memory budget, for the body
-	key      string // of a route that sends one, see Fetch.IdempotencyKey
+	user     *identity.User // of the store, where only its users may call
+	body     any            // of a route that takes one
+	charged  int64          // bytes of the memory budget, for the body
+	key      string         // of a route that sends one, see Fetch.IdempotencyKey
 	writer   http.ResponseWriter
 	header   http.Header // of a good answer, beside what every one has
 	start    time.Time
@@ -145,12 +147,4 @@ func (x *exchange) queryValue() map[string]any {
 		}
 	}
 	return out
-}
-
-// callerValue is $caller: {user}, or null for an anonymous one.
-func (x *exchange) callerValue() any {
-	if !x.caller.Basic {
-		return nil
-	}
-	return map[string]any{"user": strings.ToValidUTF8(x.caller.User, "\uFFFD")}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
 	"github.com/fairway-gateway/fairway/proxies/decode/charset"
+	"github.com/fairway-gateway/fairway/proxies/identity"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/reply"
@@ -124,6 +125,9 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 		}
 		if slices.Contains(setHeaders(f.strategy), compiled.name) {
 			return at.field("header/"+itoa(i)).errf("the backend's auth sets %s already", compiled.name)
+		}
+		if slices.ContainsFunc(f.backend.Identity, func(name string) bool { return identity.Same(name, compiled.name) }) {
+			return at.field("header/"+itoa(i)).errf("the backend's identity sets %s already", compiled.name)
 		}
 		own = append(own, *compiled)
 	}

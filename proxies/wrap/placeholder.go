@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/fairway-gateway/fairway/proxies/identity"
 )
 
 // source is where a placeholder's value comes from.
@@ -41,6 +43,7 @@ type scope struct {
 	rest     string   // the one that is {name...}
 	declared []*param
 	body     bool // the route takes one
+	users    bool // only users of the store may call
 	plan     *plan
 	step     *step // whose placeholders they are
 	secret   Secrets
@@ -50,7 +53,12 @@ type scope struct {
 type Secrets func(placeholder string) (string, error)
 
 // callerFields are the x of {caller.x}.
-func callerFields() []string { return []string{"user"} }
+func (s scope) callerFields() []string {
+	if s.users {
+		return identity.Fields()
+	}
+	return []string{"user"}
+}
 
 // parse splits text at its placeholders. Escape makes text and secrets fit the place; it may be nil.
 func (s scope) parse(text string, at place, escape func(string) string) ([]part, *ConfigError) {
@@ -153,8 +161,13 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 			return &source{kind: fromHeader, name: h, index: s.declaration(inHeader, h)}, nil
 		}
 	case "caller":
-		if !slices.Contains(callerFields(), field) {
-			return nil, at.errf("{%s} is unknown: a caller has %s%s", name, strings.Join(callerFields(), ", "), Suggest(field, callerFields()))
+		known := s.callerFields()
+		switch {
+		case slices.Contains(known, field):
+		case slices.Contains(identity.Fields(), field):
+			return nil, at.errf("{%s} is known of users alone, and here anyone may call; add a line to the service: callers users", name)
+		default:
+			return nil, at.errf("{%s} is unknown: a caller has %s%s", name, strings.Join(known, ", "), Suggest(field, known))
 		}
 		if s.step != nil {
 			s.step.caller = true

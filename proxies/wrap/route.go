@@ -57,7 +57,7 @@ func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, [
 	if rt.budget == 0 {
 		rt.budget = s.budget
 	}
-	sc := scope{secret: deps.Secret, plan: rt.plan}
+	sc := scope{secret: deps.Secret, plan: rt.plan, users: s.users}
 	for _, seg := range segments {
 		if !seg.wildcard {
 			continue

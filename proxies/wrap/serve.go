@@ -107,6 +107,9 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 			status = x.fail(w, problem.Of(fmt.Errorf("panic: %v\n%s", v, debug.Stack())))
 		}
 	}()
+	if p := x.identify(); p != nil {
+		return x.fail(w, p)
+	}
 	if p := x.negotiate(w.Header()); p != nil {
 		return x.fail(w, p)
 	}
@@ -183,7 +186,9 @@ func (x *exchange) admitted() *problem.Problem {
 	if p := x.admit(); p != nil {
 		return p
 	}
-	x.caller = session.CallerOf(x.r)
+	if x.user == nil {
+		x.caller = session.CallerOf(x.r)
+	}
 	if x.route.creds && !x.caller.Basic {
 		return session.NoCredentials(x.route.service.Name)
 	}

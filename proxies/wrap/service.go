@@ -12,7 +12,6 @@ import (
 
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
-	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -32,6 +31,8 @@ type Deps struct {
 	Memory *upstream.Memory
 	// Cache keeps what fetches with the word cache or stale give. Nil: nothing is kept.
 	Cache *cache.Cache
+	// Identifier knows the users of the store. Nil: a service with Callers users answers nobody.
+	Identifier Identifier
 	// Metrics may be nil.
 	Metrics *observe.Metrics
 	// Logger gets a line for every request that failed. Default: none is written.
@@ -51,9 +52,14 @@ type Service struct {
 	routes    []*route
 	router    router[*route]
 	debug     bool // callers may ask how bodies were read
-	suffixes  bool // a route has outputs by suffix
-	memory    *upstream.Memory
-	release   []func()
+	// users of the store alone may call, with these scopes.
+	users      bool
+	scopes     []string
+	identifier Identifier
+	called     *observe.CallerMetrics
+	suffixes   bool // a route has outputs by suffix
+	memory     *upstream.Memory
+	release    []func()
 	// refreshers load in the background between Start and Close.
 	refreshers []*refresher
 	tasks      sync.WaitGroup
@@ -95,6 +101,9 @@ func (s *Service) compile(c *Config, deps Deps) error {
 		}
 	}
 	s.APIVersion = cmp.Or(s.APIVersion, "1.0")
+	if err := s.compileCallers(c, deps, at); err != nil {
+		return err
+	}
 	if err := s.compileBackends(c, deps, at); err != nil {
 		return err
 	}
@@ -170,12 +179,7 @@ func (s *Service) checkUsed(at place) error {
 // describe makes the metadata, whose auth is the most that any backend needs of the caller.
 func (s *Service) describe(at place) error {
 	if s.Auth == "" {
-		s.Auth = session.ModeNone
-		for _, b := range s.backends {
-			if m := b.Auth.Mode(); m == session.ModeBitlyProxy || s.Auth == session.ModeNone {
-				s.Auth = m
-			}
-		}
+		s.Auth = s.mode()
 	}
 	if err := s.Metadata.Check(); err != nil {
 		if e, ok := errors.AsType[*ConfigError](err); ok {

@@ -22,7 +22,8 @@ func (fr *frame) value(from *source) (text string, there bool, p *problem.Proble
 		}
 		return fr.path[from.index], true, nil
 	case fromCaller:
-		return fr.caller.User, fr.caller.Basic, nil
+		text, there := fr.named(from.name)
+		return text, there, nil
 	case fromFetch, fromItem, fromBody:
 		return fr.fetched(from)
 	case fromQuery, fromHeader:
@@ -85,7 +86,10 @@ func (fr *frame) scalar(from *source) (any, *problem.Problem) {
 			return nil, p
 		}
 		v = text
-		if from.kind != fromCaller && from.index >= 0 {
+		switch {
+		case from.kind == fromCaller && from.name == "number":
+			v = json.Number(text)
+		case from.kind != fromCaller && from.index >= 0:
 			v = fr.params[from.index]
 		}
 	}
