@@ -40,6 +40,10 @@ func (a *Authority) Auth(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	got, err := a.begin(ctx, user, "", a.cfg.AuthScopes, a.device(r))
+	if errors.Is(err, ErrNoUser) { // deleted since the password was looked at
+		a.fail(w, r, failure{status: http.StatusUnauthorized, msg: "Bad username or password"})
+		return
+	}
 	if err != nil {
 		a.authFailed(w, r, err)
 		return

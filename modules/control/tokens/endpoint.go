@@ -171,7 +171,7 @@ func (a *Authority) failed(ctx context.Context, err error) *oauthError {
 	if busy, ok := errors.AsType[*BusyError](err); ok {
 		return notNow(busy)
 	}
-	if _, ok := errors.AsType[noRefreshError](err); ok {
+	if _, ok := errors.AsType[noRefreshError](err); ok || errors.Is(err, ErrNoUser) {
 		return invalidGrant()
 	}
 	if _, ok := errors.AsType[scopeError](err); ok {

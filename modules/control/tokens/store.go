@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"context"
+	"errors"
 	"time"
 )
 
@@ -40,9 +41,12 @@ type KeyStore interface {
 	AddSigningKey(ctx context.Context, key NewKey, newest string) (bool, error)
 }
 
+// ErrNoUser says that there is no such living user.
+var ErrNoUser = errors.New("there is no such user")
+
 // FamilyStore keeps logins and their refresh tokens.
 type FamilyStore interface {
-	// StartFamily begins a login with its first refresh token.
+	// StartFamily begins a login with its first refresh token. The error is ErrNoUser where its user was deleted meanwhile.
 	StartFamily(ctx context.Context, f NewFamily) error
 	// Refresh looks a refresh token up by its hash, whatever has become of it.
 	Refresh(ctx context.Context, hash []byte) (Refresh, bool, error)

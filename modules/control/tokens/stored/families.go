@@ -2,6 +2,8 @@ package stored
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -21,10 +23,14 @@ func (s *Store) StartFamily(ctx context.Context, f tokens.NewFamily) error {
 	if err != nil {
 		return fmt.Errorf("the id of a user: %w", err)
 	}
-	return s.store.StartFamily(ctx, queries.Family{
+	err = s.store.StartFamily(ctx, queries.Family{
 		ID: id, User: user, Client: f.Client, Scopes: strings.Join(f.Scopes, " "), Device: f.Device,
 		Hash: f.Hash, Lasts: f.Lasts, FamilyLasts: f.FamilyLasts,
 	})
+	if errors.Is(err, sql.ErrNoRows) {
+		return tokens.ErrNoUser
+	}
+	return err
 }
 
 // Refresh implements tokens.FamilyStore.

@@ -1,6 +1,7 @@
 package tokenstest
 
 import (
+	"errors"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -21,6 +22,10 @@ func login(t *testing.T, w World) { //nolint:thelper // a test
 	}
 	if err := w.StartFamily(t.Context(), tokens.NewFamily{ID: familyID(2), User: ann, Hash: hash(1), Lasts: time.Hour, FamilyLasts: time.Hour}); err == nil {
 		t.Error("two logins have one token")
+	}
+	nobody := tokens.NewFamily{ID: familyID(3), User: familyID(9), Hash: hash(3), Lasts: time.Hour, FamilyLasts: time.Hour}
+	if err := w.StartFamily(t.Context(), nobody); !errors.Is(err, tokens.ErrNoUser) {
+		t.Errorf("a login of nobody: %v", err)
 	}
 }
 

@@ -17,7 +17,7 @@ func (m *Memory) StartFamily(_ context.Context, f tokens.NewFamily) error {
 		return err
 	}
 	if _, there := m.users[f.User]; !there {
-		return errors.New("there is no such user")
+		return tokens.ErrNoUser
 	}
 	if m.families[f.ID] != nil || m.refresh[string(f.Hash)] != nil {
 		return errors.New("it is there already")

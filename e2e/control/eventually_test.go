@@ -1,0 +1,44 @@
+package control_test
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// eventually asks until the status is the one that is to come, and then holds the answer to the rest. What the test's own hand
+// has written into the store a gateway hears of within two seconds.
+func eventually(a *ask) act { return again(a, 20*time.Millisecond) }
+
+// seldom is eventually for what takes longer.
+func seldom(a *ask) act { return again(a, 500*time.Millisecond) }
+
+func again(a *ask, every time.Duration) act {
+	return func(s *scene) {
+		s.t.Helper()
+		await(s, every, func() error {
+			got := s.send(a)
+			if !slices.Contains(a.status, got.Status) {
+				return fmt.Errorf("%s %s: %s", a.method, a.target, got)
+			}
+			s.judge(a, got)
+			return nil
+		})
+	}
+}
+
+// await asks again until there is no error, which fails the test in the end.
+func await(s *scene, every time.Duration, condition func() error) {
+	s.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := condition()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatal(err)
+		}
+		time.Sleep(every)
+	}
+}

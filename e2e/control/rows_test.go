@@ -1,0 +1,93 @@
+package control_test
+
+import (
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// row is one statement, and how the gateway is held to it.
+type row struct {
+	// says is the statement as the contract has it. Where we do otherwise on purpose it is followed by "; here: …".
+	says  string
+	moves []move
+}
+
+// section is a part of a contract.
+type section struct {
+	// name is that of the subtest, source where the statements are from.
+	name, source string
+	rows         []row
+}
+
+// does are the moves of a row.
+func does(all ...move) []move { return all }
+
+func sections() []section {
+	return []section{
+		{"trends_auth", "Trends.Earth, authentication (1.1, 1.3)", trendsAuth()},
+		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients()},
+		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken()},
+	}
+}
+
+// TestRows runs every row on both engines, on one gateway for each.
+func TestRows(t *testing.T) {
+	t.Parallel()
+	onEngines(t, func(t *testing.T, e engine) {
+		t.Helper()
+		w := start(t, e, e.options())
+		for _, one := range sections() {
+			t.Run(one.name, func(t *testing.T) {
+				t.Parallel()
+				for i, r := range one.rows {
+					t.Run(r.name(i), func(t *testing.T) {
+						t.Parallel()
+						s := w.scene(t)
+						for _, m := range r.moves {
+							m.do(s)
+							if t.Failed() {
+								t.Logf("the statement: %s", r.says)
+								return
+							}
+						}
+					})
+				}
+			})
+		}
+	})
+}
+
+// name is that of the row's test: its place, and the beginning of what it says.
+func (r row) name(i int) string {
+	const longest = 90
+	text := regexp.MustCompile(`[^A-Za-z0-9_./-]+`).ReplaceAllString(r.says, "_")
+	text = strings.ReplaceAll(text, "/", "-")
+	return fmt.Sprintf("%02d_%s", i+1, strings.Trim(text[:min(longest, len(text))], "_"))
+}
+
+// TestStatementsAreTold holds the rows to their form: each says something else, and does something.
+func TestStatementsAreTold(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, s := range sections() {
+		for i, r := range s.rows {
+			if len(r.says) < 10 || len(r.moves) == 0 || seen[s.name+r.says] {
+				t.Errorf("%s: row %d, %q", s.name, i+1, r.says)
+			}
+			seen[s.name+r.says] = true
+		}
+	}
+}
+
+// printStatements writes each statement with its test.
+func printStatements(w io.Writer) {
+	for _, s := range sections() {
+		fmt.Fprintf(w, "\n## %s\n\n", s.source)
+		for i, r := range s.rows {
+			fmt.Fprintf(w, "- %s -> TestRows/*/%s/%s\n", r.says, s.name, r.name(i))
+		}
+	}
+}

@@ -1,0 +1,145 @@
+package control_test
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/fairway-gateway/fairway/e2e/gateway"
+	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/passwords"
+	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// password is that of every user whom a scene makes.
+const password = "Fairway-e2e: 9 irons & 1 putter"
+
+// engine is a database that a test runs on.
+type engine struct {
+	name string
+	// dsn is for {env.DATABASE_URL}.
+	dsn    string
+	secret string
+	// dump is all that the store holds.
+	dump func() string
+}
+
+// options are those of a gateway over it.
+func (e engine) options() gateway.Options {
+	return gateway.Options{
+		// The tests say from where they call.
+		Global:  "\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}",
+		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}",
+		Env:     []string{"DATABASE_URL=" + e.dsn, "FAIRWAY_SECRET=" + e.secret},
+		Site:    "\tcontrol",
+	}
+}
+
+// onEngines runs a test on both engines, at the same time.
+func onEngines(t *testing.T, run func(t *testing.T, e engine)) {
+	t.Helper()
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		run(t, sqlite(t))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		run(t, postgres(t))
+	})
+}
+
+// newSecret makes the secret of a gateway, or of those that share a store: 32 bytes in base64.
+func newSecret() string {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // it never fails
+	return base64.StdEncoding.EncodeToString(secret)
+}
+
+func sqlite(t testing.TB) engine {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "store.db")
+	return engine{name: "SQLite", dsn: "sqlite:" + file, secret: newSecret(), dump: func() string {
+		var all string
+		for _, suffix := range []string{"", "-wal"} {
+			content, err := os.ReadFile(file + suffix) //nolint:gosec // ours
+			if err != nil && !errors.Is(err, os.ErrNotExist) {
+				t.Fatal(err)
+			}
+			all += string(content)
+		}
+		return all
+	}}
+}
+
+func postgres(t testing.TB) engine {
+	t.Helper()
+	server, err := pgtest.Start()
+	if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := server.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return engine{name: "PostgreSQL", dsn: server.DSN("postgres"), secret: newSecret(), dump: func() string {
+		out, err := exec.CommandContext(context.Background(), "pg_dump", "--inserts", "-h", server.Dir(), "-U", "postgres", "postgres").CombinedOutput() //nolint:gosec // ours
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return string(out)
+	}}
+}
+
+// world is a gateway over an engine, and the test's own way into its store.
+type world struct {
+	engine
+	gateway *gateway.Gateway
+	store   *queries.Store
+	// hash is that of password.
+	hash string
+}
+
+// start runs a gateway with options over an engine until the test ends.
+func start(t *testing.T, e engine, o gateway.Options) *world {
+	t.Helper()
+	if err := dependOnSources(); err != nil {
+		t.Fatal(err)
+	}
+	w := &world{engine: e, gateway: gateway.Start(t, builder, o)}
+	store, err := queries.Open(context.Background(), queries.Config{DSN: e.dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
+	w.store = store
+	checker, err := passwords.New(accounts.NewDirectory(store, accounts.DirectoryConfig{}), passwords.Config{Realm: "users"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if w.hash, err = checker.Hash(context.Background(), netip.Addr{}, password); err != nil {
+		t.Fatal(err)
+	}
+	w.documentation(t)
+	return w
+}
+
+// documentation makes the public client, which is there from the start.
+func (w *world) documentation(t testing.TB) {
+	t.Helper()
+	_, err := w.store.CreateClient(context.Background(), queries.By{Actor: "test"}, db.OauthClient{ClientID: "documentation", Name: "documentation", Scopes: houstonScopes}, 0)
+	if _, taken := errors.AsType[*queries.TakenError](err); err != nil && !taken {
+		t.Fatal(err)
+	}
+}
