@@ -1,17 +1,17 @@
 package accounts
 
 import (
-	"net/mail"
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/fairway-gateway/fairway/modules/control/mail"
 )
 
-// Limits of text, in characters, and of addresses, in bytes.
+// Limits of text, in characters.
 const (
 	mostText    = 256
 	mostProfile = 1000
-	mostAddress = 254
 )
 
 // check trims what a new user has, completes the names, and says what cannot be.
@@ -96,8 +96,7 @@ func checkAddress(address string) error {
 	if address == "" {
 		return &InvalidError{Field: "email", Message: "Email is required"}
 	}
-	parsed, err := mail.ParseAddress(address)
-	if err != nil || parsed.Address != address || parsed.Name != "" || len(address) > mostAddress || strings.ContainsAny(address, ` <>"(),:;[]\`) {
+	if _, err := mail.CheckAddress(address); err != nil {
 		return &InvalidError{Field: "email", Message: "Email not valid"}
 	}
 	return nil
