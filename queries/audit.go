@@ -32,6 +32,15 @@ func audit(ctx context.Context, q db.Querier, by By, action, subject string, dif
 	})
 }
 
+// Record writes into the audit log, with q, what was done and changed no row that is audited by itself: mail that somebody sent.
+// action is like "mail.send", subject like "mail:<id>", detail JSON that holds nothing secret.
+func Record(ctx context.Context, q db.Querier, by By, action, subject string, detail json.RawMessage) error {
+	if err := plain(action, subject, string(detail)); err != nil {
+		return err
+	}
+	return audit(ctx, q, by, action, subject, detail)
+}
+
 // diffOf tells what differs between two rows of one type, by columns: {"role":["USER","ADMIN"]}. What is secret is told without
 // its values: {"password_hash":true}. What changes with every change, and what is made of other columns, is left out.
 func diffOf[T any](old, next T) (json.RawMessage, error) {

@@ -3,8 +3,8 @@ package mail
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
-	"log/slog"
 	"mime"
 	"net/http"
 	"strings"
@@ -12,6 +12,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/proxies/problem"
 )
 
 const (
@@ -21,24 +22,27 @@ const (
 	fullAgain = time.Minute
 )
 
+// Register adds the handlers to an API, which knows who may.
+func (m *Mailer) Register(a *api.API) {
+	a.Handle("mail.send", m)
+	a.Handle("mail.send.bare", m)
+}
+
 // ServeHTTP answers POST /email: JSON with recipients (addresses, or one), subject and html, which becomes a letter to each of
 // them. The answer is 200 when they are in the outbox, as it was when the service of mail had taken them:
 //
 //	{"data":{"id":"0198…","recipients":2,"status":"queued"}}
-//
-// Who may call it is the API's to know.
 func (m *Mailer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	msg, failed := readMessage(w, r)
 	if failed != nil {
 		api.Fail(w, r, *failed)
 		return
 	}
-	id, n, err := m.Send(r.Context(), nil, msg)
+	id, n, err := m.Send(r.Context(), api.By(r), msg)
 	if err != nil {
 		api.Fail(w, r, failureOf(err))
 		return
 	}
-	m.log.InfoContext(r.Context(), "mail was written by an admin", slog.String("id", id), slog.Int("recipients", n))
 	api.Answer(w, http.StatusOK, api.Data{Data: struct {
 		ID         string `json:"id"`
 		Recipients int    `json:"recipients"`
@@ -48,12 +52,14 @@ func (m *Mailer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 func failureOf(err error) api.Failure {
 	if no, ok := errors.AsType[*InvalidError](err); ok {
-		return api.Failure{Status: http.StatusBadRequest, Detail: no.Text, Messages: map[string][]string{no.Field: {no.Text}}}
+		f := api.BadBody("%s", no.Text)
+		f.Messages = map[string][]string{no.Field: {no.Text}}
+		return f
 	}
 	if errors.Is(err, ErrFull) {
 		return api.Failure{Status: http.StatusServiceUnavailable, Detail: ErrFull.Error(), RetryAfter: fullAgain}
 	}
-	return api.Failure{Status: http.StatusInternalServerError, Detail: "The mail could not be written into the outbox.", Cause: err}
+	return api.Failure{Status: http.StatusInternalServerError, Type: problem.Internal, Detail: "The mail could not be written into the outbox.", Cause: err}
 }
 
 // readMessage reads a request.
@@ -61,18 +67,20 @@ func readMessage(w http.ResponseWriter, r *http.Request) (Message, *api.Failure)
 	// A page elsewhere can have a browser post a form, or plain text, with a password that it knows; but not JSON.
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/json" && !strings.HasSuffix(kind, "+json") {
-		return Message{}, &api.Failure{Status: http.StatusUnsupportedMediaType, Detail: "Mail is sent as application/json."}
+		return Message{}, &api.Failure{Status: http.StatusUnsupportedMediaType, Type: problem.BadBody, Detail: "Mail is sent as application/json."}
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, mostRequest))
 	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
-		return Message{}, &api.Failure{Status: http.StatusRequestEntityTooLarge, Detail: "The body is too large."}
+		return Message{}, &api.Failure{Status: http.StatusRequestEntityTooLarge, Type: problem.BadBody, Detail: fmt.Sprintf("The body is longer than %d bytes.", mostRequest)}
 	}
 	if err != nil {
-		return Message{}, &api.Failure{Status: http.StatusBadRequest, Detail: "The body ended early."}
+		f := api.BadBody("The body cannot be read.")
+		return Message{}, &f
 	}
 	msg, err := parseMessage(body)
 	if err != nil {
-		return Message{}, &api.Failure{Status: http.StatusBadRequest, Detail: err.Error()}
+		f := api.BadBody("%s", err.Error())
+		return Message{}, &f
 	}
 	return msg, nil
 }

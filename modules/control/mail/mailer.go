@@ -3,6 +3,7 @@ package mail
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -165,9 +166,9 @@ type Message struct {
 	HTML, Text string
 }
 
-// Send enqueues a message with q, or where q is nil in a transaction of its own, and gives its id, which is in the Message-ID of
-// each letter. An error is an *InvalidError, ErrFull, or the store's.
-func (m *Mailer) Send(ctx context.Context, q db.Querier, msg Message) (id string, recipients int, err error) {
+// Send enqueues a message, in one transaction with a row of the audit log, and gives its id, which is in the Message-ID of each
+// letter. An error is an *InvalidError, ErrFull, or the store's.
+func (m *Mailer) Send(ctx context.Context, by queries.By, msg Message) (id string, recipients int, err error) {
 	to, err := msg.check()
 	if err != nil {
 		return "", 0, err
@@ -187,20 +188,19 @@ func (m *Mailer) Send(ctx context.Context, q db.Querier, msg Message) (id string
 	if text == "" {
 		text = textOf(msg.HTML)
 	}
-	write := func(q db.Querier) error {
+	detail, err := json.Marshal(map[string]any{"recipients": len(to), "subject": msg.Subject})
+	if err != nil {
+		return "", 0, err
+	}
+	err = m.store.InTx(ctx, func(q db.Querier) error {
 		for i, one := range to {
 			e := envelope{ID: fmt.Sprintf("%s.%d", all, i+1), Kind: kindPlain}
 			if err := m.enqueue(ctx, q, e, letter{To: one, Subject: msg.Subject, Text: text, HTML: msg.HTML}); err != nil {
 				return err
 			}
 		}
-		return nil
-	}
-	if q != nil {
-		err = write(q)
-	} else {
-		err = m.store.InTx(ctx, write)
-	}
+		return queries.Record(ctx, q, by, "mail.send", "mail:"+all.String(), detail)
+	})
 	return all.String(), len(to), err
 }
 

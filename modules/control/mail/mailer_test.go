@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -42,8 +44,6 @@ func TestALetterLeavesWithItsTransactionOrNotAtAll(t *testing.T) {
 	mine := errors.New("mine")
 	err := p.store.InTx(t.Context(), func(q db.Querier) error {
 		must(t, p.Created(t.Context(), q, "a@example.org", "/x", soon()))
-		_, _, err := p.Send(t.Context(), q, Message{Recipients: []string{"a@example.org"}, Subject: "s", Text: "t"})
-		must(t, err)
 		return mine
 	})
 	if waiting, _ := p.left(t); !errors.Is(err, mine) || waiting != 0 {
@@ -170,7 +170,7 @@ func TestWhatIsNoLetterIsRefused(t *testing.T) {
 		"no UTF-8 inside":       {"html", good(func(m *Message) { m.HTML = "\xff" })},
 		"much text beside HTML": {"html", good(func(m *Message) { m.Text = strings.Repeat("x", MostBody+1) })},
 	} {
-		_, _, err := p.Send(t.Context(), nil, one.msg)
+		_, _, err := p.Send(t.Context(), by(), one.msg)
 		if no, ok := errors.AsType[*InvalidError](err); !ok || no.Field != one.field || strings.ContainsAny(err.Error(), "\r\n\x00") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -189,7 +189,7 @@ func TestWhatIsNoLetterIsRefused(t *testing.T) {
 	most := good(func(m *Message) {
 		m.Recipients, m.Subject, m.HTML = many(50), strings.Repeat("ä", 255), strings.Repeat("x", MostBody)
 	})
-	if _, n, err := p.Send(t.Context(), nil, most); n != 50 || err != nil {
+	if _, n, err := p.Send(t.Context(), by(), most); n != 50 || err != nil {
 		t.Error(n, err)
 	}
 }
@@ -207,7 +207,7 @@ func TestTooManyLettersAreRefusedButLinksAreNot(t *testing.T) {
 	p := newPost(t, Config{}, quick())
 	m, err := New(Config{}, Deps{Store: crowded{p.store}, Keys: [][]byte{key(1)}})
 	must(t, err)
-	if _, _, err := m.Send(t.Context(), nil, Message{Recipients: many(1), Subject: "s", Text: "t"}); !errors.Is(err, ErrFull) {
+	if _, _, err := m.Send(t.Context(), by(), Message{Recipients: many(1), Subject: "s", Text: "t"}); !errors.Is(err, ErrFull) {
 		t.Error(err)
 	}
 	must(t, m.Recover(t.Context(), nil, "a@example.org", "/x", soon()))
@@ -251,7 +251,7 @@ func TestEmail(t *testing.T) {
 		"injected":        {`{"recipients":["a@example.org"],"subject":"s\r\nBcc: x@example.org","html":"h"}`, "application/json", 400, "control characters"},
 		"NUL":             {`{"recipients":["a@example.org"],"subject":"s","html":"\u0000"}`, "application/json", 400, "without NUL"},
 		"invalid UTF-8":   {"{\"recipients\":[\"a@example.org\"],\"subject\":\"\xff\",\"html\":\"h\"}", "application/json", 400, "not UTF-8"},
-		"too much":        {`{"html":"` + strings.Repeat("x", mostRequest) + `"}`, "application/json", 413, "too large"},
+		"too much":        {`{"html":"` + strings.Repeat("x", mostRequest) + `"}`, "application/json", 413, "longer than"},
 		"too many":        {`{"recipients":["` + strings.Join(many(51), `","`) + `"],"subject":"s","html":"h"}`, "application/json", 400, "50"},
 		"a large one":     {`{"recipients":["a@example.org"],"subject":"s","html":"` + strings.Repeat("x", MostBody+1) + `"}`, "application/json", 400, "at most"},
 		"another's media": {good, "application/vnd.api+json", 200, ""},
@@ -272,6 +272,54 @@ func TestEmail(t *testing.T) {
 	if w.Code != http.StatusInternalServerError || strings.Contains(w.Body.String(), "canceled") {
 		t.Error(w.Code, w.Body)
 	}
+}
+
+// TestEmailIsForAdmins asks the API as its callers would, and looks at what it wrote.
+func TestEmailIsForAdmins(t *testing.T) {
+	t.Parallel()
+	engines.Both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		var m *Mailer
+		g := controltest.Open(t, dsn, func(g *controltest.Gateway) {
+			var err error
+			m, err = New(Config{}, Deps{Store: g.Store, Keys: [][]byte{key(1)}})
+			must(t, err)
+			m.Register(g.API)
+		})
+		g.User(t, "root", permit.Superadmin)
+		admin := g.User(t, "ada", permit.Admin)
+		g.User(t, "ann", permit.User)
+		const body = `{"recipients":["x@example.org","y@example.org"],"subject":"s","html":"<p>h</p>"}`
+		for _, path := range []string{"/email", "/api/v1/email", "/api/v1/email/"} {
+			g.Want(t, "", "POST", path, body, 401)
+			g.Want(t, "ann:", "POST", path, body, 403)
+			g.Want(t, "ada:", "GET", path, "", 405)
+			a := g.Want(t, "ada:", "POST", path, body, 200)
+			var got struct {
+				Data struct {
+					ID         string `json:"id"`
+					Recipients int    `json:"recipients"`
+					Status     string `json:"status"`
+				} `json:"data"`
+			}
+			a.JSON(t, &got)
+			if len(got.Data.ID) != 36 || got.Data.Recipients != 2 || got.Data.Status != "queued" {
+				t.Errorf("%s", a.Body)
+			}
+			all, err := g.Store.Queries().ListAuditOf(t.Context(), db.ListAuditOfParams{Subject: "mail:" + got.Data.ID, AtMost: 9})
+			must(t, err)
+			if len(all) != 1 || all[0].Action != "mail.send" || all[0].ActorUser == nil || *all[0].ActorUser != admin.ID || all[0].RequestID != "r1" || strings.Contains(string(all[0].Diff), "x@") {
+				t.Errorf("%+v", all)
+			}
+		}
+		g.Want(t, "root:", "POST", "/email", body, 200)
+		if no := g.Want(t, "ada:", "POST", "/email", `{"recipients":[],"subject":"s","html":"h"}`, 400); !strings.Contains(no.Body, "urn:fairway:problem:bad_body") || !strings.Contains(no.Body, `"msg":"mail is for`) {
+			t.Error(no.Body)
+		}
+		if waiting, _, err := g.Store.CountLetters(t.Context(), Topic); waiting != 8 || err != nil {
+			t.Error(waiting, err)
+		}
+	})
 }
 
 // TestTemplatesOfAFolderReplaceTheBuiltIn also has those that would make no letter.
@@ -319,7 +367,7 @@ func TestTemplatesOfAFolderReplaceTheBuiltIn(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	s := openStore(t)
+	s := openStore(t, sqlite(t))
 	for says, d := range map[string]Deps{"needs a store": {Keys: [][]byte{key(1)}}, "need a key": {Store: s}, "has 32 bytes": {Store: s, Keys: [][]byte{key(1), {1}}}} {
 		if _, err := New(Config{}, d); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)

@@ -29,14 +29,17 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
-
 	"github.com/fairway-gateway/fairway/internal/required"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/outbox"
 	"github.com/fairway-gateway/fairway/queries"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+var engines = controltest.NewEngines()
+
+func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
+
+func by() queries.By { return queries.By{Actor: "test"} }
 
 func must(t testing.TB, err error) {
 	t.Helper()
@@ -45,12 +48,18 @@ func must(t testing.TB, err error) {
 	}
 }
 
-func openStore(t testing.TB) *queries.Store {
+func openStore(t testing.TB, dsn string) *queries.Store {
 	t.Helper()
-	s, err := queries.Open(t.Context(), queries.Config{DSN: "sqlite:" + filepath.Join(t.TempDir(), "store.db")})
+	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
 	must(t, err)
 	t.Cleanup(s.Close)
 	return s
+}
+
+// sqlite is a store of its own.
+func sqlite(t testing.TB) string {
+	t.Helper()
+	return "sqlite:" + filepath.Join(t.TempDir(), "store.db")
 }
 
 func key(n byte) []byte { return bytes.Repeat([]byte{n}, keySize) }
@@ -87,7 +96,12 @@ type post struct {
 
 func newPost(t testing.TB, cfg Config, times outbox.Config) *post {
 	t.Helper()
-	p := &post{store: openStore(t), log: new(kept)}
+	return newPostOver(t, sqlite(t), cfg, times)
+}
+
+func newPostOver(t testing.TB, dsn string, cfg Config, times outbox.Config) *post {
+	t.Helper()
+	p := &post{store: openStore(t, dsn), log: new(kept)}
 	p.Mailer = p.over(t, cfg, times, key(1))
 	return p
 }

@@ -18,8 +18,16 @@ import (
 // TestADeadServerLosesNothing writes letters while there is no server, which comes later.
 func TestADeadServerLosesNothing(t *testing.T) {
 	t.Parallel()
+	engines.Both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		deadServer(t, dsn)
+	})
+}
+
+func deadServer(t *testing.T, dsn string) {
+	t.Helper()
 	port := freePort(t)
-	p := newPost(t, to("smtp", port), quick())
+	p := newPostOver(t, dsn, to("smtp", port), quick())
 	const letters = 20
 	for i := range letters {
 		must(t, p.Created(t.Context(), nil, fmt.Sprintf("u%d@example.org", i), fmt.Sprintf("/reset-password?token=t%d", i), soon()))
@@ -70,7 +78,7 @@ func TestWhatAServerGets(t *testing.T) {
 			t.Errorf("no %q in %q or %q", want, text, html)
 		}
 	}
-	id, n, err := p.Send(t.Context(), nil, Message{Recipients: []string{"a@example.org", "b@example.org", "A@example.org"}, Subject: "Grüße", HTML: "<p>Hello <b>you</b></p>"})
+	id, n, err := p.Send(t.Context(), by(), Message{Recipients: []string{"a@example.org", "b@example.org", "A@example.org"}, Subject: "Grüße", HTML: "<p>Hello <b>you</b></p>"})
 	if err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
@@ -97,7 +105,7 @@ func TestRefusalsAreForGoodAndOthersAreTriedAgain(t *testing.T) {
 	port := freePort(t)
 	taken := serve(t, port)
 	p := newPost(t, to("smtp", port), quick())
-	_, _, err := p.Send(t.Context(), nil, Message{Recipients: []string{"refused@example.org", "later@example.org"}, Subject: "s", HTML: "x"})
+	_, _, err := p.Send(t.Context(), by(), Message{Recipients: []string{"refused@example.org", "later@example.org"}, Subject: "s", HTML: "x"})
 	must(t, err)
 	run(t, p.Mailer)
 	first, second := receive(t, taken), receive(t, taken)

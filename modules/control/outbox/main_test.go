@@ -4,72 +4,27 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"log/slog"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
-
-	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/queries"
 )
 
-// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
-var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
-	s, err := pgtest.Start()
-	started.Store(s)
-	return s, err
-})
+var engines = controltest.NewEngines()
 
-var started atomic.Pointer[pgtest.Server]
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code := m.Run()
-	// What waits for the server to end is pgtest's own.
-	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if s := started.Load(); s != nil {
-		if err := s.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
 // both runs a test with each engine, on an empty database.
 func both(t *testing.T, test func(t *testing.T, dsn string)) {
 	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		s, err := startServer()
-		switch {
-		case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-			t.Skip(err)
-		case err != nil:
-			t.Fatal(err)
-		}
-		name := fmt.Sprintf("t%d", time.Now().UnixNano())
-		conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
-		must(t, err)
-		_, err = conn.Exec(t.Context(), "create database "+name)
-		must(t, errors.Join(err, conn.Close(t.Context())))
-		test(t, s.DSN(name)+"&pool_max_conns=4")
-	})
+	engines.Both(t, test)
 }
 
 func must(t testing.TB, err error) {
