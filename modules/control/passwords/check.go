@@ -65,9 +65,8 @@ func (c *Checker[A]) try(ctx context.Context, a Attempt, d digest, account A, ha
 	}
 	outcome = throttle.Right
 	if next != "" && c.replace(ctx, account, hash, next) {
-		d = c.right.digest(a.User, a.Password, next)
+		c.right.add(c.right.digest(a.User, a.Password, next))
 	}
-	c.right.add(d)
 	return true, nil
 }
 
@@ -97,6 +96,7 @@ func (c *Checker[A]) compare(ctx context.Context, a Attempt, d digest, hash stri
 		if c.hasher.old(own) {
 			next = c.hasher.hash(a.Password)
 		}
+		c.right.add(d) // before the slot is given on: who waits for it then makes no hash
 		return true, next, nil
 	}
 	for _, s := range all {
