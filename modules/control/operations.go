@@ -22,10 +22,10 @@ func table() *permit.Table { return permit.New().Without(later()...) }
 func later() []string {
 	return []string{
 		"audit.list", "docs.openapi", "docs.openapi_yaml", "docs.pages", "docs.swagger",
-		"limits.events", "limits.reset", "limits.reset_one", "limits.status", "mail.send", "mail.send.bare",
+		"limits.events", "limits.reset", "limits.reset_one", "limits.status",
 		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
-		"user.change", "user.create", "user.delete", "user.export", "user.get", "user.list", "user.me.change", "user.me.clients", "user.me.delete",
-		"user.me.get", "user.me.password", "user.password", "user.recover", "user.reset", "user.restore",
+		"user.change", "user.delete", "user.export", "user.get", "user.list", "user.me.change", "user.me.clients", "user.me.delete",
+		"user.me.get", "user.restore",
 		"users.change", "users.create", "users.get", "users.list", "users.me.get", "users.signup_form",
 	}
 }
@@ -54,6 +54,9 @@ func operations(p *realm.Parts, log *slog.Logger) (*api.API, error) {
 	book := scopes.New(permit.New())
 	clients.New(p.Store, book, clients.Options{Forget: p.Tokens.Forget}).Register(a)
 	apitokens.New(p.Store, book, apitokens.Options{Forget: p.Tokens.Forget}).Register(a)
+	p.People.Register(a)
+	a.Handle("mail.send", p.Mail)
+	a.Handle("mail.send.bare", p.Mail)
 	return a, a.Seal()
 }
 

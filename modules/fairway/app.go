@@ -176,13 +176,8 @@ func (a *App) Start() error {
 			return err
 		}
 	}
-	if a.store != nil {
-		if err := a.store.start(a.ctx); err != nil {
-			return err
-		}
-	}
-	if a.realm != nil {
-		a.realm.Start()
+	if err := a.startStore(); err != nil {
+		return err
 	}
 	a.process.memory.SetLimit(int64(a.Memory))
 	a.process.cache.SetLimit(int64(a.Cache))

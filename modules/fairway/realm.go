@@ -1,13 +1,17 @@
 package fairway
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
@@ -35,9 +39,12 @@ func (a *App) Realm() (*realm.Realm, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := realm.Config{Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Logger: a.ctx.Slogger()}
+	cfg := realm.Config{
+		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Table: permit.New(),
+		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
+	}
 	cfg.Tokens.Address, cfg.Tokens.RequestID = clientAddress, request.ID
-	settings, err := json.Marshal(a.Tokens)
+	settings, err := json.Marshal([]any{a.Tokens, a.Mail})
 	if err != nil {
 		return nil, err
 	}
@@ -49,6 +56,21 @@ func (a *App) Realm() (*realm.Realm, error) {
 	}
 	a.realm = v.(realmEntry).Realm
 	return a.realm, nil
+}
+
+// startStore opens the store, and what there is of users; it waits a while for both.
+func (a *App) startStore() error {
+	ctx, cancel := context.WithTimeout(a.ctx, storePatience)
+	defer cancel()
+	if a.store != nil {
+		if err := a.store.start(ctx); err != nil {
+			return err
+		}
+	}
+	if a.realm != nil {
+		return a.realm.Start(ctx)
+	}
+	return nil
 }
 
 // clientAddress is where Caddy says that a request comes from, trusted proxies looked through.

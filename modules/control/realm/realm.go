@@ -6,6 +6,7 @@ package realm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -15,11 +16,15 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/throttle"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
+	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
 )
 
 // Config is what a realm is made of.
@@ -33,10 +38,14 @@ type Config struct {
 	// Keys gives the keys of 32 bytes for a purpose, of which the first seals and all open. All gateways of the store have the
 	// same. It is called when the realm is opened.
 	Keys func(purpose string) ([][]byte, error)
-	// Begin is done once when the store is open, before anything else works.
-	Begin func(context.Context, *Parts) error
-	// Work is done as long as the realm is there. Each ends with its context.
-	Work []func(context.Context, *Parts)
+	// Mail is how mail is sent; the zero value writes it to the log.
+	Mail mail.Config
+	// FirstAdmin is who is made where there never was a user.
+	FirstAdmin accounts.FirstAdmin
+	// Table says who may do what.
+	Table *permit.Table
+	// Metrics count. Nil: nobody does.
+	Metrics *observe.Metrics
 	// Logger is told of what happens in the background.
 	Logger *slog.Logger
 }
@@ -48,6 +57,8 @@ type Parts struct {
 	Passwords *passwords.Checker[accounts.Account]
 	Tokens    *tokens.Authority
 	Callers   *callers.Callers
+	Mail      *mail.Mailer
+	People    *accounts.Accounts
 }
 
 const (
@@ -65,7 +76,8 @@ type Realm struct {
 	err     error         // of the last opening, of who holds it
 	failed  time.Time
 
-	once       sync.Once
+	starting   sync.Mutex
+	started    bool
 	background context.Context //nolint:containedctx // what is opened is nobody's request
 	stop       context.CancelFunc
 	done       sync.WaitGroup
@@ -136,23 +148,75 @@ func (r *Realm) open() (*Parts, error) {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
 	p.Callers = callers.New(callers.ByChecker(p.Passwords, func(a accounts.Account) tokens.User { return a.User }), p.Tokens, cfg.Address, r.cfg.Logger)
-	if r.cfg.Begin != nil {
-		if err := r.cfg.Begin(ctx, p); err != nil {
-			p.Tokens.Close()
-			return nil, err
-		}
+	if err := r.people(p); err != nil {
+		p.Tokens.Close()
+		return nil, err
 	}
 	return p, nil
 }
 
-// Start opens the realm in the background, tries again until it is open, and does its work until Close. It may be called
-// again.
-func (r *Realm) Start() {
-	r.once.Do(func() { r.done.Go(func() { r.run(r.background) }) })
+// people makes what is about the life of accounts, and the mail that it needs.
+func (r *Realm) people(p *Parts) error {
+	sealing, err := r.cfg.Keys("mail")
+	if err != nil {
+		return err
+	}
+	naming, err := r.cfg.Keys("accounts")
+	if err != nil {
+		return err
+	}
+	if p.Mail, err = mail.New(r.cfg.Mail, mail.Deps{Store: p.Store, Keys: sealing, Metrics: r.cfg.Metrics, Logger: r.cfg.Logger}); err != nil {
+		return fmt.Errorf("mail: %w", err)
+	}
+	p.People, err = accounts.New(accounts.Config{
+		Store: p.Store, Directory: p.Accounts, Passwords: p.Passwords, Table: r.cfg.Table, Key: naming[0],
+		Letters: accounts.Letters{Created: letter(p.Mail.Created), Recover: letter(p.Mail.Recovery)},
+		Changed: func(user string) { p.Tokens.Forget(tokens.Revocation{Kind: tokens.RevokedUser, ID: user}) },
+		Address: r.cfg.Tokens.Address, Logger: r.cfg.Logger,
+	})
+	return err
 }
 
-func (r *Realm) run(ctx context.Context) {
+// letter has a letter of the mailer be one of accounts.
+func letter(send func(context.Context, db.Querier, string, mail.Link) error) func(context.Context, db.Querier, string, string, time.Time) error {
+	return func(ctx context.Context, q db.Querier, to, path string, expires time.Time) error {
+		return send(ctx, q, to, mail.Link{Path: path, Expires: expires})
+	}
+}
+
+// Start opens the realm, makes what a store has from the start, and does the realm's work until Close. Where the store does not
+// answer that is done later, as soon as it does; any other error is one of the configuration. It may be called again.
+func (r *Realm) Start(ctx context.Context) error {
+	r.starting.Lock()
+	defer r.starting.Unlock()
+	if r.started {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
 	p, err := r.Open(ctx)
+	if err == nil {
+		err = r.begin(ctx, p)
+	}
+	if _, later := errors.AsType[*queries.UnavailableError](err); err != nil && !later && ctx.Err() == nil {
+		return err
+	}
+	r.started = true
+	r.done.Go(func() { r.run(r.background, err) })
+	return nil
+}
+
+// begin makes what a store has from the start.
+func (r *Realm) begin(ctx context.Context, p *Parts) error {
+	starter := accounts.Starter{Store: p.Store, Passwords: p.Passwords}
+	if _, err := starter.EnsureFirstAdmin(ctx, r.cfg.FirstAdmin); err != nil {
+		return err
+	}
+	return starter.EnsureDocumentation(ctx)
+}
+
+// run tries what failed until it has not, and then does the work.
+func (r *Realm) run(ctx context.Context, err error) {
 	for wait := retryAfter; err != nil; wait = min(2*wait, time.Minute) {
 		r.cfg.Logger.WarnContext(ctx, "users and tokens are not there yet", slog.Any("error", err))
 		select {
@@ -160,11 +224,12 @@ func (r *Realm) run(ctx context.Context) {
 			return
 		case <-time.After(wait):
 		}
-		p, err = r.Open(ctx)
+		var p *Parts
+		if p, err = r.Open(ctx); err == nil {
+			err = r.begin(ctx, p)
+		}
 	}
-	for _, work := range r.cfg.Work {
-		r.done.Go(func() { work(ctx, p) })
-	}
+	r.parts.Load().Mail.Run(ctx)
 }
 
 // Close ends what the realm does.
