@@ -55,8 +55,7 @@ func operations(p *realm.Parts, log *slog.Logger) (*api.API, error) {
 	clients.New(p.Store, book, clients.Options{Forget: p.Tokens.Forget}).Register(a)
 	apitokens.New(p.Store, book, apitokens.Options{Forget: p.Tokens.Forget}).Register(a)
 	p.People.Register(a)
-	a.Handle("mail.send", p.Mail)
-	a.Handle("mail.send.bare", p.Mail)
+	p.Mail.Register(a)
 	return a, a.Seal()
 }
 

@@ -24,7 +24,6 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/queries"
-	"github.com/fairway-gateway/fairway/queries/db"
 )
 
 // Config is what a realm is made of.
@@ -170,18 +169,11 @@ func (r *Realm) people(p *Parts) error {
 	}
 	p.People, err = accounts.New(accounts.Config{
 		Store: p.Store, Directory: p.Accounts, Passwords: p.Passwords, Table: r.cfg.Table, Key: naming[0],
-		Letters: accounts.Letters{Created: letter(p.Mail.Created), Recover: letter(p.Mail.Recovery)},
+		Letters: accounts.Letters{Created: p.Mail.Created, Recover: p.Mail.Recover},
 		Changed: func(user string) { p.Tokens.Forget(tokens.Revocation{Kind: tokens.RevokedUser, ID: user}) },
 		Address: r.cfg.Tokens.Address, Logger: r.cfg.Logger,
 	})
 	return err
-}
-
-// letter has a letter of the mailer be one of accounts.
-func letter(send func(context.Context, db.Querier, string, mail.Link) error) func(context.Context, db.Querier, string, string, time.Time) error {
-	return func(ctx context.Context, q db.Querier, to, path string, expires time.Time) error {
-		return send(ctx, q, to, mail.Link{Path: path, Expires: expires})
-	}
 }
 
 // Start opens the realm, makes what a store has from the start, and does the realm's work until Close. Where the store does not
