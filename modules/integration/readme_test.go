@@ -166,6 +166,7 @@ func otherPages() map[string]string {
 		"docs/errors.md":                          "docs_test.go",
 		"docs/try.md":                             "try_page_test.go",
 		"docs/callers.md":                         "callers_page_test.go",
+		"docs/tokens.md":                          "tokens_page_test.go",
 		"docs/charsets.md":                        "charsets_page_test.go",
 		"docs/jq.md":                              "proxies/reply",
 		"docs/benchmarks.md":                      "make bench writes it; its commands take twenty minutes",
