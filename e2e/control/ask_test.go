@@ -93,11 +93,12 @@ func (a *ask) bearer(token string) *ask { return a.header("Authorization", "Bear
 
 // gives says what must come: a status, and a pattern of the body's JSON, see match; none: whatever the body is.
 func (a *ask) gives(status int, pattern ...string) *ask {
-	a.status = append(a.status, status)
+	b := *a // rows share requests
+	b.status = []int{status}
 	if len(pattern) > 0 {
-		a.pattern = pattern[0]
+		b.pattern = pattern[0]
 	}
-	return a
+	return &b
 }
 
 // nothing says that the answer has no body.

@@ -21,7 +21,7 @@ func (s *scene) judge(a *ask, got gateway.Answer) {
 		return
 	}
 	if a.pattern != "" {
-		pattern := s.fill(a.pattern, func(v string) string { return strings.Trim(shown(v), `"`) })
+		pattern := s.fill(a.pattern, func(v string) string { return strings.TrimSuffix(strings.TrimPrefix(shown(v), `"`), `"`) })
 		if err := match(pattern, got.Body, func(name, value string) { s.vars[name] = value }); err != nil {
 			complain("%v", err)
 		}

@@ -1,7 +1,7 @@
 // Package control_test holds the running gateway to what is said of users, tokens, callers and mail: by the older systems whose
 // clients it serves, and by ourselves where we go another way. Each statement is a row, which runs on SQLite and on PostgreSQL.
 //
-//	go test ./control -statements          the statements, and the test of each
+//	cd control; go test -statements         the statements, and the test of each
 //	go test ./control -run 'TestRows/SQLite/trends_auth'
 package control_test
 

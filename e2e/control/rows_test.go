@@ -30,6 +30,8 @@ func sections() []section {
 		{"trends_auth", "Trends.Earth, authentication (1.1, 1.3)", trendsAuth()},
 		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients()},
 		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken()},
+		{"houston_clients", "Houston, scopes, errors and OAuth2 clients (4.2, 4.3, 4.4)", houstonClients()},
+		{"releng", "RelengAPI, permissions and tokens (5.3, 5.4)", releng()},
 	}
 }
 
