@@ -17,6 +17,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
@@ -58,6 +59,7 @@ type App struct {
 	process *process
 	keys    []string // what this instance took from the pool
 	pools   named
+	rates   *rate.Limiter    // nil: nobody needs it
 	store   *store           // nil: nobody needs it
 	mail    mail.Config      // with what placeholders stand for
 	realm   *realm.Realm     // nil: nobody needs it
@@ -204,7 +206,7 @@ func (a *App) Cleanup() error {
 
 // Deps is what wrap.Compile needs to make a service that works.
 func (a *App) Deps(ctx caddy.Context) wrap.Deps {
-	return wrap.Deps{Backend: a.backend, Secret: Secret, Databases: a.pools, Cache: a.process.cache, Memory: a.process.memory, Metrics: a.process.metrics, Logger: ctx.Slogger()}
+	return wrap.Deps{Backend: a.backend, Secret: Secret, Databases: a.pools, Cache: a.process.cache, Rates: a.Rates, Address: clientAddress, Memory: a.process.memory, Metrics: a.process.metrics, Logger: ctx.Slogger()}
 }
 
 // backend gives the pool of a backend: the one of an earlier configuration if nothing of it has changed.

@@ -204,16 +204,9 @@ func (a *App) useStore() error {
 	if a.store != nil {
 		return nil
 	}
-	var d Database
-	if i := slices.IndexFunc(a.Databases, func(d Database) bool { return d.Name == "" }); i >= 0 {
-		d = a.Databases[i]
-	}
-	dsn, err := d.resolve()
+	d, dsn, err := a.storeAddress()
 	if err != nil {
-		return fmt.Errorf("database %s: %w", storeName, err)
-	}
-	if err := d.checkResolved(dsn); err != nil {
-		return fmt.Errorf("database %s: %w", storeName, err)
+		return err
 	}
 	if d.DSN != "" && d.ofDefault() {
 		a.ctx.Slogger().Warn("the variable of the store's address is not set: it is a file of this machine", slog.String("database", d.DSN), slog.String("file", dsn))
@@ -232,6 +225,20 @@ func (a *App) useStore() error {
 	}
 	a.store = v.(*store)
 	return nil
+}
+
+// storeAddress says what the store of this configuration is, and where.
+func (a *App) storeAddress() (d Database, dsn string, err error) {
+	if i := slices.IndexFunc(a.Databases, func(d Database) bool { return d.Name == "" }); i >= 0 {
+		d = a.Databases[i]
+	}
+	if dsn, err = d.resolve(); err == nil {
+		err = d.checkResolved(dsn)
+	}
+	if err != nil {
+		return d, "", fmt.Errorf("database %s: %w", storeName, err)
+	}
+	return d, dsn, nil
 }
 
 // makeFolder makes the folder of the default.

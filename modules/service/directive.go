@@ -30,6 +30,8 @@ func init() {
 //		description <text>
 //		api_version <word>
 //		callers     anyone | users [<scope>...]
+//		rate        <n>/<unit> [by caller|address]
+//		cors        <origin>... { ... }
 //		budget      <duration>
 //		debug
 //		backend     [<name>] <address>... { ... }

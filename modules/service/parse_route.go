@@ -28,6 +28,8 @@ import (
 //		columns   <name>[:<type>][?]... { ... }
 //		on_drift  fail|count|header
 //		budget    <duration>
+//		rate      <n>/<unit> [by caller|address]
+//		cors      <origin>... { ... }
 //		summary   <text>
 //		describe  <text>
 //		example   <json>
@@ -59,6 +61,8 @@ func (p *parser) route(n caddyfiles.Node) error {
 		"columns":   {Parse: func(n caddyfiles.Node) error { return p.columns(n, r, at) }},
 		"on_drift":  p.text(at+"/on_drift", "on_drift fail|count|header", &r.OnDrift),
 		"budget":    p.duration(at+"/budget", &r.Budget),
+		"rate":      caddyfiles.RateWord(p.place, at, &r.Rate),
+		"cors":      caddyfiles.CORSWord(p.place, at, &r.CORS),
 		"summary":   p.text(at+"/summary", `summary "What it gives"`, &r.Summary),
 		"describe":  p.text(at+"/describe", `describe "How it works"`, &r.Describe),
 		"example":   p.text(at+"/example", "example `{\"a\": 1}`", &r.Example),

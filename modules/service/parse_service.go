@@ -58,8 +58,10 @@ func (p *parser) service(n caddyfiles.Node) error {
 		p.config.Debug = true
 		return n.Flag()
 	}}
+	words["rate"] = caddyfiles.RateWord(p.place, "", &p.config.Rate)
+	words["cors"] = caddyfiles.CORSWord(p.place, "", &p.config.CORS)
 	words["backend"] = caddyfiles.Word{Parse: p.backend, Many: true}
-	return caddyfiles.Words{Owner: "service", Known: words, Later: []string{"rate", "cors"}, Other: p.routeLine}.Parse(n)
+	return caddyfiles.Words{Owner: "service", Known: words, Other: p.routeLine}.Parse(n)
 }
 
 // duration reads a word with one duration into to.

@@ -53,6 +53,7 @@ const (
 	DependencyFailed     = "dependency_failed"      // a fetch needs the value of another that failed
 	NestedPartial        = "nested_partial"         // the backend is a gateway that answered without one of its parts
 	StoreUnavailable     = "store_unavailable"      // the gateway's own store, in which users are, does not answer
+	RateLimited          = "rate_limited"           // more requests than may be made in a time
 	Internal             = "internal"               // a defect of the gateway
 )
 

@@ -8,6 +8,8 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"hash"
+	"io"
 	"log/slog"
 	"slices"
 	"strings"
@@ -40,7 +42,7 @@ type Options struct {
 
 // Limiter counts requests, and knows the limits that there are. It is used concurrently and has no goroutine.
 type Limiter struct {
-	key    []byte
+	hashes sync.Pool // of hash.Hash with the key
 	local  *Local
 	shared Counters
 	guard  *Guard
@@ -63,7 +65,8 @@ func New(o Options) *Limiter {
 		o.Key = make([]byte, sha256.Size)
 		_, _ = rand.Read(o.Key) // never fails
 	}
-	l := &Limiter{key: o.Key, local: NewLocal(o.Buckets), shared: o.Shared, limits: map[string]*known{}}
+	l := &Limiter{local: NewLocal(o.Buckets), shared: o.Shared, limits: map[string]*known{}}
+	l.hashes.New = func() any { return hmac.New(sha256.New, o.Key) }
 	if o.Shared != nil {
 		log := cmp.Or(o.Logger, slog.New(slog.DiscardHandler))
 		l.guard = NewGuard(GuardOptions{
@@ -131,7 +134,7 @@ func (l *Limiter) know(scope string, limit Limit) *known {
 	defer l.mu.Unlock()
 	k, ok := l.limits[name]
 	if !ok {
-		k = &known{scope: scope, limit: limit, prefix: l.hash("limit", name)[:prefixSize:prefixSize]}
+		k = &known{scope: scope, limit: limit, prefix: l.hash("limit\x00", name)[:prefixSize:prefixSize]}
 		l.limits[name] = k
 	}
 	k.users++
@@ -154,13 +157,16 @@ func (s *Scope) Close() {
 
 // hash is the name of something in a store.
 func (l *Limiter) hash(kind, name string) []byte {
-	h := hmac.New(sha256.New, l.key)
-	_, _ = h.Write([]byte(kind + "\x00" + name))
+	h, _ := l.hashes.Get().(hash.Hash)
+	defer l.hashes.Put(h)
+	h.Reset()
+	_, _ = io.WriteString(h, kind)
+	_, _ = io.WriteString(h, name)
 	return h.Sum(nil)
 }
 
 // identity is the part of a key that says who.
-func (l *Limiter) identity(name string) []byte { return l.hash("identity", name)[:identitySize] }
+func (l *Limiter) identity(name string) []byte { return l.hash("identity\x00", name)[:identitySize] }
 
 // Has says whether the scope has a limit by these.
 func (s *Scope) Has(by By) bool {

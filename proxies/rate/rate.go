@@ -86,7 +86,10 @@ func Network(a netip.Addr) netip.Prefix {
 }
 
 // Address is what a limit ByAddress calls who is at a: "ip:192.0.2.1/32".
-func Address(a netip.Addr) string { return "ip:" + Network(a).String() }
+func Address(a netip.Addr) string {
+	text := make([]byte, 0, 64)
+	return string(Network(a).AppendTo(append(text, "ip:"...)))
+}
 
 // leak is after how long one comes back.
 func leak(n int, per time.Duration) time.Duration {

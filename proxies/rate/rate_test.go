@@ -463,7 +463,7 @@ func TestAddress(t *testing.T) {
 			t.Errorf("%s: %s, want %s", address, got, want)
 		}
 	}
-	if got := rate.Address(netip.Addr{}); got != "ip:invalid Prefix" {
+	if got := rate.Address(netip.Addr{}); got != "ip:" {
 		t.Error(got)
 	}
 }

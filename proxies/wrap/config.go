@@ -5,7 +5,9 @@ package wrap
 import (
 	"encoding/json"
 
+	"github.com/fairway-gateway/fairway/proxies/cors"
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/session"
 )
 
@@ -23,6 +25,11 @@ type Config struct {
 	// Debug lets callers ask by the header Fairway-Debug: decode for how the bodies of backends were read, which the header
 	// Fairway-Decode of the answer then says. Default false.
 	Debug bool `json:"debug,omitempty"`
+	// Rate is how many requests may be made, all limits at once; what is by nobody's word is by caller where callers are known, else
+	// by address. Routes may have limits beside these. Metadata and questions of browsers are not counted. Default: any number.
+	Rate []rate.Limit `json:"rate,omitempty"`
+	// CORS says which pages of other origins may read answers. Default: none.
+	CORS *cors.Config `json:"cors,omitempty"`
 	// Backends are what the routes' fetches speak to. At most one has no name: the default of a fetch.
 	Backends []Backend `json:"backends,omitempty"`
 	// Routes are tried most specific first, as in net/http's ServeMux. At least one.
@@ -157,6 +164,10 @@ type Route struct {
 	OnDrift string `json:"on_drift,omitempty"`
 	// Budget is the time for one request. Default: the service's.
 	Budget Duration `json:"budget,omitempty"`
+	// Rate is how many requests of this route may be made, beside the limits of the service. Default: any number.
+	Rate []rate.Limit `json:"rate,omitempty"`
+	// CORS says which pages of other origins may read answers of this route. Default: the service's.
+	CORS *cors.Config `json:"cors,omitempty"`
 	// Summary, Describe and Example are for the API document. Example is JSON text.
 	Summary  string `json:"summary,omitempty"`
 	Describe string `json:"describe,omitempty"`

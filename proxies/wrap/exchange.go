@@ -10,6 +10,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/proxies/identity"
 	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/session"
 )
 
@@ -37,7 +38,8 @@ type exchange struct {
 	trace    *Trace
 	output   string // what is answered; empty: not chosen yet
 	readings *readings
-	streamed *stream // of a route that answers record by record
+	verdict  rate.Verdict // of the limits
+	streamed *stream      // of a route that answers record by record
 }
 
 // admit reads and checks what the caller sent, before any backend hears of it.

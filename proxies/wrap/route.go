@@ -8,7 +8,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairway-gateway/fairway/proxies/cors"
 	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 )
 
 // Methods are those that a route and a fetch may have. HEAD and OPTIONS of routes are answered by themselves.
@@ -41,6 +43,8 @@ type route struct {
 	caches   bool // a fetch keeps its values
 	creds    bool // a fetch needs the caller's Basic credentials
 	metrics  *observe.RouteMetrics
+	rate     *rate.Scope  // nil: no limit of its own
+	cors     *cors.Policy // nil: the service's
 }
 
 func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, []segment, error) {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/reply"
 	"github.com/fairway-gateway/fairway/proxies/requestid"
 	"github.com/fairway-gateway/fairway/proxies/session"
@@ -46,6 +47,9 @@ func (s *Service) ServeUnder(w http.ResponseWriter, r *http.Request, prefix, id 
 }
 
 func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string, trace *Trace) {
+	if s.crossOrigin(w, r, rest) {
+		return
+	}
 	if p := checkPath(rest); p != nil {
 		p.Write(w, r, id)
 		return
@@ -107,7 +111,13 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 			status = x.fail(w, problem.Of(fmt.Errorf("panic: %v\n%s", v, debug.Stack())))
 		}
 	}()
+	if p := x.limited(rate.ByAddress); p != nil {
+		return x.fail(w, p)
+	}
 	if p := x.identify(); p != nil {
+		return x.fail(w, p)
+	}
+	if p := x.limited(rate.ByCaller); p != nil {
 		return x.fail(w, p)
 	}
 	if p := x.negotiate(w.Header()); p != nil {
@@ -145,7 +155,7 @@ func (x *exchange) fail(w http.ResponseWriter, p *problem.Problem) int {
 	}
 	level := slog.LevelInfo
 	switch {
-	case p.Code == problem.BreakerOpen, p.Code == problem.MemorySpent:
+	case p.Code == problem.BreakerOpen, p.Code == problem.MemorySpent, p.Code == problem.RateLimited:
 		level = slog.LevelDebug // the change was logged; what follows from it, a thousand times a second, is a metric
 	case p.Status >= http.StatusInternalServerError:
 		level = slog.LevelWarn

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"net/http"
 	"path"
 	"slices"
 	"strings"
@@ -11,7 +12,9 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/cache"
+	"github.com/fairway-gateway/fairway/proxies/cors"
 	"github.com/fairway-gateway/fairway/proxies/observe"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
@@ -33,6 +36,10 @@ type Deps struct {
 	Cache *cache.Cache
 	// Identifier knows the users of the store. Nil: a service with Callers users answers nobody.
 	Identifier Identifier
+	// Rates counts requests, for all services of the process. It is asked for where there is a limit. Nil: nothing is limited.
+	Rates func() (*rate.Limiter, error)
+	// Address says where a request comes from, an IP address with or without a port. Default: its RemoteAddr.
+	Address func(*http.Request) string
 	// Metrics may be nil.
 	Metrics *observe.Metrics
 	// Logger gets a line for every request that failed. Default: none is written.
@@ -60,6 +67,11 @@ type Service struct {
 	suffixes   bool // a route has outputs by suffix
 	memory     *upstream.Memory
 	release    []func()
+	rate       *rate.Scope  // nil: no limit of its own
+	cors       *cors.Policy // nil: pages of other origins may read nothing
+	// crossRoutes says that a route has a policy of its own.
+	crossRoutes bool
+	address     func(*http.Request) string
 	// refreshers load in the background between Start and Close.
 	refreshers []*refresher
 	tasks      sync.WaitGroup
@@ -111,6 +123,9 @@ func (s *Service) compile(c *Config, deps Deps) error {
 		return err
 	}
 	if err := s.checkUsed(at); err != nil {
+		return err
+	}
+	if err := s.compileLimits(c, deps, at); err != nil {
 		return err
 	}
 	return s.describe(at)
