@@ -97,7 +97,7 @@ func maxAge(n Node, c *cors.Config) error {
 
 // list gives the texts of tokens, and remembers where each stands.
 func (p Place) list(path string, tokens []caddyfile.Token) []string {
-	var out []string
+	out := make([]string, 0, len(tokens))
 	for i, t := range tokens {
 		p[path+"/"+strconv.Itoa(i)] = t
 		out = append(out, t.Text)

@@ -112,6 +112,40 @@ func TestRateOfGateways(t *testing.T) {
 	})
 }
 
+// TestRateOfUsers has gateways count a user together, by password and by token, and questions of browsers need no user.
+func TestRateOfUsers(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		backend := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
+		r := openRegistry(t, dsn)
+		ann := r.user("ann", "secret", "USER")
+		r.user("bob", "hunter2", "USER")
+		token, _ := r.token(ann, "all")
+		file := withStore(limitedService(backend.url, "callers users\n rate 6/d\n cors https://app.example.org", ""))
+		a := startGateway(t, file, "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
+		gateways := []*gateway{a}
+		if strings.HasPrefix(dsn, "postgres") {
+			gateways = append(gateways, startGateway(t, file, "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret))
+		}
+		bearer := request{path: "/s/x", header: http.Header{"Authorization": {"Bearer " + token}}}
+		n := let(t, 4, request{path: "/s/x", user: "ann:secret"}, gateways...) + let(t, 4, bearer, gateways...)
+		if n != 6 {
+			t.Errorf("Ann was let through %d times", n)
+		}
+		if n := let(t, 9, request{path: "/s/x", user: "bob:hunter2"}, gateways...); n != 6 {
+			t.Errorf("Bob was let through %d times", n)
+		}
+		question := http.Header{"Origin": {"https://app.example.org"}, "Access-Control-Request-Method": {"GET"}}
+		if got := a.ask(t, request{method: "OPTIONS", path: "/s/x", header: question}); got.status != http.StatusNoContent {
+			t.Errorf("%d %v", got.status, got.header)
+		}
+		if got := a.ask(t, request{path: "/s/x", user: "ann:wrong", header: http.Header{"Origin": {"https://app.example.org"}}}); got.status != http.StatusUnauthorized || got.header.Get("Access-Control-Allow-Origin") == "" {
+			t.Errorf("%d %v", got.status, got.header)
+		}
+	})
+}
+
 // TestRateWithoutItsStore has a gateway count for itself when PostgreSQL goes away.
 func TestRateWithoutItsStore(t *testing.T) {
 	t.Parallel()
@@ -179,7 +213,7 @@ func TestCrossOrigin(t *testing.T) {
 			r.user = "ann:secret"
 		}
 		a := g.ask(t, r)
-		if a.status != want || a.header.Get("Access-Control-Allow-Origin") != app || a.header.Get("X-RateLimit-Limit") != "2" {
+		if a.status != want || a.header.Get("Access-Control-Allow-Origin") != app || a.header.Get("X-Ratelimit-Limit") != "2" {
 			t.Errorf("%d %v, want %d", a.status, a.header, want)
 		}
 	}

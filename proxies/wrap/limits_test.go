@@ -54,8 +54,9 @@ func limiting(t testing.TB, auth session.Strategy, change func(*Config), routes 
 			}
 			return b, b.Close, nil
 		},
-		Rates:   func() (*rate.Limiter, error) { return limiter, nil },
-		Address: func(r *http.Request) string { return r.Header.Get("X-From") },
+		Rates:      func() (*rate.Limiter, error) { return limiter, nil },
+		Address:    func(r *http.Request) string { return r.Header.Get("X-From") },
+		Identifier: users(),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -129,7 +130,7 @@ func TestRateOfServiceAndRoute(t *testing.T) {
 		t.Errorf("%d from the same network", got)
 	}
 	for _, target := range []string{"/s/metadata", "/s/nothing", "/s/v1.0/metadata"} {
-		if w := asked(s, "GET", target, "X-From", "192.0.2.1"); w.Code == 429 || w.Header().Get("RateLimit") != "" {
+		if w := asked(s, "GET", target, "X-From", "192.0.2.1"); w.Code == 429 || w.Header().Get("Ratelimit") != "" {
 			t.Errorf("%s is limited: %d %v", target, w.Code, w.Header())
 		}
 	}
@@ -148,7 +149,7 @@ func TestRefusedByRate(t *testing.T) {
 	s, _ := limiting(t, session.None{}, func(c *Config) { c.Rate = parsed(t, "1/h", "500/d by address") },
 		Route{Method: "GET", Pattern: "/x", Fetches: []Fetch{anything("/")}})
 	first := asked(s, "GET", "/s/x", "X-From", "192.0.2.1")
-	if first.Code != 200 || first.Header().Get("RateLimit") != `"service";r=0;t=3600, "service-2";r=499;t=173` {
+	if first.Code != 200 || first.Header().Get("Ratelimit") != `"service";r=0;t=3600, "service-2";r=499;t=173` {
 		t.Errorf("%d %v", first.Code, first.Header())
 	}
 	w := asked(s, "GET", "/s/x", "X-From", "192.0.2.1")
@@ -160,7 +161,7 @@ func TestRefusedByRate(t *testing.T) {
 		t.Errorf("%d %v", w.Code, p)
 	}
 	retry, err := strconv.Atoi(w.Header().Get("Retry-After"))
-	reset, rerr := strconv.ParseInt(w.Header().Get("X-RateLimit-Reset"), 10, 64)
+	reset, rerr := strconv.ParseInt(w.Header().Get("X-Ratelimit-Reset"), 10, 64)
 	if err != nil || rerr != nil || retry < 3000 || retry > 3600 || reset < time.Now().Unix() || reset > time.Now().Unix()+3601 {
 		t.Errorf("%v", w.Header())
 	}
@@ -181,7 +182,7 @@ func TestRateByCaller(t *testing.T) {
 	s, limiter := limiting(t, session.Basic{}, func(c *Config) { c.Rate = parsed(t, "2/h by caller", "9/h by address") },
 		Route{Method: "GET", Pattern: "/x", Fetches: []Fetch{anything("/")}})
 	basic := func(user, password string) string {
-		r := httptest.NewRequest("GET", "/", nil)
+		r := httptest.NewRequest(http.MethodGet, "/", nil)
 		r.SetBasicAuth(user, password)
 		return r.Header.Get("Authorization")
 	}
@@ -215,6 +216,36 @@ func TestRateByCaller(t *testing.T) {
 	}
 	if d := cmp.Diff(want, status); d != "" || err != nil {
 		t.Error(d, err)
+	}
+}
+
+// TestRateOfUsers has users be counted wherever they are and whatever they show, and those whom nobody knows by address, before
+// they are identified.
+func TestRateOfUsers(t *testing.T) {
+	t.Parallel()
+	s, _ := limiting(t, session.None{}, func(c *Config) {
+		c.Callers.Who, c.Rate = Users, parsed(t, "3/h", "9/m by address")
+	}, Route{Method: "GET", Pattern: "/x", Fetches: []Fetch{anything("/")}, Rate: parsed(t, "1/m")})
+	for _, c := range []struct {
+		who, from string
+		want      []int
+	}{
+		{"ann", "192.0.2.1", []int{200, 429}},
+		{"reads", "192.0.2.2", []int{429}}, // which is Ann
+		{"bob", "192.0.2.2", []int{200}},
+		{"robot", "192.0.2.2", []int{200, 429}},
+		{"mallory", "192.0.2.3", []int{401, 401, 401, 401, 401, 401, 401, 401, 401, 429, 429}},
+		{"ann", "192.0.2.3", []int{429}}, // the address has none left
+	} {
+		for i, want := range c.want {
+			w := asked(s, "GET", "/s/x", "Authorization", c.who, "X-From", c.from)
+			if w.Code != want {
+				t.Errorf("%s, %d: %d, want %d", c.who, i, w.Code, want)
+			}
+			if limits := w.Header().Get("Ratelimit"); !strings.Contains(limits, "service") || c.who == "mallory" && strings.Contains(limits, "route") {
+				t.Errorf("%s is told %s", c.who, limits)
+			}
+		}
 	}
 }
 
@@ -290,7 +321,7 @@ func TestCORS(t *testing.T) {
 			if !strings.Contains(strings.Join(w.Header().Values("Vary"), ","), "Origin") {
 				t.Errorf("Vary is %v", w.Header().Values("Vary"))
 			}
-			if c.asks != "" && (w.Header().Get("RateLimit") != "" || w.Header().Get("Www-Authenticate") != "" || w.Body.Len() > 0) {
+			if c.asks != "" && (w.Header().Get("Ratelimit") != "" || w.Header().Get("WWW-Authenticate") != "" || w.Body.Len() > 0) {
 				t.Errorf("a question of a browser: %v %s", w.Header(), w.Body)
 			}
 		})
