@@ -13,8 +13,12 @@
 package mail
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/mail"
 	"net/url"
@@ -109,6 +113,32 @@ func (c *Config) Resolve(resolve func(string) (string, error)) (Config, error) {
 	}
 	_, err := readTemplates(out.Templates)
 	return out, err
+}
+
+// Fingerprint is another for each configuration that Resolve gave, and where one of its files has changed: who keeps a Mailer
+// makes a new one then.
+func (c *Config) Fingerprint() (string, error) {
+	text, err := json.Marshal(c) //nolint:gosec // it is hashed
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	_, _ = sum.Write(text) // it never fails
+	if c.CA != "" {
+		ca, err := readLimited(c.CA, mostCA)
+		if err != nil {
+			return "", fmt.Errorf("the ca of the mail server: %w", err)
+		}
+		_, _ = fmt.Fprintf(sum, "%q", ca)
+	}
+	own, err := ownFiles(c.Templates)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range slices.Sorted(maps.Keys(own)) {
+		_, _ = fmt.Fprintf(sum, "%q%q", name, own[name])
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }
 
 // complete says what is missing.

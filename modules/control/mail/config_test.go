@@ -96,6 +96,41 @@ func TestConfig(t *testing.T) {
 	}
 }
 
+// TestFingerprintChangesWithEveryWordAndFile changes them one after the other.
+func TestFingerprintChangesWithEveryWordAndFile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	ca := filepath.Join(dir, "ca.pem")
+	must(t, os.WriteFile(ca, []byte("a"), 0o600))
+	c := Config{URL: "smtp://mail.example.org", From: "a@example.org", PublicURL: "https://example.org", CA: ca, Templates: dir}
+	seen := map[string]bool{}
+	look := func() {
+		t.Helper()
+		got, err := c.Fingerprint()
+		must(t, err)
+		if again, err := c.Fingerprint(); again != got || err != nil {
+			t.Error("it changes by itself", err)
+		}
+		if seen[got] {
+			t.Error("it is as before")
+		}
+		seen[got] = true
+	}
+	look()
+	c.Password = "s3cret"
+	look()
+	must(t, os.WriteFile(ca, []byte("b"), 0o600))
+	look()
+	must(t, os.WriteFile(filepath.Join(dir, "created.txt"), []byte("x"), 0o600))
+	look()
+	must(t, os.Rename(filepath.Join(dir, "created.txt"), filepath.Join(dir, "created.html")))
+	look()
+	must(t, os.Remove(ca))
+	if _, err := c.Fingerprint(); err == nil {
+		t.Error("a file that is gone")
+	}
+}
+
 func TestCheckAddress(t *testing.T) {
 	t.Parallel()
 	for in, want := range map[string]string{

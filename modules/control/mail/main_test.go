@@ -127,7 +127,7 @@ func run(t testing.TB, m *Mailer) (stop func()) {
 	}()
 	stop = sync.OnceFunc(func() {
 		cancel()
-		<-ended
+		receive(t, ended)
 	})
 	t.Cleanup(stop)
 	return stop

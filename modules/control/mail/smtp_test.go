@@ -235,6 +235,33 @@ func TestAServerThatSaysNothingHoldsNobodyUp(t *testing.T) {
 	}
 }
 
+// TestAServerThatNeverStopsTalkingIsLeft has one whose greeting has no end.
+func TestAServerThatNeverStopsTalkingIsLeft(t *testing.T) {
+	t.Parallel()
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	must(t, err)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		line := []byte("220-" + strings.Repeat("x", 1000) + "\r\n")
+		for err == nil {
+			_, err = conn.Write(line)
+		}
+	}()
+	t.Cleanup(func() {
+		_ = l.Close()
+		receive(t, ended)
+	})
+	if err := attempt(t, to("smtp", l.Addr().(*net.TCPAddr).Port)); err == nil || !strings.Contains(err.Error(), "more than anybody reads") {
+		t.Error(err)
+	}
+}
+
 // TestTwoGatewaysSendEachLetterOnce is over one store and one server.
 func TestTwoGatewaysSendEachLetterOnce(t *testing.T) {
 	t.Parallel()

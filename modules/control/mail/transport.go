@@ -24,6 +24,8 @@ const (
 	// dialing is how long connecting may take, TLS included, and speaking how long the server may for one letter.
 	dialing  = 15 * time.Second
 	speaking = time.Minute
+	// mostAnswers is how many bytes a server may say of one letter.
+	mostAnswers = 1 << 20
 	// mostCA is how large a file with certificates may be, in bytes.
 	mostCA = 1 << 20
 )
@@ -65,12 +67,7 @@ func (c *Config) transport(log *slog.Logger) (transport, error) {
 }
 
 func readCA(path string) (*x509.CertPool, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("the ca of the mail server: %w", err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, mostCA))
+	text, err := readLimited(path, mostCA)
 	if err != nil {
 		return nil, fmt.Errorf("the ca of the mail server: %w", err)
 	}
@@ -79,6 +76,20 @@ func readCA(path string) (*x509.CertPool, error) {
 		return nil, fmt.Errorf("the ca of the mail server, %s, has no certificate", path)
 	}
 	return pool, nil
+}
+
+// readLimited reads a file of at most so many bytes.
+func readLimited(path string, most int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && int64(len(text)) > most {
+		err = fmt.Errorf("%s has more than %d bytes", path, most)
+	}
+	return text, err
 }
 
 // logged writes letters to the log, with their text, and so with links that set a password. That is right where there is no
@@ -137,8 +148,12 @@ func (r *relay) dial(ctx context.Context) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, dialing)
 	defer cancel()
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", net.JoinHostPort(r.host, strconv.Itoa(r.port)))
-	if err != nil || r.tls != Implicit {
-		return conn, err
+	if err != nil {
+		return nil, err
+	}
+	conn = &bounded{Conn: conn, left: mostAnswers}
+	if r.tls != Implicit {
+		return conn, nil
 	}
 	encrypted := tls.Client(conn, r.encryption)
 	if err := encrypted.HandshakeContext(ctx); err != nil {
@@ -146,6 +161,22 @@ func (r *relay) dial(ctx context.Context) (net.Conn, error) {
 		return nil, err
 	}
 	return encrypted, nil
+}
+
+// bounded is a connection on which the server may say so much.
+type bounded struct {
+	net.Conn
+	left int
+}
+
+// Read implements net.Conn.
+func (b *bounded) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, errors.New("the mail server says more than anybody reads")
+	}
+	n, err := b.Conn.Read(p[:min(len(p), b.left)])
+	b.left -= n
+	return n, err
 }
 
 func (r *relay) options(conn net.Conn, m message) []gomail.Option {

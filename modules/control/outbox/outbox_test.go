@@ -91,6 +91,35 @@ func TestEachLetterLeavesOnceAndNotAllAtOnce(t *testing.T) {
 	})
 }
 
+// TestNoMoreLettersAreLeasedThanAreWorkedOn has three that take long, and a fourth that waits for nobody's lease.
+func TestNoMoreLettersAreLeasedThanAreWorkedOn(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		enqueue(t, s, 4)
+		begun, gate := make(chan struct{}, 4), make(chan struct{})
+		start(t, s, Config{Parallel: 3, Handle: func(context.Context, Letter) error {
+			begun <- struct{}{}
+			<-gate
+			return nil
+		}})
+		for range 3 {
+			receive(t, begun, "none begins")
+		}
+		if got, err := s.ClaimLetters(t.Context(), "mail", "other", 9, 0); err != nil || len(got) != 1 {
+			t.Errorf("%d letters are nobody's, %v", len(got), err)
+		}
+		select {
+		case <-begun:
+			t.Error("four at once")
+		case <-time.After(1500 * time.Millisecond): // it looks each second
+		}
+		close(gate)
+		gone(t, s)
+	})
+}
+
 // sample gives the value of the series with a label of that value, -1: there is none.
 func sample(t *testing.T, reg *prometheus.Registry, label string) float64 {
 	t.Helper()
