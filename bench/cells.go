@@ -121,6 +121,7 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 	all = append(all, b.documents(f)...)
 	all = append(all, b.joins(f)...)
 	all = append(all, pooled(f))
+	all = append(all, f.callers()...)
 
 	var wanted []*cell
 	for _, c := range all {

@@ -9,11 +9,13 @@ import (
 	"github.com/fairway-gateway/fairway/bench/process"
 )
 
-// field is what is started for W0 to W9: backend and gateways, nil when absent.
+// field is what is started for W0 to W9, W11 and W12: backend and gateways, nil when absent.
 type field struct {
 	backend, caddy, nginx, lura, fairway, csv *process.Process
 	// fairwayGC is fairway that collects garbage as often as Go programs do by default, as Caddy and Lura do.
 	fairwayGC *process.Process
+	// user is that of fairway's store; zero: there is none.
+	user enrolled
 	// addresses, host:port; fairwayPass is fairway's site with Caddy's reverse_proxy, failing the backend's port for W9
 	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt, staticAt, csvAt string
 }
@@ -84,6 +86,11 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 	}); err != nil {
 		b.fail("fairway", err)
 		return f, ctx.Err()
+	}
+	if b.wants("W11") || b.wants("W12") {
+		if f.user, err = b.enroll(ctx, "fairway", ports[4]); err != nil {
+			b.fail(callersName, err)
+		}
 	}
 	if f.fairwayGC, err = b.startCaddy(ctx, "fairway", b.programs.fairway, "http://"+f.fairwayGCAt+"/w2/status", map[string]string{
 		"Admin": ports[8], "Port": ports[7], "Pass": ports[9], "Backend": backendPorts[0], "Failing": backendPorts[1],

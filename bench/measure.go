@@ -207,6 +207,7 @@ func summarize(cells []*cell) ([]report.Row, []report.Target) {
 			within("W6 / njs with regular expressions", "W6 "+fairwayName, "W6 "+njsName, 1),
 		}
 		targets = append(targets, joinTargets(cells, ratio)...)
+		targets = append(targets, callerTargets(within)...)
 		targets = append(targets, within("W2 with a pooled session / W2", "W2 "+sessionName, plain, 1.08))
 	}
 	return rows, targets
