@@ -36,7 +36,7 @@ func (b *bench) enroll(ctx context.Context, name, port string) (enrolled, error)
 	if _, err := b.command(ctx, name, "user", "add", email, "--password-file", file); err != nil {
 		return enrolled{}, err
 	}
-	out, err := b.command(ctx, name, "token", "create", "--user", email, "--scope", "all", "--json")
+	out, err := b.command(ctx, name, "token", "create", "--user", email, "--scope", "all", "--description", "measuring", "--json")
 	if err != nil {
 		return enrolled{}, err
 	}

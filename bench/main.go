@@ -36,7 +36,7 @@ type settings struct {
 	install bool
 	// docs is the file that takes the report. Default ../docs/benchmarks.md; none when quick or not all workloads.
 	docs string
-	// profile is the directory for CPU and allocation profiles of fairway during W2. Default none.
+	// profile is the directory for CPU and allocation profiles of fairway during W2, W11 and W12. Default none.
 	profile string
 	// repository is fairway's source. Default "..".
 	repository string
@@ -101,7 +101,7 @@ func parse(args []string) (settings, error) {
 	flags.BoolVar(&s.quick, "quick", false, "fewer and shorter measurements; the documentation is left alone")
 	flags.BoolVar(&s.install, "install", true, "as root, install nginx-light and libnginx-mod-http-js with apt-get when they are missing")
 	flags.StringVar(&s.docs, "docs", "../docs/benchmarks.md", "`file` that takes the report (quick or with a part of the workloads: none)")
-	flags.StringVar(&s.profile, "profile", "", "`directory` for profiles of fairway during W2")
+	flags.StringVar(&s.profile, "profile", "", "`directory` for profiles of fairway during W2, and of W11 and W12 where one of them is measured")
 	flags.StringVar(&s.repository, "repository", "..", "fairway's source `directory`")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err

@@ -14,26 +14,31 @@ import (
 	"github.com/fairway-gateway/fairway/bench/load"
 )
 
-// takeProfiles writes a CPU and an allocation profile of fairway for both variants of W2, taken apart from what is measured.
+// takeProfiles writes a CPU and an allocation profile of fairway for both variants of W2, and for W11 and W12, taken apart from what is measured.
 func (b *bench) takeProfiles(ctx context.Context, f *field) error {
 	if err := os.MkdirAll(b.profile, 0o750); err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}
-	for name, path := range map[string]string{"w2": "/w2/status", "w2-reply": "/w2/reading"} {
-		if err := b.profileOne(ctx, f, name, path); err != nil {
+	taken := map[string]*cell{"w2": {path: "/w2/status"}, "w2-reply": {path: "/w2/reading"}}
+	if f.user != (enrolled{}) {
+		taken["w11"] = &cell{path: "/users/status", header: f.user.bearer}
+		taken["w12"] = &cell{path: "/users/status", header: f.user.basic}
+	}
+	for name, c := range taken {
+		c.address, c.status, c.body = f.fairwayAt, http.StatusOK, func([]byte) error { return nil }
+		if err := b.profileOne(ctx, f, name, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) profileOne(ctx context.Context, f *field, name, path string) error {
-	c := cell{address: f.fairwayAt, path: path, status: http.StatusOK, body: func([]byte) error { return nil }}
+func (b *bench) profileOne(ctx context.Context, f *field, name string, c *cell) error {
 	check, err := c.verify(ctx)
 	if err != nil {
 		return fmt.Errorf("profile: %w", err)
 	}
-	run := load.Start(load.Options{Address: c.address, Path: c.path, Connections: b.connections, Check: check})
+	run := load.Start(load.Options{Address: c.address, Path: c.path, Header: c.header, Connections: b.connections, Check: check})
 	defer run.Stop()
 	seconds := strconv.Itoa(int(math.Ceil(b.duration.Seconds())))
 	for kind, file := range map[string]string{"profile": name + ".cpu.pprof", "allocs": name + ".allocs.pprof"} {

@@ -99,11 +99,12 @@ type Callers struct {
 	tokens    Tokens
 	address   func(*http.Request) string
 	log       *slog.Logger
+	all       []string // the scopes of who has shown a password
 }
 
 // New makes Callers. Address says where a request comes from; log may be nil.
 func New(p Passwords, t Tokens, address func(*http.Request) string, log *slog.Logger) *Callers {
-	return &Callers{passwords: p, tokens: t, address: address, log: cmp.Or(log, slog.New(slog.DiscardHandler))}
+	return &Callers{passwords: p, tokens: t, address: address, log: cmp.Or(log, slog.New(slog.DiscardHandler)), all: []string{permit.All}}
 }
 
 const (
@@ -159,11 +160,8 @@ func (c *Callers) basic(r *http.Request, encoded string) (*Caller, error) {
 	if !account.Active {
 		return nil, wrong
 	}
-	return &Caller{User: account, Scopes: all()}, nil
+	return &Caller{User: account, Scopes: c.all}, nil
 }
-
-// all are the scopes of who has shown a password.
-func all() []string { return []string{permit.All} }
 
 // refusal tells a caller's fault from the store's.
 func refusal(err error) error {

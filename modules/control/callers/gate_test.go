@@ -81,9 +81,9 @@ func TestGateLetsIn(t *testing.T) {
 		scopes []string
 		want   identity.User
 	}{
-		"by a password":             {&Caller{User: ann(), Scopes: all()}, []string{"a", "anything"}, byPassword},
-		"without a name":            {&Caller{User: nameless, Scopes: all()}, nil, byAddress},
-		"with somebody's address":   {&Caller{User: taken, Scopes: all()}, nil, byAddress},
+		"by a password":             {&Caller{User: ann(), Scopes: []string{permit.All}}, []string{"a", "anything"}, byPassword},
+		"without a name":            {&Caller{User: nameless, Scopes: []string{permit.All}}, nil, byAddress},
+		"with somebody's address":   {&Caller{User: taken, Scopes: []string{permit.All}}, nil, byAddress},
 		"by a token":                {&Caller{User: ann(), Scopes: []string{"a", "b"}, Token: &tokens.Access{Client: "c"}}, []string{"b", "a"}, byToken},
 		"a client that is nobody":   {&Caller{Token: &tokens.Access{Client: "c"}}, nil, identity.User{Key: "client:c", Client: "c", ByToken: true}},
 		"a program that is nobody":  {&Caller{Scopes: []string{"a"}, Token: &tokens.Access{ID: "t"}}, []string{"a"}, identity.User{Key: "token:t", Scopes: []string{"a"}, ByToken: true}},
