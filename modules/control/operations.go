@@ -11,7 +11,6 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/clients"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
-	"github.com/fairway-gateway/fairway/modules/control/scopes"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
@@ -51,9 +50,8 @@ func operations(p *realm.Parts, log *slog.Logger) (*api.API, error) {
 		a.Handle(id, handle)
 	}
 	a.Resolve("session", ownSession)
-	book := scopes.New(permit.New())
-	clients.New(p.Store, book, clients.Options{Forget: p.Tokens.Forget}).Register(a)
-	apitokens.New(p.Store, book, apitokens.Options{Forget: p.Tokens.Forget}).Register(a)
+	clients.New(p.Store, p.Scopes, clients.Options{Forget: p.Tokens.Forget}).Register(a)
+	apitokens.New(p.Store, p.Scopes, apitokens.Options{Forget: p.Tokens.Forget}).Register(a)
 	p.People.Register(a)
 	p.Mail.Register(a)
 	return a, a.Seal()

@@ -40,7 +40,7 @@ func (a *App) Realm() (*realm.Realm, error) {
 		return nil, err
 	}
 	cfg := realm.Config{
-		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Table: permit.New(),
+		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Table: permit.New(), Scopes: a.ScopesOfServices(),
 		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
 	}
 	cfg.Tokens.Address, cfg.Tokens.RequestID = clientAddress, request.ID

@@ -4,12 +4,14 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
@@ -29,6 +31,9 @@ type Tokens struct {
 	PasswordGrant string `json:"password_grant,omitempty"`
 	// QuerySecrets "off" refuses passwords, secrets and tokens in a query. Default "on": they are taken, and in no log.
 	QuerySecrets string `json:"query_secrets,omitempty"`
+	// Scopes are those of `callers users <scope>...`, which clients and tokens may be given beside those of the control API. All
+	// gateways that share a store have the same. Default none.
+	Scopes []string `json:"scopes,omitempty"`
 }
 
 const (
@@ -52,12 +57,50 @@ func (t *Tokens) check() error {
 	case t.Access > longestAccess:
 		return errors.New("access is at most 24h: tokens are refreshed, and what is long is refresh")
 	}
+	if err := t.checkScopes(); err != nil {
+		return err
+	}
 	for _, s := range []string{t.PasswordGrant, t.QuerySecrets} {
 		if s != "" && s != "on" && s != "off" {
 			return fmt.Errorf("%s is neither on nor off", strconv.Quote(s))
 		}
 	}
 	return nil
+}
+
+// mostScopes is how many scopes there may be beside those of the control API, longestScope how many bytes one has at most.
+const (
+	mostScopes   = 200
+	longestScope = 100
+)
+
+func (t *Tokens) checkScopes() error {
+	if len(t.Scopes) > mostScopes {
+		return fmt.Errorf("there are at most %d scopes", mostScopes)
+	}
+	for i, name := range t.Scopes {
+		switch {
+		case !wrap.IsScope(name) || len(name) > longestScope:
+			return fmt.Errorf("%q is no scope: letters, digits and signs of ASCII, without blanks, quotes and backslashes, at most %d", name, longestScope)
+		case slices.Contains(t.Scopes[:i], name):
+			return fmt.Errorf("the scope %s is there twice", name)
+		case slices.ContainsFunc(permit.Scopes(), func(s permit.Scope) bool { return s.Name == name }):
+			return fmt.Errorf("the scope %s is one of the control API, and there already", name)
+		}
+	}
+	return nil
+}
+
+// ScopesOfServices are the scopes that the configuration names beside those of the control API.
+func (a *App) ScopesOfServices() []permit.Scope {
+	if a.Tokens == nil {
+		return nil
+	}
+	out := make([]permit.Scope, len(a.Tokens.Scopes))
+	for i, name := range a.Tokens.Scopes {
+		out[i] = permit.Scope{Name: name, Doc: "Use services that ask for " + name}
+	}
+	return out
 }
 
 // config is what package tokens is told.
@@ -81,6 +124,7 @@ func (t *Tokens) config() tokens.Config {
 //		login          <duration>
 //		password_grant on|off
 //		query_secrets  on|off
+//		scopes         <scope>...
 //	}
 func parseTokens(d *caddyfile.Dispenser, app *App) error {
 	if app.Tokens != nil {
@@ -101,8 +145,20 @@ func parseTokens(d *caddyfile.Dispenser, app *App) error {
 		}
 		seen[word] = true
 		args := d.RemainingArgs()
+		if word == "scopes" && len(args) > 0 {
+			t.Scopes = args
+			if err := t.check(); err != nil {
+				return d.WrapErr(err)
+			}
+			if d.NextBlock(2) {
+				return d.Err("scopes takes no block")
+			}
+			continue
+		}
 		text, duration := texts[word], durations[word]
 		switch {
+		case word == "scopes":
+			return d.Err("scopes takes at least one scope, like reports:read")
 		case text == nil && duration == nil:
 			return d.Errf("tokens has no word %s%s", word, wrap.Suggest(word, tokenWords()))
 		case len(args) != 1 || args[0] == "":
@@ -127,5 +183,5 @@ func parseTokens(d *caddyfile.Dispenser, app *App) error {
 }
 
 func tokenWords() []string {
-	return []string{"issuer", "access", "refresh", "login", "password_grant", "query_secrets"}
+	return []string{"issuer", "access", "refresh", "login", "password_grant", "query_secrets", "scopes"}
 }

@@ -3,6 +3,7 @@ package integration_test
 import (
 	"encoding/json"
 	"net/http"
+	"path/filepath"
 	"testing"
 	"time"
 )
@@ -70,4 +71,30 @@ func TestTokensAcrossGateways(t *testing.T) {
 			return as(one, "", http.MethodDelete, "/api/v1/oauth/clients/"+member(client, "data", "id"), "")
 		})
 	})
+}
+
+// TestScopesOfServices: a scope that the options name can be given to a token, which a service then takes, and no other.
+func TestScopesOfServices(t *testing.T) {
+	t.Parallel()
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "store.db")
+	newUser(t, dsn, "ann@example.org", "correct horse battery", "USER")
+	file := siteWith("\tfairway {\n\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}\n\t\ttokens {\n\t\t\tscopes reports:read jobs:run\n\t\t}\n\t}",
+		"\tcontrol\n\tcallers /reports/* users reports:read\n\trespond /reports/* \"the report\"")
+	g := startGateway(t, file, "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
+	ask := func(scope string) answer {
+		t.Helper()
+		return g.ask(t, request{method: http.MethodPost, path: "/api/v1/tokens", user: "ann@example.org:correct horse battery", body: `{"scopes":["` + scope + `"],"description":"d"}`})
+	}
+	for scope, status := range map[string]int{"reports:read": http.StatusOK, "jobs:run": http.StatusForbidden, "all": http.StatusOK} {
+		var made struct{ Token string }
+		if err := json.Unmarshal([]byte(ask(scope).body), &made); err != nil || made.Token == "" {
+			t.Fatal(made, err)
+		}
+		if got := g.ask(t, request{path: "/reports/june", header: http.Header{"Authorization": {"Bearer " + made.Token}}}); got.status != status {
+			t.Errorf("%s: %d %s", scope, got.status, got.body)
+		}
+	}
+	if got := ask("reports:write"); got.status != http.StatusBadRequest {
+		t.Errorf("%d %s", got.status, got.body)
+	}
 }

@@ -57,13 +57,18 @@ func (c *Callers) check(at place) *ConfigError {
 	}
 	for i, s := range c.Scopes {
 		switch {
-		case s == "" || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' }):
+		case !IsScope(s):
 			return at.field("scopes/"+itoa(i)).errf("%q is no scope: letters, digits and signs of ASCII, without blanks, quotes and backslashes", s)
 		case slices.Contains(c.Scopes[:i], s):
 			return at.field("scopes/"+itoa(i)).errf("the scope %s is there twice", s)
 		}
 	}
 	return nil
+}
+
+// IsScope says whether a text may be a scope (RFC 6749, 3.3).
+func IsScope(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || r == '"' || r == '\\' })
 }
 
 // compileCallers settles who may call, before anything that may use something of the caller.

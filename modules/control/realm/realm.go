@@ -19,6 +19,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/modules/control/scopes"
 	"github.com/fairway-gateway/fairway/modules/control/throttle"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
@@ -43,6 +44,8 @@ type Config struct {
 	FirstAdmin accounts.FirstAdmin
 	// Table says who may do what.
 	Table *permit.Table
+	// Scopes are those of services, beside the control API's.
+	Scopes []permit.Scope
 	// Metrics count. Nil: nobody does.
 	Metrics *observe.Metrics
 	// Logger is told of what happens in the background.
@@ -56,6 +59,7 @@ type Parts struct {
 	Passwords *passwords.Checker[accounts.Account]
 	Tokens    *tokens.Authority
 	Callers   *callers.Callers
+	Scopes    *scopes.Book
 	Mail      *mail.Mailer
 	People    *accounts.Accounts
 }
@@ -134,7 +138,7 @@ func (r *Realm) open() (*Parts, error) {
 	if cfg.Secrets, err = r.cfg.Keys("tokens"); err != nil {
 		return nil, err
 	}
-	p := &Parts{Store: store, Accounts: accounts.NewDirectory(store, r.cfg.Accounts)}
+	p := &Parts{Store: store, Accounts: accounts.NewDirectory(store, r.cfg.Accounts), Scopes: scopes.New(r.cfg.Table, r.cfg.Scopes...)}
 	if p.Passwords, err = passwords.New(p.Accounts, passwords.Config{
 		Realm: "users", Logger: r.cfg.Logger,
 		Throttle: throttle.New(throttle.Config{Name: "users", Key: throttled[0], Shared: counters{store}, Logger: r.cfg.Logger}),
