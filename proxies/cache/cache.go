@@ -168,13 +168,15 @@ func (c *Cache) Get(ctx context.Context, r *Request) (Found, error) {
 	old := kept && e.err == nil
 	if old && now.Before(e.fresh.Add(r.WhileRevalidate)) {
 		f, _ := c.join(ctx, r)
-		f.leave() // it stays in the air without anybody
+		f.leave(nil) // it stays in the air without anybody
 		return e.found(now, Stale), nil
 	}
 	f, others := c.join(ctx, r)
-	defer f.leave()
+	var why error
+	defer func() { f.leave(why) }()
 	instead := func() bool { return old && c.now().Before(e.fresh.Add(r.IfError)) } // of what cannot be loaded
-	if err := f.wait(ctx, r.Until); err != nil {
+	if why = f.wait(ctx, r.Until); why != nil {
+		err := why
 		if ctx.Err() == nil && instead() {
 			return e.stale(c.now(), err), nil
 		}
@@ -195,9 +197,10 @@ func (c *Cache) Refresh(ctx context.Context, r *Request) error {
 	anew := *r
 	anew.renew = true
 	f, _ := c.join(ctx, &anew)
-	defer f.leave()
-	if err := f.wait(ctx, r.Until); err != nil {
-		return err
+	why := f.wait(ctx, r.Until)
+	defer f.leave(why)
+	if why != nil {
+		return why
 	}
 	return f.err
 }
@@ -221,7 +224,7 @@ func (c *Cache) Close() {
 	c.mu.Lock()
 	c.closed = true
 	for _, f := range c.flights {
-		f.cancel()
+		f.cancel(nil)
 	}
 	c.mu.Unlock()
 	c.tasks.Wait()

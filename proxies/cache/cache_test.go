@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"go.uber.org/goleak"
@@ -412,5 +413,39 @@ func TestKey(t *testing.T) {
 			}
 			keys[key] = name
 		}
+	}
+}
+
+// TestWhyTheLastOneLeft: a load knows whether it ends because the time of all who wanted it is over, which is the backend's
+// fault, or because nobody is there any more.
+func TestWhyTheLastOneLeft(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]error{"late": context.DeadlineExceeded, "gone": context.Canceled} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				c := New(1 << 20)
+				defer c.Close()
+				causes := make(chan error, 1)
+				r := &Request{Key: Key{7}, Load: func(ctx context.Context) Loaded {
+					<-ctx.Done()
+					causes <- context.Cause(ctx)
+					return Loaded{Err: ctx.Err()}
+				}}
+				ctx, leave := context.WithCancel(t.Context())
+				defer leave()
+				if name == "late" {
+					r.Until = time.Now().Add(time.Second)
+				} else {
+					time.AfterFunc(time.Second, leave)
+				}
+				if _, err := c.Get(ctx, r); !errors.Is(err, want) {
+					t.Errorf("%v", err)
+				}
+				if got := <-causes; !errors.Is(got, want) {
+					t.Errorf("the cause is %v, want %v", got, want)
+				}
+			})
+		})
 	}
 }

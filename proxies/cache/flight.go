@@ -9,7 +9,7 @@ import (
 // flight is one load, for all who wait for it.
 type flight struct {
 	done   chan struct{}
-	cancel context.CancelFunc
+	cancel context.CancelCauseFunc
 	// found, err and lasting are what came of it, once done is closed.
 	found   Found
 	err     error
@@ -39,7 +39,7 @@ func (c *Cache) join(ctx context.Context, r *Request) (f *flight, others bool) {
 	if f, ok := c.flights[r.Key]; ok && f.board() {
 		return f, true
 	}
-	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	f = &flight{done: make(chan struct{}), cancel: cancel, waiting: 1, background: background}
 	c.flights[r.Key] = f
 	c.tasks.Go(func() { c.fly(ctx, f, r) })
@@ -48,7 +48,7 @@ func (c *Cache) join(ctx context.Context, r *Request) (f *flight, others bool) {
 
 // landed is a flight that is over.
 func landed(found Found, err error) *flight {
-	f := &flight{done: make(chan struct{}), cancel: func() {}, found: found, err: err, waiting: 1}
+	f := &flight{done: make(chan struct{}), cancel: func(error) {}, found: found, err: err, waiting: 1}
 	close(f.done)
 	return f
 }
@@ -82,19 +82,20 @@ func (f *flight) wait(ctx context.Context, until time.Time) error {
 	}
 }
 
-// leave takes one away who waited. The last ends the load, unless it goes on in the background.
-func (f *flight) leave() {
+// leave takes one away who waited, why is what ended his waiting, if not the load. The last ends the load, unless it goes on in
+// the background; that his time was over is the cause of the load's context.
+func (f *flight) leave(why error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.waiting--
 	if f.waiting == 0 && !f.background {
-		f.cancel()
+		f.cancel(why)
 	}
 }
 
 // fly loads, and keeps what is to be kept before anybody hears of it.
 func (c *Cache) fly(ctx context.Context, f *flight, r *Request) {
-	defer f.cancel()
+	defer f.cancel(nil)
 	l := r.Load(ctx)
 	now := c.now()
 	f.found = Found{Value: l.Value, How: Miss, TTL: l.TTL}

@@ -46,7 +46,7 @@ func (b *Backend) attempt(parent context.Context, call *Call, n int, failed []*e
 
 func (b *Backend) timed(parent context.Context, call *Call, n int, failed []*endpoint) (*Answer, *endpoint, *Failure) {
 	if err := parent.Err(); err != nil {
-		if errors.Is(err, context.Canceled) {
+		if gone(parent) {
 			return nil, nil, &Failure{Kind: Cancelled, Err: err}
 		}
 		return nil, nil, &Failure{Kind: Timeout, Err: err}
@@ -213,7 +213,7 @@ func (b *Backend) send(parent, ctx context.Context, call *Call, n int, e *endpoi
 
 // sendFailure says why no answer came. Whose context ended decides, not what the transport made of it.
 func sendFailure(parent, ctx context.Context, err error) *Failure {
-	if errors.Is(parent.Err(), context.Canceled) {
+	if gone(parent) {
 		return &Failure{Kind: Cancelled, Err: err}
 	}
 	if f, ok := errors.AsType[*Failure](err); ok {

@@ -59,7 +59,7 @@ func (b *Backend) refusal(parent context.Context, call *Call, n int, e *endpoint
 	l := b.memory.lease()
 	defer l.end()
 	err := l.body(resp, min(excerptBody, b.cfg.Limit), 1, true)
-	if err != nil && errors.Is(parent.Err(), context.Canceled) {
+	if err != nil && gone(parent) {
 		return &Failure{Kind: Cancelled, Err: err}
 	}
 	a := l.fill(resp, n, e)
@@ -171,7 +171,7 @@ func bodyFailure(parent, ctx context.Context, a *Answer, err error) *Failure {
 		f.Kind = MemorySpent
 	case errors.Is(err, errTooLarge):
 		f.Kind = TooLarge
-	case errors.Is(parent.Err(), context.Canceled):
+	case gone(parent):
 		f.Kind = Cancelled
 	case ctx.Err() != nil, errors.Is(err, context.DeadlineExceeded): // the connection's clock may be the first to ring
 		f.Kind = Timeout
@@ -185,7 +185,7 @@ func bodyFailure(parent, ctx context.Context, a *Answer, err error) *Failure {
 
 // judged makes the failure of what Judge said. A caller who hung up ends a judge too.
 func judged(parent, ctx context.Context, a *Answer, err error) *Failure {
-	if errors.Is(parent.Err(), context.Canceled) {
+	if gone(parent) {
 		return &Failure{Kind: Cancelled, Status: a.Status, Reason: a.Reason, Err: err}
 	}
 	f := &Failure{Kind: Undecodable, Err: err}

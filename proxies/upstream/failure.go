@@ -1,6 +1,8 @@
 package upstream
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -162,4 +164,10 @@ func withoutBytes(msg string) string {
 	}
 	msg, _, _ = strings.Cut(msg, "\"")
 	return msg
+}
+
+// gone says that whoever wanted an answer does not any more. Where the cause of that is that the time of all who wanted it is
+// over, the backend is to blame, not they.
+func gone(ctx context.Context) bool {
+	return errors.Is(ctx.Err(), context.Canceled) && !errors.Is(context.Cause(ctx), context.DeadlineExceeded)
 }

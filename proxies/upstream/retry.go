@@ -2,7 +2,6 @@ package upstream
 
 import (
 	"context"
-	"errors"
 	"math/rand/v2"
 	"net/http"
 	"net/url"
@@ -74,7 +73,7 @@ func (r *retries) run(ctx context.Context) (*Answer, error) {
 	if r.answer != nil {
 		return r.answer, nil
 	}
-	if errors.Is(ctx.Err(), context.Canceled) && r.failure.Kind != Cancelled {
+	if gone(ctx) && r.failure.Kind != Cancelled {
 		return nil, &Failure{Kind: Cancelled, Attempts: r.attempts, Err: err}
 	}
 	return nil, r.failure
