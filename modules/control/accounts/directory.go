@@ -29,6 +29,8 @@ type Account struct {
 	tokens.User
 	// Protected cannot be deleted: DirectoryConfig.Protected names it.
 	Protected bool
+	// kept says that the row was read a while ago.
+	kept bool
 }
 
 // DirectoryConfig says what a directory keeps.
@@ -82,11 +84,20 @@ func NewDirectory(store *queries.Store, cfg DirectoryConfig) *Directory {
 
 // Find implements passwords.Accounts: user is an e-mail address, or else a user name.
 func (d *Directory) Find(ctx context.Context, user string) (Account, string, bool, error) {
-	key := queries.Key(user)
-	now := time.Now()
-	if k, ok := d.kept.Get(key, now); ok {
+	if k, ok := d.kept.Get(queries.Key(user), time.Now()); ok {
+		k.kept = true
 		return k.Account, k.hash, true, nil
 	}
+	return d.FindNow(ctx, user)
+}
+
+// Kept implements passwords.Keeper.
+func (d *Directory) Kept(a Account) bool { return a.kept }
+
+// FindNow implements passwords.Keeper.
+func (d *Directory) FindNow(ctx context.Context, user string) (Account, string, bool, error) {
+	key := queries.Key(user)
+	now := time.Now()
 	// A row that is read while the feed tells that it has changed may be the old one.
 	epoch := d.kept.Epoch()
 	row, err := d.store.FindUser(ctx, user)
@@ -165,4 +176,4 @@ func (d *Directory) Silent() {
 	d.kept.Clear()
 }
 
-var _ passwords.Accounts[Account] = (*Directory)(nil)
+var _ passwords.Keeper[Account] = (*Directory)(nil)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
 	"github.com/fairway-gateway/fairway/queries"
@@ -56,7 +57,7 @@ func TestDirectoryFinds(t *testing.T) {
 					ID: u.ID.String(), Number: u.Number, Email: "Ann@Example.org", Username: "ann", Name: "Some Body", Role: "USER",
 					Active: true, Regular: true,
 				}}
-				if !ok || hash != hashA || a != want {
+				if !ok || hash != hashA || a.User != want.User || a.Protected != want.Protected {
 					t.Errorf("%s is %+v, %q, %v", login, a, hash, ok)
 				}
 			}
@@ -135,6 +136,29 @@ func TestDirectoryKeeps(t *testing.T) {
 		all, err := d.Schemes(t.Context())
 		if err != nil || len(all) != 1 || all[0] != "$argon2id$v=19$m=64,t=1,p=1" {
 			t.Errorf("the schemes are %q, %v", all, err)
+		}
+	})
+}
+
+// TestPasswordOfAMomentAgo holds that a password that another gateway has set is right at once, before this one has heard of it, and
+// that the old one is, as long as it is remembered, and no longer where it is not.
+func TestPasswordOfAMomentAgo(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		here, there := newWorld(t, dsn), newWorld(t, dsn)
+		u := here.ofRole(t, permit.User, "ann@example.org")
+		if !here.logsIn(t, "ann@example.org", good) || here.logsIn(t, "ann@example.org", other) {
+			t.Error("the password is wrong")
+		}
+		_, err := there.SetPassword(t.Context(), accounts.Operator("test"), u.ID, other)
+		must(t, err)
+		before := here.hashes.Load()
+		if !here.logsIn(t, "ann@example.org", good) || here.hashes.Load() != before {
+			t.Error("what is remembered is looked up") // until the feed tells, within two seconds
+		}
+		if !here.logsIn(t, "ann@example.org", other) || here.logsIn(t, "ann@example.org", good) {
+			t.Error("the new password is wrong")
 		}
 	})
 }

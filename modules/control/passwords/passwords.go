@@ -50,6 +50,16 @@ type Accounts[A any] interface {
 	Schemes(ctx context.Context) ([]string, error)
 }
 
+// Keeper is an Accounts that keeps accounts for a while. What is kept is good enough for a password that is remembered; before
+// one is hashed it is looked at again.
+type Keeper[A any] interface {
+	Accounts[A]
+	// Kept says whether an account that Find gave was kept.
+	Kept(A) bool
+	// FindNow is Find, asking the store.
+	FindNow(ctx context.Context, user string) (account A, hash string, found bool, err error)
+}
+
 // Throttle says who may try a password now. *throttle.Throttle is one.
 type Throttle interface {
 	// Begin gives an error, with which the check ends, or what has to be told the outcome.

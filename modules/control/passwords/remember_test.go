@@ -1,6 +1,7 @@
 package passwords
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"testing"
@@ -194,3 +195,55 @@ func (f *failing) ReplaceHash(_ ctx, _ account, _, _ string) (bool, error) { ret
 func (f *failing) Schemes(ctx) ([]string, error)                           { return nil, errStore }
 
 var errStore = errors.New("the store is down")
+
+// keeper keeps each account that it has given until it is told to look again.
+type keeper struct {
+	*store
+	kept map[string]string
+	now  int
+	was  bool // what Find gave last was kept
+}
+
+func (k *keeper) Find(ctx context.Context, user string) (account, string, bool, error) {
+	h, ok := k.kept[user]
+	if k.was = ok; ok {
+		return account{user}, h, true, nil
+	}
+	return k.FindNow(ctx, user)
+}
+
+func (k *keeper) Kept(account) bool { return k.was }
+
+func (k *keeper) FindNow(ctx context.Context, user string) (account, string, bool, error) {
+	k.now++
+	a, h, ok, err := k.store.Find(ctx, user)
+	if ok {
+		k.kept[user] = h
+	}
+	return a, h, ok, err
+}
+
+// TestKeptAccounts holds that what is kept does for a remembered password, and that before a hash is made it is looked at again.
+func TestKeptAccounts(t *testing.T) {
+	t.Parallel()
+	k := &keeper{store: &store{hashes: map[string]string{"ann": hashOf(t, cheap(), "old")}}, kept: map[string]string{}}
+	c, err := New[account](k, Config{Scheme: cheap()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	step := func(password string, right bool, asked int) {
+		t.Helper()
+		before := k.now
+		_, err := c.Check(t.Context(), attempt("ann", password))
+		if right != (err == nil) || k.now-before != asked {
+			t.Errorf("%s: %v, asked %d times", password, err, k.now-before)
+		}
+	}
+	step("old", true, 1)
+	step("old", true, 0)
+	k.set("ann", hashOf(t, cheap(), "new"))
+	step("old", true, 0) // until it is told that it has changed
+	step("new", true, 1)
+	step("new", true, 0)
+	step("old", false, 1)
+}
