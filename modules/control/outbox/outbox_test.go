@@ -397,7 +397,7 @@ func TestBackoff(t *testing.T) {
 	if w.cfg.backoff(1, 0.5) != time.Minute || w.cfg.backoff(3, 0.5) != 4*time.Minute || all < 20*time.Hour || all > 24*time.Hour {
 		t.Errorf("%v, %v, %v", w.cfg.backoff(1, 0.5), w.cfg.backoff(3, 0.5), all)
 	}
-	if d := w.cfg.backoff(1<<40, 0.5); d != 6*time.Hour {
+	if d := w.cfg.backoff(1<<30, 0.5); d != 6*time.Hour {
 		t.Error(d)
 	}
 }
