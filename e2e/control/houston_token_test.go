@@ -6,7 +6,7 @@ import (
 
 const (
 	// grantAnswer is a token of a user, clientAnswer one of a client.
-	grantAnswer  = `{"access_token":"<jwt:access>","token_type":"Bearer","expires_in":3600,"refresh_token":"<opaque:refresh>","scope":"` + houstonScopes + `"}`
+	grantAnswer  = `{"access_token":"<jwt:access>","token_type":"Bearer","expires_in":3600,"refresh_token":"<opaque:refresh>","scope":"<houston>"}`
 	clientAnswer = `{"access_token":"<jwt:access>","token_type":"Bearer","expires_in":3600,"scope":"` + houstonScopes + `"}`
 )
 

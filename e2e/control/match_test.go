@@ -174,7 +174,13 @@ func kinds() map[string]func(any) bool {
 		"opaque": like(`[\w-]{30,200}`),
 		"uuid":   like(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`),
 		// As Trends.Earth writes times: ISO 8601 in UTC with microseconds, and no Z.
-		"naive":  like(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}`),
+		"naive": like(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}`),
+		// All scopes that Houston knows, and perhaps others.
+		"houston": func(v any) bool {
+			s, ok := v.(string)
+			there := strings.Fields(s)
+			return ok && !slices.ContainsFunc(strings.Fields(houstonScopes), func(want string) bool { return !slices.Contains(there, want) })
+		},
 		"offset": func(v any) bool { return instant(v) },
 	}
 }

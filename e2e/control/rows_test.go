@@ -28,6 +28,8 @@ func does(all ...move) []move { return all }
 func sections() []section {
 	return []section{
 		{"trends_auth", "Trends.Earth, authentication (1.1, 1.3)", trendsAuth()},
+		{"trends_users", "Trends.Earth, users as far as passwords go (1.1, 1.8, 1.9)", trendsUsers()},
+		{"trends_mail", "Trends.Earth, POST /email (0.3, 1.9)", trendsMail()},
 		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients()},
 		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken()},
 		{"houston_clients", "Houston, scopes, errors and OAuth2 clients (4.2, 4.3, 4.4)", houstonClients()},
@@ -40,7 +42,11 @@ func TestRows(t *testing.T) {
 	t.Parallel()
 	onEngines(t, func(t *testing.T, e engine) {
 		t.Helper()
-		w := start(t, e, e.options())
+		mail := startSink(t)
+		o := e.options()
+		o.Fairway += mail.option()
+		w := start(t, e, o)
+		w.mail = mail
 		for _, one := range sections() {
 			t.Run(one.name, func(t *testing.T) {
 				t.Parallel()

@@ -16,11 +16,16 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/queries"
-	"github.com/fairway-gateway/fairway/queries/db"
 )
 
 // password is that of every user whom a scene makes.
 const password = "Fairway-e2e: 9 irons & 1 putter"
+
+// The first administrator.
+const (
+	adminEmail    = "first@example.org"
+	adminPassword = "The first one at the 1st tee"
+)
 
 // engine is a database that a test runs on.
 type engine struct {
@@ -38,7 +43,7 @@ func (e engine) options() gateway.Options {
 		// The tests say from where they call.
 		Global:  "\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}",
 		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}",
-		Env:     []string{"DATABASE_URL=" + e.dsn, "FAIRWAY_SECRET=" + e.secret},
+		Env:     []string{"DATABASE_URL=" + e.dsn, "FAIRWAY_SECRET=" + e.secret, "FAIRWAY_ADMIN_EMAIL=" + adminEmail, "FAIRWAY_ADMIN_PASSWORD=" + adminPassword},
 		Site:    "\tcontrol",
 	}
 }
@@ -109,6 +114,8 @@ type world struct {
 	store   *queries.Store
 	// hash is that of password.
 	hash string
+	// mail is where its letters go, if it has a server.
+	mail *sink
 }
 
 // start runs a gateway with options over an engine until the test ends.
@@ -131,15 +138,5 @@ func start(t *testing.T, e engine, o gateway.Options) *world {
 	if w.hash, err = checker.Hash(context.Background(), netip.Addr{}, password); err != nil {
 		t.Fatal(err)
 	}
-	w.documentation(t)
 	return w
-}
-
-// documentation makes the public client, which is there from the start.
-func (w *world) documentation(t testing.TB) {
-	t.Helper()
-	_, err := w.store.CreateClient(context.Background(), queries.By{Actor: "test"}, db.OauthClient{ClientID: "documentation", Name: "documentation", Scopes: houstonScopes}, 0)
-	if _, taken := errors.AsType[*queries.TakenError](err); err != nil && !taken {
-		t.Fatal(err)
-	}
 }
