@@ -155,6 +155,11 @@ func (r *Realm) open() (*Parts, error) {
 		p.Tokens.Close()
 		return nil, err
 	}
+	// Here, and not in Start alone: a request may come before that.
+	if err := r.begin(ctx, p); err != nil {
+		p.Tokens.Close()
+		return nil, err
+	}
 	return p, nil
 }
 
@@ -180,8 +185,8 @@ func (r *Realm) people(p *Parts) error {
 	return err
 }
 
-// Start opens the realm, makes what a store has from the start, and does the realm's work until Close. Where the store does not
-// answer that is done later, as soon as it does; any other error is one of the configuration. It may be called again.
+// Start opens the realm, which makes what a store has from the start, and does the realm's work until Close. Where the store does
+// not answer that is done later, as soon as it does; any other error is one of the configuration. It may be called again.
 func (r *Realm) Start(ctx context.Context) error {
 	r.starting.Lock()
 	defer r.starting.Unlock()
@@ -190,10 +195,7 @@ func (r *Realm) Start(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	p, err := r.Open(ctx)
-	if err == nil {
-		err = r.begin(ctx, p)
-	}
+	_, err := r.Open(ctx)
 	if _, later := errors.AsType[*queries.UnavailableError](err); err != nil && !later && ctx.Err() == nil {
 		return err
 	}
@@ -220,10 +222,7 @@ func (r *Realm) run(ctx context.Context, err error) {
 			return
 		case <-time.After(wait):
 		}
-		var p *Parts
-		if p, err = r.Open(ctx); err == nil {
-			err = r.begin(ctx, p)
-		}
+		_, err = r.Open(ctx)
 	}
 	r.parts.Load().Mail.Run(ctx)
 }
