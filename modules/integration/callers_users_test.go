@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,6 +16,7 @@ import (
 func usersSite(backend string) string {
 	words := "\n\t\tversion 1.0.0\n\t\trepository https://example.org/s\n\t\tdescription \"For users\"\n"
 	return withStore(`
+	control
 	callers /plain/* users {
 		name plain
 		identity X-Forwarded-User X-Forwarded-Groups
@@ -207,16 +209,31 @@ func TestUsersWithoutStore(t *testing.T) {
 	g.get(t, "/s/metadata").wantJSON(t, 200, `{"api_version":"1.0","auth":"basic","description":"For users","name":"s","repository":"https://example.org/s","version":"1.0.0"}`)
 }
 
-// TestUsersOnTwoGateways changes users and tokens where another gateway remembers them as they were.
+// TestUsersOnTwoGateways changes users and tokens, through one gateway and beside both, where the other remembers them as they
+// were.
 func TestUsersOnTwoGateways(t *testing.T) {
 	t.Parallel()
 	dsn, _ := makePostgres(t, "select 1")
-	g, r, ann, bob := startUsers(t, dsn)
+	first, r, ann, bob := startUsers(t, dsn)
+	text, err := os.ReadFile(first.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := startGateway(t, string(text), "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
 	carl, dora := r.user("carl", "c4rl", "USER"), r.user("dora", "d0ra", "ADMIN")
 	token, row := r.token(bob, "all")
 	ofCarl, _ := r.token(carl, "all")
 	ofDora, _ := r.token(dora, "all")
-	me := func(q request) (int, string) {
+	asJSON := http.Header{"Content-Type": {"application/json"}}
+	login := first.ask(t, request{method: "POST", path: "/auth", header: asJSON, body: `{"email":"bob@example.org","password":"hunter2"}`})
+	var session struct {
+		Access  string `json:"access_token"`
+		Refresh string `json:"refresh_token"`
+	}
+	if err := json.Unmarshal([]byte(login.body), &session); err != nil || session.Access == "" {
+		t.Fatal(login.status, login.body)
+	}
+	me := func(g *gateway, q request) (int, string) {
 		q.path = "/s/me"
 		a, err := g.try(t.Context(), q)
 		if err != nil {
@@ -224,15 +241,29 @@ func TestUsersOnTwoGateways(t *testing.T) {
 		}
 		return a.status, a.body
 	}
-	// What the gateway knows is remembered.
-	for _, q := range []request{{user: "ann:secret"}, {user: "carl:c4rl"}, {user: "dora:d0ra"}, {header: bearer(token)}, {header: bearer(ofCarl)}, {header: bearer(ofDora)}} {
-		for range 2 {
-			if status, body := me(q); status != 200 {
-				t.Fatal(status, body)
+	both := []*gateway{first, second}
+	for _, g := range both { // which then remember
+		for _, q := range []request{
+			{user: "ann:secret"},
+			{user: "carl:c4rl"},
+			{user: "dora:d0ra"},
+			{header: bearer(token)},
+			{header: bearer(ofCarl)},
+			{header: bearer(ofDora)},
+			{header: bearer(session.Access)},
+		} {
+			for range 2 {
+				if status, body := me(g, q); status != http.StatusOK {
+					t.Fatal(status, body)
+				}
 			}
 		}
 	}
-	// The registry is another process to the gateway, as a second gateway is.
+	out := bearer(session.Access)
+	out.Set("Content-Type", "application/json")
+	if a := first.ask(t, request{method: "POST", path: "/auth/logout", header: out, body: `{"refresh_token":"` + session.Refresh + `"}`}); a.status >= 300 {
+		t.Fatal(a.status, a.body)
+	}
 	if _, err := r.RevokeAPIToken(t.Context(), r.by(), row.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -246,6 +277,7 @@ func TestUsersOnTwoGateways(t *testing.T) {
 		status int
 		has    string
 	}{
+		"a login that was ended":       {request{header: bearer(session.Access)}, 401, "token_revoked"},
 		"a revoked token":              {request{header: bearer(token)}, 401, "invalid_token"},
 		"an old password":              {request{user: "ann:secret"}, 401, "bad_credentials"},
 		"a deleted user by a password": {request{user: "carl:c4rl"}, 401, "bad_credentials"},
@@ -254,13 +286,15 @@ func TestUsersOnTwoGateways(t *testing.T) {
 		"a demoted user by a password": {request{user: "dora:d0ra"}, 200, `"role":"USER"`},
 		"a password that was just set": {request{user: "ann:changed"}, 200, `"user":"ann"`},
 	} {
-		if err := waitFor(func() error {
-			if status, body := me(c.request); status != c.status || !strings.Contains(body, c.has) {
-				return fmt.Errorf("%d %s", status, body)
+		for i, g := range both {
+			if err := waitFor(func() error {
+				if status, body := me(g, c.request); status != c.status || !strings.Contains(body, c.has) {
+					return fmt.Errorf("%d %s", status, body)
+				}
+				return nil
+			}); err != nil {
+				t.Errorf("%s at gateway %d: %v", name, i+1, err)
 			}
-			return nil
-		}); err != nil {
-			t.Errorf("%s: %v", name, err)
 		}
 	}
 }

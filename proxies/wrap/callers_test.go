@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/decode/document"
@@ -328,6 +330,35 @@ func TestCallersRefused(t *testing.T) {
 				t.Errorf("%s, want %q at %s", fmt.Sprintf("%q at %s", e.Msg, e.Path), test.want, test.path)
 			}
 		})
+	}
+}
+
+// TestCallerSpan looks for the span of who calls, which says how that went and nothing of whom.
+func TestCallerSpan(t *testing.T) {
+	t.Parallel()
+	s := forUsers(t, seen, func(c *Config) { c.Callers.Scopes = []string{"write"} }, Route{Method: "GET", Pattern: "/x", Fetches: []Fetch{gets("", "/x")}})
+	for who, want := range map[string]string{"writes": "ok", "reads": problem.InsufficientScope, "mallory": problem.NoCredentials} {
+		spans := tracetest.NewInMemoryExporter()
+		provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+		ctx, root := provider.Tracer("test").Start(t.Context(), "request")
+		r := httptest.NewRequestWithContext(ctx, http.MethodGet, "/s/x", http.NoBody)
+		r.Header.Set("Authorization", who)
+		s.ServeHTTP(httptest.NewRecorder(), r)
+		root.End()
+		var got []map[string]string
+		for _, span := range spans.GetSpans() {
+			if span.Name != "fairway.caller" {
+				continue
+			}
+			attributes := map[string]string{}
+			for _, a := range span.Attributes {
+				attributes[string(a.Key)] = a.Value.AsString()
+			}
+			got = append(got, attributes)
+		}
+		if diff := cmp.Diff([]map[string]string{{"fairway.service": "s", "fairway.outcome": want}}, got); diff != "" {
+			t.Error(who, diff)
+		}
 	}
 }
 
