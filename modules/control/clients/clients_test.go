@@ -172,6 +172,11 @@ func TestServiceClients(t *testing.T) {
 		if w.token(t, first) != "" {
 			t.Error("a client that was revoked gets a token")
 		}
+		// It is for client_credentials alone: nobody logs in by it.
+		a := w.Want(t, "", http.MethodPost, "/auth/oauth2/token", "grant_type=password&username=ann@example.org&password=ann&client_id="+whole.ClientID+"&client_secret="+whole.Secret, 401)
+		if !strings.Contains(a.Body, "unauthorized_client") {
+			t.Error(a.Body)
+		}
 		// By its client_id, and by an administrator.
 		w.Want(t, "root:", http.MethodDelete, trends+"/"+second.ClientID, "", 200)
 		if left := w.list(t, "ann:"); len(left) != 1 || left[0].ID != whole.ID {
