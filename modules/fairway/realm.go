@@ -44,7 +44,11 @@ func (a *App) Realm() (*realm.Realm, error) {
 		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
 	}
 	cfg.Tokens.Address, cfg.Tokens.RequestID = clientAddress, request.ID
-	settings, err := json.Marshal([]any{a.Tokens, a.Mail})
+	letters, err := a.mail.Fingerprint() // templates and certificates are replaced in their place, too
+	if err != nil {
+		return nil, fmt.Errorf("mail: %w", err)
+	}
+	settings, err := json.Marshal([]any{a.Tokens, letters})
 	if err != nil {
 		return nil, err
 	}
