@@ -16,6 +16,7 @@ import (
 	"github.com/pressly/goose/v3/lock"
 
 	"github.com/fairway-gateway/fairway/queries/db"
+	"github.com/fairway-gateway/fairway/queries/rows"
 )
 
 // connectTimeout is for one connection, where the DSN says nothing else.
@@ -61,6 +62,22 @@ func (e *server) queries() db.Querier { return db.New(e.pool) }
 func (e *server) inTx(ctx context.Context, f func(db.Querier) error) error {
 	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return f(db.New(tx)) })
 }
+
+func (e *server) list(ctx context.Context, s rows.Statement, each func(scan func(...any) error) error) error {
+	found, err := e.pool.Query(ctx, s.Text(), s.Args()...)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		if err := each(found.Scan); err != nil {
+			return err
+		}
+	}
+	return found.Err()
+}
+
+func (e *server) dialect() rows.Dialect { return rows.PostgreSQL }
 
 func (e *server) ping(ctx context.Context) error { return e.pool.Ping(ctx) }
 

@@ -3,6 +3,7 @@ package queries
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"embed"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/queries/db"
 	"github.com/fairway-gateway/fairway/queries/internal/lite"
+	"github.com/fairway-gateway/fairway/queries/rows"
 )
 
 const (
@@ -54,14 +56,13 @@ func openSQLite(ctx context.Context, path string, ours bool) (*file, error) {
 	if ours {
 		options += "&_pragma=journal_mode(wal)"
 	}
-	if e.write, err = sql.Open("sqlite", address(path, options)); err != nil {
+	d, err := folding()
+	if err != nil {
 		return nil, err
 	}
+	e.write = sql.OpenDB(connector{d, address(path, options)})
 	e.write.SetMaxOpenConns(1)
-	if e.read, err = sql.Open("sqlite", address(path, "_query_only=1")); err != nil {
-		e.close()
-		return nil, err
-	}
+	e.read = sql.OpenDB(connector{d, address(path, "_query_only=1")})
 	e.read.SetMaxOpenConns(readers)
 	e.read.SetMaxIdleConns(readers)
 	if err := e.ping(ctx); err != nil {
@@ -70,6 +71,29 @@ func openSQLite(ctx context.Context, path string, ours bool) (*file, error) {
 	}
 	return e, nil
 }
+
+// folding is a driver of our own whose connections know the function by which lists compare texts.
+func folding() (*sqlite.Driver, error) {
+	d := &sqlite.Driver{}
+	return d, d.RegisterDeterministicScalarFunction(rows.FoldFunction, 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		if text, ok := args[0].(string); ok {
+			return rows.Fold(text), nil
+		}
+		return args[0], nil
+	})
+}
+
+// connector makes connections to a DSN.
+type connector struct {
+	driver *sqlite.Driver
+	dsn    string
+}
+
+// Connect implements driver.Connector.
+func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driver.Open(c.dsn) }
+
+// Driver implements driver.Connector.
+func (c connector) Driver() driver.Driver { return c.driver }
 
 // address is a DSN of the driver. Times are written so that their texts are ordered as they are.
 func address(path, options string) string {
@@ -96,6 +120,22 @@ func (e *file) inTx(ctx context.Context, f func(db.Querier) error) (err error) {
 	}
 	return whileBusy(ctx, tx.Commit)
 }
+
+func (e *file) list(ctx context.Context, s rows.Statement, each func(scan func(...any) error) error) error {
+	found, err := patient{e.read}.QueryContext(ctx, s.Text(), s.Args()...)
+	if err != nil {
+		return err
+	}
+	defer found.Close()
+	for found.Next() {
+		if err := errors.Join(ctx.Err(), each(found.Scan)); err != nil {
+			return err
+		}
+	}
+	return found.Err()
+}
+
+func (e *file) dialect() rows.Dialect { return rows.SQLite }
 
 // ping asks the connection that writes, too: it finds a file that was made anew, or that nobody may write.
 func (e *file) ping(ctx context.Context) error {

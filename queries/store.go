@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/queries/db"
+	"github.com/fairway-gateway/fairway/queries/rows"
 )
 
 // Config is where a store is, and how it behaves.
@@ -50,6 +51,9 @@ type engine interface {
 	queries() db.Querier
 	// inTx runs f in a transaction, which is committed if f gives no error.
 	inTx(ctx context.Context, f func(db.Querier) error) error
+	// list runs a statement that reads, and has each read every row of it.
+	list(ctx context.Context, s rows.Statement, each func(scan func(...any) error) error) error
+	dialect() rows.Dialect
 	ping(ctx context.Context) error
 	stats() Stats
 	// listen calls heard whenever something was told on a channel, until ctx ends. It may do nothing.

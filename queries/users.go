@@ -10,10 +10,10 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
-	"golang.org/x/text/unicode/norm"
 	"modernc.org/sqlite"
 
 	"github.com/fairway-gateway/fairway/queries/db"
+	"github.com/fairway-gateway/fairway/queries/rows"
 )
 
 // TakenError says that something else has a value already that only one may have.
@@ -26,7 +26,7 @@ func (e *TakenError) Error() string { return "the " + e.Field + " is taken" }
 
 // Key is the form of an e-mail address or a user name in which it is unique: composed and in lower case, the same on both
 // engines. Mail is sent to the address as it is written, never to its key.
-func Key(text string) string { return strings.ToLower(norm.NFC.String(text)) }
+func Key(text string) string { return rows.Fold(text) }
 
 // CreateUser makes a user: a zero ID becomes a new one, the keys are made of Email and Username, and Number, Version and the
 // times are the database's. The error is a *TakenError where a living user has an address or name.

@@ -242,7 +242,7 @@ func TestAuditIsOfTheTransaction(t *testing.T) {
 }
 
 // execute runs a statement of no Querier.
-func execute(t *testing.T, s *Store, text string) error {
+func execute(t testing.TB, s *Store, text string) error {
 	t.Helper()
 	var err error
 	switch e := s.engine.(type) {
