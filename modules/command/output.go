@@ -61,3 +61,9 @@ func oneLine(s string) string {
 	}
 	return strings.TrimSpace(b.String())
 }
+
+// Line writes a line, whose arguments may be text of others.
+func Line(w io.Writer, format string, args ...any) error {
+	_, err := fmt.Fprintln(w, oneLine(fmt.Sprintf(format, args...)))
+	return err
+}

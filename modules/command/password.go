@@ -40,7 +40,7 @@ func (c *Call) NewPassword(ctx context.Context, of string) (string, error) {
 			return "", &Error{Code: Usage, Err: fmt.Errorf("--password-file: %w", err)}
 		}
 		defer f.Close()
-		return firstLine(f, file)
+		return firstLine(f, file, "a password")
 	}
 	if config, _ := c.Flags().GetString("config"); config == "-" {
 		return "", Usagef("the configuration comes from standard input, so the password cannot: use --password-file")
@@ -49,17 +49,22 @@ func (c *Call) NewPassword(ctx context.Context, of string) (string, error) {
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		return c.typed(ctx, f, of)
 	}
-	return firstLine(in, "standard input")
+	return firstLine(in, "standard input", "a password")
 }
 
-func firstLine(r io.Reader, where string) (string, error) {
+// Line gives the first line of standard input: what is there.
+func (c *Call) Line(what string) (string, error) {
+	return firstLine(c.InOrStdin(), "standard input", what)
+}
+
+func firstLine(r io.Reader, where, what string) (string, error) {
 	line, err := bufio.NewReader(io.LimitReader(r, passwordLimit)).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return "", err
 	}
 	line = strings.TrimSuffix(strings.TrimSuffix(line, "\n"), "\r")
 	if line == "" {
-		return "", Usagef("there is no password in %s", where)
+		return "", Usagef("%s has not %s in its first line", where, what)
 	}
 	return line, nil
 }

@@ -27,7 +27,7 @@ func group() caddycmd.Command {
 	down := sub("down", "Takes back the last migration, with the data of what it made", takeBack)
 	down.Flags().BoolP("yes", "y", false, "Do not ask")
 	down.Flags().Int64("to", -1, "Take back all that are later than this version; 0: all (default: the last one)")
-	return command.Group("db", "up|down|status|version [<name>] [--config file] [--json]", "Migrates the store, or a database with migrations", `
+	return command.Group("db", "up|down|status|version|seed [<name>] [--config file] [--json]", "Migrates the store, or a database with migrations", `
 Migrates a database of a configuration: without a name the store, which a gateway
 also does when it starts; with one a database that has migrations:
 
@@ -44,6 +44,7 @@ migration failed, 2 when nothing was tried.`,
 		sub("up", "Applies the migrations that are pending", apply), down,
 		sub("status", "Lists the migrations and when they were applied", status),
 		sub("version", "Prints the version of the schema", version),
+		seedCommand(),
 	)
 }
 

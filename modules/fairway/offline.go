@@ -3,7 +3,9 @@ package fairway
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/queries"
@@ -46,6 +48,19 @@ func (a *App) TokensConfig() (tokens.Config, error) {
 	var err error
 	cfg.Secrets, err = a.Keys(tokensPurpose)
 	return cfg, err
+}
+
+// SecretMissing gives the file where the secret of this machine should be, and is not; empty: there is a secret, which may be
+// that of the configuration.
+func (a *App) SecretMissing() (string, error) {
+	if a.Secret != "" {
+		return "", nil
+	}
+	_, err := readOwnSecret(ownSecretPath())
+	if errors.Is(err, fs.ErrNotExist) {
+		return ownSecretPath(), nil
+	}
+	return "", err
 }
 
 // tokensPurpose is that of the keys of tokens.
