@@ -108,7 +108,7 @@ func (c *Call) ask(ctx context.Context, f *os.File, prompt string) ([]byte, erro
 	select {
 	case a := <-typed:
 		fmt.Fprintln(c.ErrOrStderr())
-		if errors.Is(a.err, io.EOF) {
+		if errors.Is(a.err, io.EOF) { // the terminal is gone
 			return nil, Usagef("no password was typed")
 		}
 		return a.line, a.err

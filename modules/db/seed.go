@@ -3,13 +3,13 @@ package db
 import (
 	"context"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/fairway-gateway/fairway/modules/command"
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
-	"github.com/fairway-gateway/fairway/modules/control/permit"
 )
 
 func seedCommand() *cobra.Command {
@@ -26,17 +26,10 @@ type seeded struct {
 
 // Text implements command.Report.
 func (s seeded) Text(w io.Writer) error {
-	for _, name := range s.Users {
-		if err := command.Line(w, "made the user %s", name); err != nil {
-			return err
-		}
+	if err := command.Line(w, "made the users: %s", strings.Join(s.Users, ", ")); err != nil {
+		return err
 	}
-	for _, name := range s.Clients {
-		if err := command.Line(w, "made the client %s", name); err != nil {
-			return err
-		}
-	}
-	return nil
+	return command.Line(w, "made the clients: %s", strings.Join(s.Clients, ", "))
 }
 
 func seed(ctx context.Context, c *command.Call) (command.Report, error) {
@@ -55,7 +48,7 @@ func seed(ctx context.Context, c *command.Call) (command.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = accounts.Starter{Store: s, Passwords: checker, Table: permit.New()}.SeedDevelopment(ctx, c.By())
+	err = accounts.Starter{Store: s, Passwords: checker}.SeedDevelopment(ctx, c.By())
 	if err != nil {
 		return nil, err
 	}

@@ -129,7 +129,7 @@ func TestSeed(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		w := newWorld(t, dsn)
-		must(t, w.starter.SeedDevelopment(t.Context()))
+		must(t, w.starter.SeedDevelopment(t.Context(), by()))
 		for i, c := range []struct {
 			login, password, role      string
 			regular, internal, isFirst bool
@@ -148,7 +148,7 @@ func TestSeed(t *testing.T) {
 		if err != nil || client.Confidential || client.OwnerID == nil || !bytes.Equal(client.SecretHash, tokens.HashSecret("KQ()SWK)SQK)QWSKQW(SKQ)S(QWSQW(SJ*HQ&HQW*SQ*^SSQWSGQSG")) {
 			t.Errorf("%+v, %v", client, err)
 		}
-		if err := w.starter.SeedDevelopment(t.Context()); !errors.Is(err, accounts.ErrSeeded) {
+		if err := w.starter.SeedDevelopment(t.Context(), by()); !errors.Is(err, accounts.ErrSeeded) {
 			t.Error(err)
 		}
 		must(t, w.starter.EnsureDocumentation(t.Context()))
@@ -168,7 +168,7 @@ func TestSeedRefusesUsers(t *testing.T) {
 		var seeded, started error
 		var made bool
 		var wait sync.WaitGroup
-		wait.Go(func() { seeded = w.starter.SeedDevelopment(t.Context()) })
+		wait.Go(func() { seeded = w.starter.SeedDevelopment(t.Context(), by()) })
 		wait.Go(func() { made, started = w.starter.EnsureFirstAdmin(t.Context(), accounts.FirstAdmin{Password: good}) })
 		wait.Wait()
 		n, err := w.store.Queries().CountUsers(t.Context())
@@ -180,7 +180,7 @@ func TestSeedRefusesUsers(t *testing.T) {
 	w := newWorld(t, liteDSN(t))
 	_, err := w.store.DeleteUser(t.Context(), by(), w.ofRole(t, permit.User, "ann@example.org").ID)
 	must(t, err)
-	if err := w.starter.SeedDevelopment(t.Context()); !errors.Is(err, accounts.ErrSeeded) {
+	if err := w.starter.SeedDevelopment(t.Context(), by()); !errors.Is(err, accounts.ErrSeeded) {
 		t.Error(err)
 	}
 }

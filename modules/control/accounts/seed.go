@@ -50,9 +50,8 @@ const developmentSecret = "KQ()SWK)SQK)QWSKQW(SKQ)S(QWSQW(SJ*HQ&HQW*SQ*^SSQWSGQS
 
 // SeedDevelopment makes the users whose passwords everybody knows: root with q, a SUPERADMIN, user with w, and internal with q,
 // who is internal; and the client "documentation" with its known secret, by which it acts as root. The error is ErrSeeded where
-// the store has users, or had some.
-func (s Starter) SeedDevelopment(ctx context.Context) error {
-	by := queries.By{Actor: "command"}
+// the store has users, or had some. by is for the audit log.
+func (s Starter) SeedDevelopment(ctx context.Context, by queries.By) error {
 	seeds := []struct {
 		name, password string
 		role           permit.Role
