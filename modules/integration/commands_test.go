@@ -563,3 +563,33 @@ func askStore(t *testing.T, dsn, statement string) string {
 	}
 	return out.String()
 }
+
+// TestCommandsPage runs what the page of commands shows.
+func TestCommandsPage(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := commandShell(t, dsn)
+		s.env[0] = "PATH=" + filepath.Dir(binary) + string(filepath.ListSeparator) + os.Getenv("PATH")
+		steps := 0
+		for _, f := range pageFences(t, filepath.Join("docs", "commands.md")) {
+			if f.hint != "not run: commands_test.go runs it" {
+				continue
+			}
+			for _, block := range strings.Split("\n"+f.text, "\n$ ")[1:] {
+				steps++
+				line, shown, _ := strings.Cut(block, "\n")
+				cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+				cmd.Dir, cmd.Env = s.dir, s.env
+				got := ran(t, cmd)
+				want := printed(strings.TrimSuffix(shown, "\n") + "\n")
+				if diff := cmp.Diff(want, printed(got.out)); diff != "" || got.code != 0 || got.err != "" {
+					t.Errorf("%s ends with %d, and says %q (-want +got):\n%s", line, got.code, got.err, diff)
+				}
+			}
+		}
+		if steps < 8 {
+			t.Errorf("the page has %d steps", steps)
+		}
+	})
+}

@@ -165,7 +165,7 @@ func TestDBOfOne(t *testing.T) {
 func TestDBRefuses(t *testing.T) {
 	t.Parallel()
 	s := newDBShell(t, "\t\tdatabase postgres://u:{env.PW}@127.0.0.1:1/x\n\t\tsecret {env.FAIRWAY_SECRET}", "PW=s3cret")
-	s.refused(t, "", 2, "up, down, status or version")
+	s.refused(t, "", 2, "up, down, status, version or seed")
 	s.refused(t, "sideways", 2, "db has no command sideways")
 	s.refused(t, "up a b", 2, "db up takes [<name>], not 2 arguments")
 	s.refused(t, "up --sideways", 2, "unknown flag: --sideways")
