@@ -19,10 +19,12 @@
 package rate
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -91,6 +93,17 @@ func Address(a netip.Addr) string {
 	return string(Network(a).AppendTo(append(text, "ip:"...)))
 }
 
+// AddressText is Address of a text, an address with or without a port. What is none is counted together.
+func AddressText(text string) string {
+	a, err := netip.ParseAddr(text)
+	if err != nil {
+		if ap, err := netip.ParseAddrPort(text); err == nil {
+			a = ap.Addr()
+		}
+	}
+	return Address(a)
+}
+
 // leak is after how long one comes back.
 func leak(n int, per time.Duration) time.Duration {
 	return max(per/time.Duration(max(n, 1)), time.Microsecond)
@@ -118,6 +131,22 @@ func (l Limit) Check() error {
 		return fmt.Errorf("a rate is by caller or by address, not by %q", string(l.By))
 	}
 	return nil
+}
+
+// Settle checks limits that hold for the same requests, and gives them with otherwise where they do not say whose. An error is
+// about the limit at that index.
+func Settle(limits []Limit, otherwise By) (out []Limit, at int, err error) {
+	for i, l := range limits {
+		if err := l.Check(); err != nil {
+			return nil, i, err
+		}
+		l.By = cmp.Or(l.By, otherwise)
+		if slices.ContainsFunc(out, func(o Limit) bool { return o.Per == l.Per && o.By == l.By }) {
+			return nil, i, fmt.Errorf("there are two rates for the same time by %s", l.By)
+		}
+		out = append(out, l)
+	}
+	return out, 0, nil
 }
 
 // String is the limit as a Caddyfile has it.

@@ -3,7 +3,6 @@ package wrap
 import (
 	"errors"
 	"net/http"
-	"net/netip"
 	"slices"
 	"strings"
 
@@ -52,23 +51,19 @@ func (s *Service) compileLimits(c *Config, deps Deps, at place) error {
 
 // compileRate makes a scope of limits. Own says that callers show credentials of their own, which a backend gets.
 func (s *Service) compileRate(limits []rate.Limit, own bool, o rate.ScopeOptions, deps Deps, at place) (*rate.Scope, error) {
-	for i, l := range limits {
-		at := at.field("rate/" + itoa(i))
-		if err := l.Check(); err != nil {
-			return nil, at.errf("%v", err)
+	by := rate.ByAddress
+	if s.users {
+		by = rate.ByCaller
+	}
+	var err error
+	var i int
+	if o.Limits, i, err = rate.Settle(limits, by); err != nil {
+		return nil, at.field("rate/"+itoa(i)).errf("%v", err)
+	}
+	for i, l := range o.Limits {
+		if l.By == rate.ByCaller && !s.users && !own {
+			return nil, at.field("rate/" + itoa(i)).errf("nobody knows the caller here: write by address, or have callers say who they are: callers users, or a backend whose auth takes their credentials")
 		}
-		switch {
-		case l.By == rate.ByDefault && s.users:
-			l.By = rate.ByCaller
-		case l.By == rate.ByDefault:
-			l.By = rate.ByAddress
-		case l.By == rate.ByCaller && !s.users && !own:
-			return nil, at.errf("nobody knows the caller here: write by address, or have callers say who they are: callers users, or a backend whose auth takes their credentials")
-		}
-		if slices.ContainsFunc(o.Limits, func(other rate.Limit) bool { return other.Per == l.Per && other.By == l.By }) {
-			return nil, at.errf("there are two rates for the same time by %s", l.By)
-		}
-		o.Limits = append(o.Limits, l)
 	}
 	if len(o.Limits) == 0 || deps.Rates == nil {
 		return nil, nil
@@ -166,12 +161,5 @@ func (x *exchange) limitKey(by rate.By) string {
 			return "basic:" + c.User + "\x00" + c.Password
 		}
 	}
-	text := x.route.service.address(x.r)
-	addr, err := netip.ParseAddr(text)
-	if err != nil {
-		if ap, aperr := netip.ParseAddrPort(text); aperr == nil {
-			addr = ap.Addr()
-		}
-	}
-	return rate.Address(addr)
+	return rate.AddressText(x.route.service.address(x.r))
 }

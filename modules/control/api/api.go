@@ -24,6 +24,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/requestid"
 )
 
@@ -50,6 +51,9 @@ var ErrNotFound = errors.New("there is nothing of that name")
 type Options struct {
 	// RequestID names a request. Default: the caller's name for it, or a new one.
 	RequestID func(*http.Request) string
+	// Admit is asked before anybody is identified, with no caller, and again when it is known who calls. A failure refuses. What
+	// its limits say is kept in v. Default: all are admitted.
+	Admit func(w http.ResponseWriter, r *http.Request, c *callers.Caller, v *rate.Verdict) *Failure
 	// Logger is told of what failed that is no caller's fault. Default none.
 	Logger *slog.Logger
 }
@@ -176,12 +180,22 @@ func (a *API) enforce(op *permit.Operation, h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c := callOf(r)
 		c.op = op
+		if f := c.admit(w, r, nil); f != nil {
+			Fail(w, r, *f)
+			return
+		}
 		var caller *callers.Caller
 		if !anybody {
 			var err error
 			if caller, err = CallerOf(r); err != nil {
 				Fail(w, r, failureOf(r, err))
 				return
+			}
+			if caller != nil {
+				if f := c.admit(w, r, caller); f != nil {
+					Fail(w, r, *f)
+					return
+				}
 			}
 			if d := a.table.Enter(op.ID, caller.Permit()); d != nil {
 				Fail(w, r, denial(r, caller, d))
@@ -210,6 +224,10 @@ func (a *API) enforce(op *permit.Operation, h http.Handler) http.Handler {
 func (a *API) noMethod(w http.ResponseWriter, r *http.Request) {
 	c := callOf(r)
 	c.op = a.onPath(r.Pattern)
+	if f := c.admit(w, r, nil); f != nil { // whoever shows a password has it checked
+		Fail(w, r, *f)
+		return
+	}
 	caller, err := CallerOf(r)
 	if err != nil {
 		if _, fault := errors.AsType[*callers.RefusedError](err); !fault || r.Method != http.MethodOptions {

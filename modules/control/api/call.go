@@ -8,6 +8,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 )
 
 // call is what the API knows of a request. It belongs to the request's goroutine.
@@ -21,6 +22,7 @@ type call struct {
 	caller     *callers.Caller
 	err        error
 	target     Target
+	verdict    rate.Verdict // of the limits
 }
 
 type callKey struct{}
@@ -56,6 +58,14 @@ func (c *call) who() (*callers.Caller, error) {
 		c.caller, c.err = c.api.callers.Identify(c.request)
 	}
 	return c.caller, c.err
+}
+
+// admit asks the limits about a call. A nil caller is not known yet.
+func (c *call) admit(w http.ResponseWriter, r *http.Request, caller *callers.Caller) *Failure {
+	if c.api.options.Admit == nil {
+		return nil
+	}
+	return c.api.options.Admit(w, r, caller, &c.verdict)
 }
 
 // TargetOf gives what the first variable of the path names, where somebody looks it up.
