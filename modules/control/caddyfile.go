@@ -17,13 +17,17 @@ func init() {
 
 // parseDirective reads:
 //
-//	control
+//	control {
+//		rate <n>/<unit> [by caller|address]
+//		cors <origin>... { ... }
+//	}
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	n, err := caddyfiles.Read(h.Dispenser)
 	if err != nil {
 		return nil, err
 	}
-	if err := n.Flag(); err != nil {
+	handler := new(Handler)
+	if err := handler.parse(n); err != nil {
 		return nil, err
 	}
 	if block := caddyfiles.FilesOf(h.State).Block(n.Word); block != "" {
@@ -31,7 +35,7 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 			return nil, err
 		}
 	}
-	return h.NewRoute(nil, new(Handler)), nil
+	return h.NewRoute(nil, handler), nil
 }
 
 // claim takes the paths of the API, but those with a variable.

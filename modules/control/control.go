@@ -15,6 +15,8 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
+	"github.com/fairway-gateway/fairway/proxies/cors"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/requestid"
 )
 
@@ -23,10 +25,16 @@ func init() { caddy.RegisterModule(new(Handler)) }
 // Handler answers the paths of the control API; other requests go on to the next handler. It needs the store: where that does
 // not answer, nor does it (503).
 type Handler struct {
-	realm *realm.Realm
-	paths api.Paths
-	log   *slog.Logger
-	logs  accessLogs
+	// Rate is how many requests may be made, all limits at once; what is by nobody's word is by address. Default: any number.
+	Rate []rate.Limit `json:"rate,omitempty"`
+	// CORS says which pages of other origins may read answers. Default: none.
+	CORS *cors.Config `json:"cors,omitempty"`
+
+	limits limited
+	realm  *realm.Realm
+	paths  api.Paths
+	log    *slog.Logger
+	logs   accessLogs
 
 	making sync.Mutex
 	made   atomic.Pointer[made]
@@ -49,7 +57,11 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	if h.realm, err = v.(*fairway.App).Realm(); err != nil {
+	app := v.(*fairway.App)
+	if h.realm, err = app.Realm(); err != nil {
+		return err
+	}
+	if err := h.limits.provision(h, app); err != nil {
 		return err
 	}
 	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table()), accessLogs{ctx}
@@ -62,6 +74,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return next.ServeHTTP(w, r)
 	}
 	w.Header()[requestid.Header] = []string{request.ID(r)}
+	if h.limits.cors.Serve(w, r) {
+		return nil
+	}
 	w, done := h.logs.begin(w, r)
 	defer done()
 	a, err := h.api(r)
@@ -87,7 +102,7 @@ func (h *Handler) api(r *http.Request) (*api.API, error) {
 	}
 	h.making.Lock()
 	defer h.making.Unlock()
-	a, err := operations(parts, h.log)
+	a, err := operations(parts, &h.limits, h.log)
 	if err != nil {
 		return nil, err
 	}
@@ -98,5 +113,6 @@ func (h *Handler) api(r *http.Request) (*api.API, error) {
 // Interface guards.
 var (
 	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddy.CleanerUpper          = (*Handler)(nil)
 	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
 )

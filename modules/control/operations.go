@@ -9,8 +9,10 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/apitokens"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/clients"
+	"github.com/fairway-gateway/fairway/modules/control/limits"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
@@ -21,7 +23,7 @@ func table() *permit.Table { return permit.New().Without(later()...) }
 func later() []string {
 	return []string{
 		"audit.list", "docs.openapi", "docs.openapi_yaml", "docs.pages", "docs.swagger",
-		"limits.events", "limits.reset", "limits.reset_one", "limits.status",
+		"limits.events", // nobody writes down who was refused
 		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
 		"user.change", "user.delete", "user.export", "user.get", "user.list", "user.me.change", "user.me.clients", "user.me.delete",
 		"user.me.get", "user.restore",
@@ -30,8 +32,8 @@ func later() []string {
 }
 
 // operations makes the API over the parts of a realm.
-func operations(p *realm.Parts, log *slog.Logger) (*api.API, error) {
-	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log})
+func operations(p *realm.Parts, l *limited, log *slog.Logger) (*api.API, error) {
+	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.scope, fairway.ClientAddress)})
 	for id, handle := range map[string]http.HandlerFunc{
 		"auth.login":         p.Tokens.Auth,
 		"auth.refresh":       p.Tokens.AuthRefresh,
@@ -54,6 +56,7 @@ func operations(p *realm.Parts, log *slog.Logger) (*api.API, error) {
 	apitokens.New(p.Store, p.Scopes, apitokens.Options{Forget: p.Tokens.Forget}).Register(a)
 	p.People.Register(a)
 	p.Mail.Register(a)
+	limits.New(l.limiter, log).Register(a)
 	return a, a.Seal()
 }
 

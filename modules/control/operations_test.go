@@ -13,7 +13,7 @@ import (
 // TestEveryOperationIsServed holds what is served to the table, both ways.
 func TestEveryOperationIsServed(t *testing.T) {
 	t.Parallel()
-	if _, err := operations(new(realm.Parts), slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := operations(new(realm.Parts), new(limited), slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
 	}
 }

@@ -206,7 +206,7 @@ func (a *App) Cleanup() error {
 
 // Deps is what wrap.Compile needs to make a service that works.
 func (a *App) Deps(ctx caddy.Context) wrap.Deps {
-	return wrap.Deps{Backend: a.backend, Secret: Secret, Databases: a.pools, Cache: a.process.cache, Rates: a.Rates, Address: clientAddress, Memory: a.process.memory, Metrics: a.process.metrics, Logger: ctx.Slogger()}
+	return wrap.Deps{Backend: a.backend, Secret: Secret, Databases: a.pools, Cache: a.process.cache, Rates: a.Rates, Address: ClientAddress, Memory: a.process.memory, Metrics: a.process.metrics, Logger: ctx.Slogger()}
 }
 
 // backend gives the pool of a backend: the one of an earlier configuration if nothing of it has changed.

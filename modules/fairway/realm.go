@@ -43,7 +43,7 @@ func (a *App) Realm() (*realm.Realm, error) {
 		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Table: permit.New(), Scopes: a.ScopesOfServices(),
 		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
 	}
-	cfg.Tokens.Address, cfg.Tokens.RequestID = clientAddress, request.ID
+	cfg.Tokens.Address, cfg.Tokens.RequestID = ClientAddress, request.ID
 	letters, err := a.mail.Fingerprint() // templates and certificates are replaced in their place, too
 	if err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
@@ -77,8 +77,8 @@ func (a *App) startStore() error {
 	return nil
 }
 
-// clientAddress is where Caddy says that a request comes from, trusted proxies looked through.
-func clientAddress(r *http.Request) string {
+// ClientAddress is where Caddy says that a request comes from, trusted proxies looked through.
+func ClientAddress(r *http.Request) string {
 	if ip, ok := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string); ok {
 		return ip
 	}

@@ -224,3 +224,61 @@ func TestCrossOrigin(t *testing.T) {
 		t.Errorf("the backend was asked %d times", n)
 	}
 }
+
+// TestLimitsOfControl has the control API be limited by address before a password is looked at, and a superadmin see and reset
+// the limits of all services, for all gateways of a PostgreSQL.
+func TestLimitsOfControl(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		backend := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("{}")) })
+		r := openRegistry(t, dsn)
+		r.user("root", "secret", "SUPERADMIN")
+		ann := r.user("ann", "secret", "USER")
+		file := withStore("\tcontrol {\n\t\trate 40/d\n\t\tcors https://app.example.org\n\t}\n" + limitedService(backend.url, "callers users\n rate 3/d", ""))
+		a := startGateway(t, file, "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
+		b := a
+		if strings.HasPrefix(dsn, "postgres") {
+			b = startGateway(t, file, "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
+		}
+		const status, reset = "/api/v1/rate-limit/status", "/api/v1/rate-limit/reset"
+		mine := request{path: "/s/x", user: "ann:secret"}
+		limits := func(n int) string {
+			return fmt.Sprintf(`{"scope":"service s","limit":"3/d by caller","n":3,"per_seconds":86400,"by":"caller","counted":%d,"refused":%d}`, n, n)
+		}
+		if n := let(t, 5, mine, b); n != 3 {
+			t.Errorf("%d were let through", n)
+		}
+		if got := a.ask(t, request{path: status, user: "root:secret"}); got.status != 200 || !strings.Contains(got.body, limits(1)) || got.header.Get("X-Ratelimit-Limit") != "40" {
+			t.Errorf("%d %v %s", got.status, got.header, got.body)
+		}
+		if got := a.ask(t, request{path: status, user: "ann:secret"}); got.status != http.StatusForbidden {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		for _, want := range []int{http.StatusOK, http.StatusNotFound} {
+			if got := a.ask(t, request{method: "POST", path: reset + "/user:" + ann.ID.String(), user: "root:secret"}); got.status != want {
+				t.Errorf("%d %s, want %d", got.status, got.body, want)
+			}
+		}
+		if n := let(t, 5, mine, a); n != 3 {
+			t.Errorf("%d after the reset", n)
+		}
+		if got := a.ask(t, request{path: status, user: "root:secret"}); !strings.Contains(got.body, limits(1)) {
+			t.Errorf("%d %s", got.status, got.body)
+		}
+		question := http.Header{"Origin": {"https://app.example.org"}, "Access-Control-Request-Method": {"POST"}}
+		if got := a.ask(t, request{method: "OPTIONS", path: "/auth", header: question}); got.status != 204 || got.header.Get("Access-Control-Allow-Methods") != "POST" {
+			t.Errorf("%d %v", got.status, got.header)
+		}
+		n := 0
+		var last answer
+		for ; n < 60; n++ {
+			if last = b.ask(t, request{path: status}); last.status != http.StatusUnauthorized {
+				break
+			}
+		}
+		if want := 40 - 5; n != want || last.status != http.StatusTooManyRequests || !strings.Contains(last.body, `"error_code":"RATE_LIMIT_EXCEEDED"`) || !strings.Contains(last.body, `"retry_after":`) {
+			t.Errorf("%d were let through, want %d; then %d %s", n, want, last.status, last.body)
+		}
+	})
+}
