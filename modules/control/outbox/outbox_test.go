@@ -143,21 +143,21 @@ func TestTwoGatewaysNeverSendOneLetterAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		s := openStore(t, dsn)
-		enqueue(t, s, 24)
+		enqueue(t, s, 8)
 		var w watch
-		cfg := Config{Parallel: 4, Lease: time.Second, Handle: func(ctx context.Context, l Letter) error {
+		cfg := Config{Parallel: 4, Lease: 3 * time.Second, Handle: func(ctx context.Context, l Letter) error {
 			defer w.begin(l.ID)()
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-time.After(1500 * time.Millisecond):
+			case <-time.After(4 * time.Second):
 				return nil
 			}
 		}}
 		start(t, s, cfg)
 		start(t, openStore(t, dsn), cfg)
 		gone(t, s)
-		w.once(t, 24)
+		w.once(t, 8)
 	})
 }
 
