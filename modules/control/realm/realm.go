@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
@@ -145,6 +146,7 @@ func (r *Realm) open() (*Parts, error) {
 	}); err != nil {
 		return nil, err
 	}
+	cfg.Caller = identified
 	cfg.Logger, cfg.Heard, cfg.Silent = r.cfg.Logger, p.Accounts.Heard, p.Accounts.Silent
 	// The authority lives longer than the opening.
 	if p.Tokens, err = tokens.New(context.WithoutCancel(ctx), stored.New(store), tokens.ByChecker(p.Passwords, func(a accounts.Account) string { return a.ID }), cfg); err != nil {
@@ -161,6 +163,18 @@ func (r *Realm) open() (*Parts, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+// identified is who the API has found to call: one who shows his password has sessions, too.
+func identified(r *http.Request) (*tokens.Access, error) {
+	c, err := api.CallerOf(r)
+	if err != nil || c == nil {
+		return nil, err
+	}
+	if c.Token != nil {
+		return c.Token, nil
+	}
+	return &tokens.Access{User: c.User, Scopes: c.Scopes}, nil
 }
 
 // people makes what is about the life of accounts, and the mail that it needs.

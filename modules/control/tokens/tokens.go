@@ -67,6 +67,9 @@ type Config struct {
 	// Silent is called when the feed has not been read for 10 seconds, or twice Poll if that is more: nothing that was kept
 	// counts until Heard is called again. Default nobody.
 	Silent func()
+	// Caller says who has shown himself otherwise than by a token, as an Access with nothing but User and Scopes, or what a token
+	// is that was checked already; nil: that is to be found out here. Default nobody has.
+	Caller func(*http.Request) (*Access, error)
 	// Address says where a request comes from. Default the host of its RemoteAddr.
 	Address func(*http.Request) string
 	// RequestID names a request. Default the caller's name for it, or a new one.
@@ -98,6 +101,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Rights == nil {
 		c.Rights = rights(permit.New())
+	}
+	if c.Caller == nil {
+		c.Caller = func(*http.Request) (*Access, error) { return nil, nil }
 	}
 	if c.Address == nil {
 		c.Address = remoteHost
