@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html/template"
 	"log/slog"
 	"net"
 	"net/http"
@@ -64,8 +65,9 @@ const leastKey = 16
 
 // Accounts is the life of accounts. It is used concurrently.
 type Accounts struct {
-	cfg Config
-	log *slog.Logger
+	cfg  Config
+	log  *slog.Logger
+	page *template.Template
 }
 
 // New makes Accounts. An error says what is missing.
@@ -90,7 +92,8 @@ func New(cfg Config) (*Accounts, error) {
 	if cfg.Changed == nil {
 		cfg.Changed = func(string) {}
 	}
-	return &Accounts{cfg: cfg, log: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler))}, nil
+	page, err := pageTemplate()
+	return &Accounts{cfg: cfg, log: cmp.Or(cfg.Logger, slog.New(slog.DiscardHandler)), page: page}, err
 }
 
 // remoteHost is the address of a connection without its port.

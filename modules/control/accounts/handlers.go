@@ -25,6 +25,8 @@ func (a *Accounts) Register(to *api.API) {
 	to.HandleFunc("user.password", a.servePassword)
 	to.HandleFunc("user.recover", a.serveRecover)
 	to.HandleFunc("user.reset", a.serveReset)
+	to.HandleFunc("user.reset.page", a.servePage)
+	to.HandleFunc("user.reset.form", a.serveForm)
 }
 
 // Resolve gives the living user of an id, a number, which is Houston's id, or an address. Its value is a db.User.

@@ -122,6 +122,8 @@ func service() []Operation {
 		{ID: "limits.events", Method: get, Path: "/api/v1/rate-limit/events", Dialect: Trends, Scopes: read, Permissions: list(IsAdmin)},
 		{ID: "audit.list", Method: get, Path: "/api/v1/audit-log", Dialect: Fairway, Scopes: list("audit:read"), Permissions: list(IsAdmin)},
 		{ID: "permissions.list", Method: get, Path: "/api/v1/permissions", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "user.reset.page", Method: get, Path: "/reset-password", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "user.reset.form", Method: post, Path: "/reset-password", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "jwks", Method: get, Path: "/.well-known/jwks.json", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.pages", Method: get, Path: "/api/v1", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.openapi", Method: get, Path: "/api/v1/openapi.json", Dialect: Fairway, Permissions: list(Anybody)},
