@@ -439,6 +439,18 @@ func TestTokenAndClientCommands(t *testing.T) {
 	})
 }
 
+// TestCommandsKnowScopesOfServices gives away a scope that the configuration names.
+func TestCommandsKnowScopesOfServices(t *testing.T) {
+	t.Parallel()
+	s := newDBShell(t, "\t\ttokens {\n\t\t\tscopes reports:read\n\t\t}")
+	if out, code := s.run(t, "up"); code != 0 {
+		t.Fatal(out)
+	}
+	s.wantCall(t, 0, "token 1, permanent, with reports:read, was made; it is shown this once:\nTOKEN\n", "", "token", "create", "--scope", "reports:read", "--description", "nightly")
+	s.wantCall(t, 0, "client pages was made; it has no secret\n", "", "client", "add", "Pages", "--id", "pages", "--public", "--no-secret", "--scope", "reports:read")
+	s.wantCall(t, 2, "fairway token: Unknown scope: \"reports:write\".\n", "", "token", "create", "--scope", "reports:write", "--description", "x")
+}
+
 // TestSecretsRotate replaces the secret of a gateway whose users are logged in, and takes the old one out.
 func TestSecretsRotate(t *testing.T) {
 	t.Parallel()

@@ -89,8 +89,8 @@ func (m madeClient) Text(w io.Writer) error {
 	return command.Line(w, "%s", m.Secret)
 }
 
-func clientsOver(s *queries.Store) *clients.Clients {
-	return clients.New(s, scopes.New(permit.New()), clients.Options{})
+func clientsOver(c *command.Call, s *queries.Store) *clients.Clients {
+	return clients.New(s, scopes.New(permit.New(), c.App.ScopesOfServices()...), clients.Options{})
 }
 
 func addClient(ctx context.Context, c *command.Call) (command.Report, error) {
@@ -130,7 +130,7 @@ func addClient(ctx context.Context, c *command.Call) (command.Report, error) {
 	if u != nil {
 		r.Owner, email = &u.ID, u.Email
 	}
-	made, err := clientsOver(s).Create(ctx, c.By(), r)
+	made, err := clientsOver(c, s).Create(ctx, c.By(), r)
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -176,7 +176,7 @@ func listClients(ctx context.Context, c *command.Call) (command.Report, error) {
 	if u != nil {
 		id = &u.ID
 	}
-	rows, err := clientsOver(s).List(ctx, id)
+	rows, err := clientsOver(c, s).List(ctx, id)
 	if err != nil {
 		return nil, err
 	}
@@ -208,7 +208,7 @@ func revokeClient(ctx context.Context, c *command.Call) (command.Report, error) 
 	if err != nil {
 		return nil, err
 	}
-	all := clientsOver(s)
+	all := clientsOver(c, s)
 	row, err := all.Find(ctx, c.Args[0])
 	if err == nil {
 		row, err = all.Revoke(ctx, c.By(), row.ID)

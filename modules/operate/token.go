@@ -97,8 +97,8 @@ func (m madeToken) Text(w io.Writer) error {
 	return command.Line(w, "%s", m.Token)
 }
 
-func tokensOver(s *queries.Store) *apitokens.Tokens {
-	return apitokens.New(s, scopes.New(permit.New()), apitokens.Options{})
+func tokensOver(c *command.Call, s *queries.Store) *apitokens.Tokens {
+	return apitokens.New(s, scopes.New(permit.New(), c.App.ScopesOfServices()...), apitokens.Options{})
 }
 
 func createToken(ctx context.Context, c *command.Call) (command.Report, error) {
@@ -132,7 +132,7 @@ func createToken(ctx context.Context, c *command.Call) (command.Report, error) {
 	if u != nil {
 		r.User, email = &u.ID, u.Email
 	}
-	made, err := tokensOver(s).Create(ctx, c.By(), r)
+	made, err := tokensOver(c, s).Create(ctx, c.By(), r)
 	if err != nil {
 		return nil, failed(err)
 	}
@@ -217,7 +217,7 @@ func listTokens(ctx context.Context, c *command.Call) (command.Report, error) {
 	if u != nil {
 		filter.User = &u.ID
 	}
-	rows, err := tokensOver(s).List(ctx, filter)
+	rows, err := tokensOver(c, s).List(ctx, filter)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ func revokeToken(ctx context.Context, c *command.Call) (command.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := tokensOver(s)
+	all := tokensOver(c, s)
 	var row db.ApiToken
 	if shown != "" {
 		row, err = all.FindByToken(ctx, shown)
