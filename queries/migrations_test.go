@@ -29,7 +29,7 @@ func migrationsOf(t *testing.T, s *Store) *Migrations {
 // TestMigrations goes down to nothing, step by step, and up again, with data in the tables.
 func TestMigrations(t *testing.T) {
 	t.Parallel()
-	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql"}
+	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql"}
 	newest := int64(len(names))
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
@@ -119,6 +119,7 @@ func fill(t *testing.T, s *Store) {
 	}
 	login(t, s, u.ID, "c", index(1))
 	wantRotated(t, s, rotation(1, 2, "c"), RefreshFresh, "")
+	wantBegun(t, s, once(1, 1), Begun{Fence: 1, SameBody: true})
 	enqueue(t, s, Letter{Topic: "mail", Payload: []byte("{}")})
 	addLink(t, s, Link{Hash: index(1), User: &u.ID, Email: u.Email, Purpose: LinkRecover, Lasts: time.Hour})
 	if _, err := Mark(t.Context(), s.Queries(), "m"); err != nil {

@@ -195,6 +195,7 @@ func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 		rounds(func() (int64, error) { return q.DeleteExpiredSessions(ctx, sweepRows) }),
 		rounds(func() (int64, error) { return q.DeleteExpiredRevocations(ctx, sweepRows) }),
 		rounds(func() (int64, error) { return q.DeleteExpiredLinks(ctx, sweepRows) }),
+		rounds(func() (int64, error) { return q.DeleteExpiredIdempotencyKeys(ctx, sweepRows) }),
 		rounds(func() (int64, error) {
 			return q.DeleteEmptyBuckets(ctx, db.DeleteEmptyBucketsParams{KeepMs: keepBuckets.Milliseconds(), AtMost: sweepRows})
 		}),

@@ -49,6 +49,17 @@ type AuditLog struct {
 	Diff      json.RawMessage `db:"diff"`
 }
 
+type IdempotencyKey struct {
+	KeyHash     []byte     `db:"key_hash"`
+	BodyHash    []byte     `db:"body_hash"`
+	Fence       int64      `db:"fence"`
+	LeasedUntil *time.Time `db:"leased_until"`
+	Status      int64      `db:"status"`
+	Sealed      []byte     `db:"sealed"`
+	CreatedAt   time.Time  `db:"created_at"`
+	ExpiresAt   time.Time  `db:"expires_at"`
+}
+
 type Lease struct {
 	Name      string    `db:"name"`
 	Holder    string    `db:"holder"`

@@ -11,6 +11,7 @@ import (
 )
 
 type Querier interface {
+	AnswerIdempotencyKey(ctx context.Context, arg AnswerIdempotencyKeyParams) (int64, error)
 	// Leases some of those that are due, which nobody else has.
 	ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error)
 	ClearBucket(ctx context.Context, key []byte) (int64, error)
@@ -32,6 +33,8 @@ type Querier interface {
 	DeleteEndedFamilies(ctx context.Context, arg DeleteEndedFamiliesParams) (int64, error)
 	// Deletes some of those that expired a while ago.
 	DeleteExpiredAPITokens(ctx context.Context, arg DeleteExpiredAPITokensParams) (int64, error)
+	// Deletes some of those that have expired.
+	DeleteExpiredIdempotencyKeys(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of the leases that have been expired for a while.
 	DeleteExpiredLeases(ctx context.Context, arg DeleteExpiredLeasesParams) (int64, error)
 	// Deletes some of those that have expired.
@@ -64,6 +67,7 @@ type Querier interface {
 	GetBucket(ctx context.Context, key []byte) (GetBucketRow, error)
 	// Revoked and expired ones, too.
 	GetClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
+	GetIdempotencyKey(ctx context.Context, keyHash []byte) (GetIdempotencyKeyRow, error)
 	// One that is good still: not used, not expired, and its user has the address that it was mailed to.
 	GetLink(ctx context.Context, hash []byte) (GetLinkRow, error)
 	// Not those of users who were deleted, or are not active.
@@ -141,6 +145,8 @@ type Querier interface {
 	NextRevocation(ctx context.Context) (int64, error)
 	// Writes another hash of the same password, unless it was changed meanwhile.
 	RehashPassword(ctx context.Context, arg RehashPasswordParams) (int64, error)
+	// The row stays, so that fences go on.
+	ReleaseIdempotencyKey(ctx context.Context, arg ReleaseIdempotencyKeyParams) (int64, error)
 	// The row stays for its fence.
 	ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error)
 	// Has a lease last longer that nobody else has taken.
@@ -157,6 +163,9 @@ type Querier interface {
 	RevokeClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
 	// Marks a token as used, if it was not: of those who try at once, one does.
 	RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (uuid.UUID, error)
+	// Gives a fence to who may do what a key is for: nobody has done it, or what was kept has expired, or who did it is dead. No row:
+	// somebody has done it, or is doing it, or with another body.
+	TakeIdempotencyKey(ctx context.Context, arg TakeIdempotencyKeyParams) (int64, error)
 	// Takes a lease that nobody has, or makes that of the holder longer. The fence grows with every new holding, and begins
 	// with the time, so that it goes on when a row has been deleted.
 	TakeLease(ctx context.Context, arg TakeLeaseParams) (int64, error)

@@ -18,6 +18,10 @@ func Adapt(q *Queries) Adapter { return Adapter{q} }
 
 var _ db.Querier = Adapter{}
 
+func (a Adapter) AnswerIdempotencyKey(ctx context.Context, arg db.AnswerIdempotencyKeyParams) (int64, error) {
+	return a.q.AnswerIdempotencyKey(ctx, AnswerIdempotencyKeyParams(arg))
+}
+
 func (a Adapter) ClaimOutbox(ctx context.Context, arg db.ClaimOutboxParams) ([]db.ClaimOutboxRow, error) {
 	rows, err := a.q.ClaimOutbox(ctx, ClaimOutboxParams(arg))
 	out := make([]db.ClaimOutboxRow, len(rows))
@@ -75,6 +79,10 @@ func (a Adapter) DeleteEndedFamilies(ctx context.Context, arg db.DeleteEndedFami
 
 func (a Adapter) DeleteExpiredAPITokens(ctx context.Context, arg db.DeleteExpiredAPITokensParams) (int64, error) {
 	return a.q.DeleteExpiredAPITokens(ctx, DeleteExpiredAPITokensParams(arg))
+}
+
+func (a Adapter) DeleteExpiredIdempotencyKeys(ctx context.Context, atMost int64) (int64, error) {
+	return a.q.DeleteExpiredIdempotencyKeys(ctx, atMost)
 }
 
 func (a Adapter) DeleteExpiredLeases(ctx context.Context, arg db.DeleteExpiredLeasesParams) (int64, error) {
@@ -162,6 +170,11 @@ func (a Adapter) GetBucket(ctx context.Context, key []byte) (db.GetBucketRow, er
 func (a Adapter) GetClient(ctx context.Context, id uuid.UUID) (db.OauthClient, error) {
 	row, err := a.q.GetClient(ctx, id)
 	return db.OauthClient(row), err
+}
+
+func (a Adapter) GetIdempotencyKey(ctx context.Context, keyHash []byte) (db.GetIdempotencyKeyRow, error) {
+	row, err := a.q.GetIdempotencyKey(ctx, keyHash)
+	return db.GetIdempotencyKeyRow(row), err
 }
 
 func (a Adapter) GetLink(ctx context.Context, hash []byte) (db.GetLinkRow, error) {
@@ -446,6 +459,10 @@ func (a Adapter) RehashPassword(ctx context.Context, arg db.RehashPasswordParams
 	return a.q.RehashPassword(ctx, RehashPasswordParams(arg))
 }
 
+func (a Adapter) ReleaseIdempotencyKey(ctx context.Context, arg db.ReleaseIdempotencyKeyParams) (int64, error) {
+	return a.q.ReleaseIdempotencyKey(ctx, ReleaseIdempotencyKeyParams(arg))
+}
+
 func (a Adapter) ReleaseLease(ctx context.Context, arg db.ReleaseLeaseParams) (int64, error) {
 	return a.q.ReleaseLease(ctx, ReleaseLeaseParams(arg))
 }
@@ -483,6 +500,10 @@ func (a Adapter) RevokeClient(ctx context.Context, id uuid.UUID) (db.OauthClient
 
 func (a Adapter) RotateRefreshToken(ctx context.Context, arg db.RotateRefreshTokenParams) (uuid.UUID, error) {
 	return a.q.RotateRefreshToken(ctx, RotateRefreshTokenParams(arg))
+}
+
+func (a Adapter) TakeIdempotencyKey(ctx context.Context, arg db.TakeIdempotencyKeyParams) (int64, error) {
+	return a.q.TakeIdempotencyKey(ctx, TakeIdempotencyKeyParams(arg))
 }
 
 func (a Adapter) TakeLease(ctx context.Context, arg db.TakeLeaseParams) (int64, error) {
