@@ -56,7 +56,8 @@ func By(r *http.Request) queries.By {
 	return by
 }
 
-// Refuse answers r with an error: a Failure, one of CallerOf, ErrNotFound, or one of the store's.
+// Refuse answers r with an error: a Failure, one of CallerOf, ErrNotFound, one with a method Status that gives 400 to 499, as those of
+// packages patch, listing, inflate and idempotency have it, or one of the store's.
 func Refuse(w http.ResponseWriter, r *http.Request, err error) { Fail(w, r, failureOf(r, err)) }
 
 // Deny answers r with a decision that a handler had made by the table.

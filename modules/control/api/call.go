@@ -8,6 +8,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/rate"
 )
 
@@ -100,7 +101,32 @@ func failureOf(r *http.Request, err error) Failure {
 		}
 		return f
 	}
+	if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+		return Failure{Status: http.StatusRequestEntityTooLarge, Type: problem.BadBody, Detail: "The body is too long."}
+	}
+	if t, ok := errors.AsType[telling](err); ok && t.Status() >= http.StatusBadRequest && t.Status() < http.StatusInternalServerError {
+		return failureThatTells(t)
+	}
 	return Failure{Status: http.StatusInternalServerError, Detail: "The gateway failed; the log has more under this request id.", Cause: err}
+}
+
+// telling is an error that says what an answer it is: those of packages patch, listing, inflate and idempotency. They may also have
+// headers for it, and say what is wrong by field.
+type telling interface {
+	error
+	// Status is 400 to 499.
+	Status() int
+}
+
+func failureThatTells(t telling) Failure {
+	f := Failure{Status: t.Status(), Detail: t.Error()}
+	if m, ok := t.(interface{ Messages() map[string][]string }); ok {
+		f.Messages = m.Messages()
+	}
+	if h, ok := t.(interface{ Header() http.Header }); ok {
+		f.Header = h.Header()
+	}
+	return f
 }
 
 // maskedDoc is what is said of an object that is not there, or not the caller's, where these are not told apart.

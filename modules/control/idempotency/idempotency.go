@@ -113,6 +113,9 @@ func (e *UnderWayError) Error() string {
 // Status is 409.
 func (e *UnderWayError) Status() int { return http.StatusConflict }
 
+// Header tells when to come back.
+func (e *UnderWayError) Header() http.Header { return http.Header{"Retry-After": {"1"}} }
+
 // LostError says that the request was done, and that its answer is not known any more. It is a 409.
 type LostError struct{ cause error }
 
@@ -175,7 +178,6 @@ func (o *Options) serve(w http.ResponseWriter, r *http.Request, one identity, ne
 	case !begun.SameBody:
 		o.Fail(w, r, &MismatchError{})
 	case begun.Status == 0:
-		w.Header().Set("Retry-After", "1")
 		o.Fail(w, r, &UnderWayError{})
 	default:
 		a, err := one.open(o.Secret, begun.Status, begun.Sealed)

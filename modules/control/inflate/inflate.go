@@ -54,13 +54,16 @@ func (e *TooLargeError) Error() string {
 // Status is 413.
 func (e *TooLargeError) Status() int { return http.StatusRequestEntityTooLarge }
 
-// EncodingError says that a body has another coding than gzip. It is a 415, whose answer should have Accept-Encoding: gzip.
+// EncodingError says that a body has another coding than gzip. It is a 415.
 type EncodingError struct{}
 
 func (e *EncodingError) Error() string { return "a body is compressed by gzip, once, or not at all" }
 
 // Status is 415.
 func (e *EncodingError) Status() int { return http.StatusUnsupportedMediaType }
+
+// Header tells which codings there are.
+func (e *EncodingError) Header() http.Header { return http.Header{"Accept-Encoding": {"gzip"}} }
 
 // BrokenError says that a body is not what its coding says. It is a 400.
 type BrokenError struct{ cause error }

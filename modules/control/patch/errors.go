@@ -32,7 +32,7 @@ func (e *OperationError) Error() string { return fmt.Sprintf("operation %d: %s",
 // Status is 422.
 func (e *OperationError) Status() int { return http.StatusUnprocessableEntity }
 
-// MediaTypeError says that a body is of another type than AcceptPatch has. It is a 415, whose answer should have this header.
+// MediaTypeError says that a body is of another type than AcceptPatch has. It is a 415.
 type MediaTypeError struct{}
 
 func (e *MediaTypeError) Error() string {
@@ -41,6 +41,9 @@ func (e *MediaTypeError) Error() string {
 
 // Status is 415.
 func (e *MediaTypeError) Status() int { return http.StatusUnsupportedMediaType }
+
+// Header tells which types there are.
+func (e *MediaTypeError) Header() http.Header { return http.Header{"Accept-Patch": {AcceptPatch}} }
 
 // LimitError says that a patch is too large, or would do too much. It is a 413.
 type LimitError struct {
@@ -165,6 +168,9 @@ func (e *FieldError) Error() string { return e.Field + ": " + e.Reason }
 
 // Status is 422.
 func (e *FieldError) Status() int { return http.StatusUnprocessableEntity }
+
+// Messages gives the reason by member, as Houston's answers have it.
+func (e *FieldError) Messages() map[string][]string { return map[string][]string{e.Field: {e.Reason}} }
 
 // mostShown is how much of a caller's text an error shows, in bytes.
 const mostShown = 40

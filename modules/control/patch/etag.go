@@ -24,6 +24,9 @@ func (e *PreconditionError) Error() string {
 // Status is 412.
 func (e *PreconditionError) Status() int { return http.StatusPreconditionFailed }
 
+// Header has the tag.
+func (e *PreconditionError) Header() http.Header { return http.Header{"Etag": {e.Tag}} }
+
 // IfMatch says whether If-Match lets something be changed that has an entity tag: there is none, or it has * or the tag. The error
 // is a *PreconditionError. To be sure, ask it where nobody else changes the thing: in the function that ChangeUser is given.
 func IfMatch(h http.Header, tag string) error {

@@ -71,7 +71,12 @@ type adapter struct{ api *api.API }
 
 // Handle implements huma.Adapter.
 func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
-	a.api.HandleFunc(op.OperationID, func(w http.ResponseWriter, r *http.Request) { handle(humago.NewContext(op, r, w)) })
+	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(humago.NewContext(op, r, w)) })
+	around, _ := op.Metadata[wrapKey].([]func(http.Handler) http.Handler)
+	for _, wrap := range slices.Backward(around) {
+		h = wrap(h)
+	}
+	a.api.Handle(op.OperationID, h)
 }
 
 // ServeHTTP implements huma.Adapter.
@@ -87,7 +92,13 @@ type Operation struct {
 	Status int
 	// MaxBody is how long a body may be, in bytes. Default 1 MiB.
 	MaxBody int64
+	// Wrap stands around the operation, behind the enforcement, the first outermost: package inflate's Handler, then that of
+	// idempotency. Default nothing.
+	Wrap []func(http.Handler) http.Handler
 }
+
+// wrapKey is where the operations of huma have Wrap.
+const wrapKey = "fairway_wrap"
 
 // Answer is an answer in the envelope of Trends.Earth.
 type Answer[T any] struct {
@@ -113,7 +124,7 @@ func Register[I, O any](a *API, o Operation, handle func(context.Context, *I) (*
 	h := huma.Operation{
 		OperationID: o.ID, Method: op.Method, Path: op.Path, Summary: o.Summary,
 		Description: strings.TrimSpace(said.Permissions + "\n\n" + o.Description), DefaultStatus: o.Status, MaxBodyBytes: o.MaxBody,
-		Tags: []string{tag(op.Path)}, Responses: map[string]*huma.Response{},
+		Tags: []string{tag(op.Path)}, Responses: map[string]*huma.Response{}, Metadata: map[string]any{wrapKey: o.Wrap},
 	}
 	if len(said.Scopes) > 0 {
 		h.Security = []map[string][]string{{securityName: said.Scopes}, {"bearer": said.Scopes}, {"basic": {}}}
