@@ -101,6 +101,12 @@ func (a *ask) gives(status int, pattern ...string) *ask {
 	return &b
 }
 
+// or says that another status is as good.
+func (a *ask) or(status ...int) *ask {
+	a.status = append(a.status, status...)
+	return a
+}
+
 // nothing says that the answer has no body.
 func (a *ask) nothing(status int) *ask {
 	a.empty = true

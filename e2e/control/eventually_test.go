@@ -1,6 +1,7 @@
 package control_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -41,4 +42,17 @@ func await(s *scene, every time.Duration, condition func() error) {
 		}
 		time.Sleep(every)
 	}
+}
+
+// errNotYet is why await asks again.
+var errNotYet = errors.New("not yet")
+
+// within waits for a condition, and says whether it came true.
+func within(limit time.Duration, condition func() bool) bool {
+	for deadline := time.Now().Add(limit); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		if condition() {
+			return true
+		}
+	}
+	return false
 }

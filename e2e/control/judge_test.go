@@ -58,7 +58,7 @@ func jsonType() *regexp.Regexp {
 // is not kept, and nothing of the inside is told.
 func (s *scene) always(a *ask, got gateway.Answer, complain func(string, ...any)) {
 	s.t.Helper()
-	if got.Status >= http.StatusBadRequest && a.method != http.MethodHead {
+	if got.Status >= http.StatusBadRequest && got.Status != http.StatusRequestHeaderFieldsTooLarge { // which net/http answers itself
 		s.documented(a, got, complain)
 	}
 	if got.Status == http.StatusUnauthorized && got.Header.Get("WWW-Authenticate") == "" {

@@ -1,0 +1,139 @@
+package control_test
+
+import (
+	"encoding/base64"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// hashes is how many hashes of argon2id the gateway has made since it started, by its profile of memory.
+func (w *world) hashes(t *testing.T) int {
+	t.Helper()
+	var profile string
+	for range 2 { // what was allocated is told after the second collection
+		profile = w.gateway.AdminText("/debug/pprof/heap?debug=1&gc=1")
+	}
+	total := 0
+	record := regexp.MustCompile(`^\d+: \d+ \[(\d+): (\d+)\] @`)
+	lines := strings.Split(profile, "\n")
+	for i, line := range lines {
+		found := record.FindStringSubmatch(line)
+		if found == nil {
+			continue
+		}
+		n, _ := strconv.Atoi(found[1])
+		bytes, _ := strconv.Atoi(found[2])
+		if n == 0 || bytes/n < 16<<20 {
+			continue
+		}
+		for _, frame := range lines[i+1:] {
+			if !strings.HasPrefix(frame, "#") {
+				break
+			}
+			if strings.Contains(frame, "argon2.") {
+				total += n
+				break
+			}
+		}
+	}
+	return total
+}
+
+// TestNothingSecretIsTold makes every credential that there is, also in queries and in requests that fail, and looks for them in
+// logs, /services, the configuration, metrics, profiles and the store.
+func TestNothingSecretIsTold(t *testing.T) {
+	t.Parallel()
+	onEngines(t, func(t *testing.T, e engine) {
+		t.Helper()
+		mail := startSink(t)
+		o := e.options()
+		o.Global += "\n\tdebug\n\tmetrics"
+		o.Site = "\tlog\n" + o.Site
+		o.Fairway += mail.option()
+		w := start(t, e, o)
+		w.mail = mail
+		s := w.scene(t)
+		told := everySecret(s)
+		seen := map[string]string{
+			"the log": w.gateway.Log(), "/services": w.gateway.Get("/services", "", "").Body, "/ready": w.gateway.Get("/ready", "", "").Body,
+			"the configuration": w.gateway.AdminText("/config/"), "metrics": w.gateway.AdminText("/metrics"),
+			"goroutines": w.gateway.AdminText("/debug/pprof/goroutine?debug=2"), "the heap's profile": w.gateway.AdminText("/debug/pprof/heap?debug=1"),
+			"the command line": w.gateway.AdminText("/debug/pprof/cmdline"), "the store": e.dump(),
+		}
+		for place, text := range seen {
+			if len(text) < 2 {
+				t.Errorf("%s is %q", place, text)
+			}
+			for _, name := range slices.Sorted(maps.Keys(told)) {
+				for as, form := range spellings(told[name]) {
+					if strings.Contains(text, form) {
+						at := strings.Index(text, form)
+						t.Errorf("%s has %s, %s: …%q…", place, name, as, text[max(0, at-120):min(len(text), at+20)])
+					}
+				}
+			}
+		}
+		if !strings.Contains(seen["the log"], "password=REDACTED") {
+			t.Error("the log has no line of a request with a password in its query")
+		}
+		if !strings.Contains(seen["the store"], "$argon2id$") {
+			t.Error("the store has no hash: it was not looked at")
+		}
+	})
+}
+
+// spellings are the ways in which a secret may be written.
+func spellings(secret string) map[string]string {
+	out := map[string]string{"as it is": secret, "in base64": base64.RawStdEncoding.EncodeToString([]byte(secret)), "escaped": strings.ReplaceAll(strings.ReplaceAll(secret, " ", "%20"), ":", "%3A")}
+	if parts := strings.Split(secret, "."); len(parts) == 3 {
+		out["as a signature"] = parts[2]
+	}
+	return out
+}
+
+// everySecret has each credential used rightly and wrongly, and gives them by their names.
+func everySecret(s *scene) map[string]string {
+	s.t.Helper()
+	told := map[string]string{"the gateway's secret": s.secret, "the first administrator's password": adminPassword}
+	for _, name := range []string{"user.password", "user.access", "user.refresh", "user.oauth", "user.oauth_refresh", "client.secret", "super.access"} {
+		told[name] = s.value(name)
+	}
+	keep := func(name, from string) act { return func(s *scene) { told[name] = s.vars[from] } }
+	const typo = "Mistyped but close: 7 irons"
+	told["a mistyped password"] = typo
+	for _, m := range does(
+		logIn(adminEmail, adminPassword).gives(200, `{"access_token":"<jwt:first>","refresh_token":"<opaque:first_refresh>","...":0}`), keep("an access token", "first"), keep("a refresh token", "first_refresh"),
+		logIn("{user.email}", typo).gives(401),
+		get("/auth/oauth2/token?grant_type=password&client_id=documentation&username={user.username}&password={user.password}").gives(200, `{"access_token":"<jwt:access>","refresh_token":"<opaque:refresh>","...":0}`), keep("an access token by GET", "access"), keep("a refresh token by GET", "refresh"),
+		get("/auth/oauth2/token?grant_type=password&client_id=documentation&username={user.username}&password="+strings.ReplaceAll(typo, " ", "%20")).gives(401),
+		get("/auth/oauth2/token?grant_type=password&client_id=documentation&username={user.username}&p%61ssword={user.password}").gives(200),
+		get("/auth/oauth2/token/?PASSWORD={user.password}&grant_type=password").gives(400),
+		get("/auth?password={user.password}").gives(405),
+		get("/nothing/here?password={user.password}&client_secret={client.secret}").gives(404),
+		post("/auth/oauth2/revoke?client_id=documentation&token={user.oauth_refresh}").nothing(200),
+		post("/auth/oauth2/introspect?client_id={client.id}&client_secret={client.secret}&token={user.access}").gives(200),
+		get("/auth/oauth2/token?grant_type=client_credentials&client_id={client.id}&client_secret={client.secret}").gives(200, `{"access_token":"<jwt:access>","...":0}`), keep("a client's token", "access"),
+		get("/api/v1/user/me/sessions?access_token={user.access}").gives(401),
+		get("/api/v1/auth/oauth2_clients/?user_id=1").basic("{user.email}", "{user.password}").gives(422), get("/api/v1/auth/oauth2_clients/?user_id=1").basic("{user.email}", typo).gives(401),
+		get(relengTokens).header("Authentication", "Bearer {user.access}").gives(200),
+		post("/auth/refresh?rotate=true").json(`{"refresh_token":"{user.refresh}"}`).gives(200, `{"refresh_token":"<opaque:refresh>","...":0}`), keep("a successor", "refresh"),
+		post("/auth/refresh").json(`{"refresh_token":"fw_rt_no_such_token_`+"`"+`"}`).gives(401),
+		post("/api/v1/oauth/clients").bearer("{super.access}").json(`{"name":"x","scopes":"user:read"}`).gives(201, `{"data":{"client_secret":"<text:secret>","...":0}}`), keep("a service client's secret", "secret"),
+		post("/api/v1/auth/oauth2_clients").bearer("{super.access}").form("default_scopes", "users:read").gives(200, `{"client_secret":"<text:secret>","...":0}`), keep("an OAuth2 client's secret", "secret"),
+		issue("super", usr).gives(200, issued), keep("a program's token", "token"), get(relengTokens).bearer("{token}").gives(200), post(relengTokens+"/query").bearer("{super.access}").json(`"{token}"`).gives(200),
+		fresh(), signUp(`,"password":"`+strongOther+`"`).gives(200),
+		post("/api/v1/user/{user.email}/recover-password").gives(200), mailed("{user.email}", 1, "link"), keep("a link", "link"),
+		get("/reset-password?token={link}").gives(404),
+		post("/api/v1/user/reset-password").json(`{"token":"{link}","password":"Reset by the link: 4 woods"}`).gives(200),
+		post("/api/v1/user/reset-password").json(`{"token":"{link}","password":"Reset by the link: 4 woods"}`).gives(404),
+		post("/api/v1/user/{new}/recover-password").header("X-Forwarded-For", "192.0.2.9").gives(200), mailed("{new}", 1, "link"), keep("an unused link", "link"),
+	) {
+		m.do(s)
+	}
+	told["a new user's password"], told["a password by a link"] = strongOther, "Reset by the link: 4 woods"
+	return told
+}
