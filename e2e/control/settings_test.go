@@ -44,7 +44,7 @@ func TestSettingsOfTokens(t *testing.T) {
 	})
 }
 
-// TestFirstAdministrator is made of the environment, or else with a password that is printed once.
+// TestFirstAdministrator is made, where nothing is said of him, with a password that is printed once.
 func TestFirstAdministrator(t *testing.T) {
 	t.Parallel()
 	onEngines(t, func(t *testing.T, e engine) {
@@ -72,6 +72,11 @@ func TestFirstAdministrator(t *testing.T) {
 		}
 		logIn(found[0][1], found[0][2]).gives(200).do(s)
 	})
+}
+
+// TestFirstAdministratorOfEnvironment is who FAIRWAY_ADMIN_EMAIL and FAIRWAY_ADMIN_PASSWORD say.
+func TestFirstAdministratorOfEnvironment(t *testing.T) {
+	t.Parallel()
 	onEngines(t, func(t *testing.T, e engine) {
 		t.Helper()
 		w := start(t, e, e.options())

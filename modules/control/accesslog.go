@@ -1,6 +1,7 @@
 package control
 
 import (
+	"errors"
 	"net"
 	"net/http"
 	"slices"
@@ -17,8 +18,9 @@ import (
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
-// accessLogs write the line of a request whose query has a secret. Caddy takes what it logs of a request before any handler
-// sees it, so the only way to keep a password out is to have Caddy log nothing, and to write the same line here.
+// accessLogs write the line of a request whose query has a secret, or that shows a token in the header Authentication, which
+// Caddy does not know as one. Caddy takes what it logs of a request before any handler sees it, so the only way to keep a password
+// out is to have Caddy log nothing, and to write the same line here.
 type accessLogs struct{ ctx caddy.Context }
 
 // accessLog is the name of Caddy's access log, as the module whose logger has it.
@@ -29,31 +31,43 @@ func (a accessLog) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: caddy.ModuleID(a.name), New: func() caddy.Module { return a }}
 }
 
-// begin prepares the line of r; what it gives is called when r is answered. Nearly every request has no secret in its query,
-// and stays as it is.
-func (a accessLogs) begin(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func()) {
-	if r.URL.RawQuery == "" {
-		return w, func() {}
+// begin prepares the line of r; what it gives is called when r is answered, or with the error that an error route will answer.
+// Nearly every request has no secret there, and stays as it is.
+func (a accessLogs) begin(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, func(error)) {
+	uri, shown := r.RequestURI, len(r.Header[legacyHeader]) > 0
+	if r.URL.RawQuery != "" {
+		uri = tokens.Redact(uri)
 	}
-	uri := tokens.Redact(r.RequestURI)
-	if uri == r.RequestURI {
-		return w, func() {}
+	if uri == r.RequestURI && !shown {
+		return w, func(error) {}
 	}
 	skipped, _ := caddyhttp.GetVar(r.Context(), caddyhttp.LogSkipVar).(bool)
 	caddyhttp.SetVar(r.Context(), caddyhttp.LogSkipVar, true)
 	names := logNames(r)
 	if skipped || len(names) == 0 {
-		return w, func() {}
+		return w, func(error) {}
 	}
 	start, rec := time.Now(), caddyhttp.NewResponseRecorder(w, nil, nil)
 	logged := r.Clone(r.Context())
 	logged.RequestURI = uri
-	return rec, func() { a.write(logged, rec, names, time.Since(start)) }
+	if shown {
+		logged.Header[legacyHeader] = []string{"REDACTED"}
+	}
+	return rec, func(err error) {
+		status := rec.Status()
+		if failed, ok := errors.AsType[caddyhttp.HandlerError](err); ok && status == 0 {
+			status = failed.StatusCode
+		}
+		a.write(logged, rec, status, names, time.Since(start))
+	}
 }
 
-func (a accessLogs) write(r *http.Request, rec caddyhttp.ResponseRecorder, names []string, took time.Duration) {
+// legacyHeader is where old clients of RelengAPI put their token.
+const legacyHeader = "Authentication"
+
+func (a accessLogs) write(r *http.Request, rec caddyhttp.ResponseRecorder, status int, names []string, took time.Duration) {
 	level := zapcore.InfoLevel
-	if rec.Status() >= http.StatusInternalServerError {
+	if status >= http.StatusInternalServerError {
 		level = zapcore.ErrorLevel
 	}
 	for _, name := range names {
@@ -67,7 +81,7 @@ func (a accessLogs) write(r *http.Request, rec caddyhttp.ResponseRecorder, names
 			zap.String("user_id", ""),
 			zap.Duration("duration", took),
 			zap.Int("size", rec.Size()),
-			zap.Int("status", rec.Status()),
+			zap.Int("status", status),
 			zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{Header: rec.Header()}),
 			zap.String("request_id", request.ID(r)),
 		)

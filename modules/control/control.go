@@ -70,6 +70,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 
 // ServeHTTP answers r if it is for a path of the API.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	// Links that are mailed, and paths that were mistyped, have secrets in their queries, too.
+	w, logged := h.logs.begin(w, r)
+	err := h.serve(w, r, next)
+	logged(err)
+	return err
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if !h.paths.Serve(r) {
 		return next.ServeHTTP(w, r)
 	}
@@ -77,8 +85,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if h.limits.cors.Serve(w, r) {
 		return nil
 	}
-	w, done := h.logs.begin(w, r)
-	defer done()
 	a, err := h.api(r)
 	if err != nil {
 		if r.Context().Err() == nil {

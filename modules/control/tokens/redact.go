@@ -12,6 +12,9 @@ func Redact(uri string) string {
 	if !asked {
 		return uri
 	}
+	if !mayBeSecret(query) {
+		return uri
+	}
 	secrets := names()
 	secrets["access_token"] = true
 	changed := false
@@ -32,4 +35,15 @@ func Redact(uri string) string {
 		return uri
 	}
 	return path + "?" + strings.Join(pairs, "&")
+}
+
+// mayBeSecret is quick, since it is asked of every query.
+func mayBeSecret(query string) bool {
+	query = strings.ToLower(query)
+	for _, part := range [...]string{"password", "secret", "token", "%"} {
+		if strings.Contains(query, part) {
+			return true
+		}
+	}
+	return false
 }
