@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -16,6 +17,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 	"github.com/fairway-gateway/fairway/proxies/cors"
+	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/proxies/requestid"
 )
@@ -46,6 +48,9 @@ type made struct {
 	api   *api.API
 }
 
+// storeRetry is when to come back after the store did not answer.
+const storeRetry = 2 * time.Second
+
 // CaddyModule returns the Caddy module information.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.control", New: func() caddy.Module { return new(Handler) }}
@@ -64,7 +69,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.limits.provision(h, app); err != nil {
 		return err
 	}
-	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table()), accessLogs{ctx}
+	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table(), api.Options{RequestID: request.ID, Logger: ctx.Slogger()}), accessLogs{ctx}
 	return nil
 }
 
@@ -90,7 +95,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		if r.Context().Err() == nil {
 			h.log.WarnContext(r.Context(), "the control API has no store", slog.Any("error", err))
 		}
-		fairway.NoStore(err).Write(w, r, request.ID(r))
+		h.paths.Fail(w, r, api.Failure{
+			Type: problem.StoreUnavailable, Status: http.StatusServiceUnavailable, RetryAfter: storeRetry,
+			Detail: "The store of users does not answer, so nobody can be let in now.",
+		})
 		return nil
 	}
 	a.ServeHTTP(w, r)

@@ -70,15 +70,25 @@ type API struct {
 }
 
 // Paths are those of a table, for who has no API of it yet. It is used concurrently.
-type Paths struct{ mux *http.ServeMux }
+type Paths struct {
+	api *API
+	mux *http.ServeMux
+}
 
 // PathsOf gives the paths of a table.
-func PathsOf(table *permit.Table) Paths {
-	return Paths{mux: pathsOf(table, http.NotFoundHandler())}
+func PathsOf(table *permit.Table, o Options) Paths {
+	return Paths{api: New(table, nil, o), mux: pathsOf(table, http.NotFoundHandler())}
 }
 
 // Serve says whether the path of r is among them, whatever the method.
 func (p Paths) Serve(r *http.Request) bool { return serves(p.mux, r) }
+
+// Fail answers r, whose path is among them, with a failure in the dialect of the path.
+func (p Paths) Fail(w http.ResponseWriter, r *http.Request, f Failure) {
+	_, pattern := p.mux.Handler(trimmed(r))
+	c := &call{api: p.api, op: p.api.onPath(pattern), request: r, instance: r.URL.EscapedPath(), identified: true}
+	c.tell(r.Context(), f).write(w)
+}
 
 // pathsOf has h answer on all paths of a table.
 func pathsOf(table *permit.Table, h http.Handler) *http.ServeMux {

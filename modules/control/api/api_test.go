@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -178,5 +179,36 @@ func TestSealNamesWhatIsMissing(t *testing.T) {
 	err := a.Seal()
 	if err == nil || !strings.Contains(err.Error(), "no.such") || !strings.Contains(err.Error(), "auth.login") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestWithoutAnAPI: who has the paths alone fails in the dialect of each.
+func TestWithoutAnAPI(t *testing.T) {
+	t.Parallel()
+	paths := api.PathsOf(permit.New(), api.Options{RequestID: func(*http.Request) string { return "r1" }})
+	for target, members := range map[string][]string{"/auth/": {"msg", "message"}, "/api/v1/users": {"message"}, "/api/v1/tokens/7": nil} {
+		r := httptest.NewRequest(http.MethodPost, target, nil)
+		w := httptest.NewRecorder()
+		if !paths.Serve(r) {
+			t.Fatal(target)
+		}
+		paths.Fail(w, r, api.Failure{Type: "store_unavailable", Status: http.StatusServiceUnavailable, Detail: "Not now", RetryAfter: time.Second})
+		want := map[string]any{
+			"type": "urn:fairway:problem:store_unavailable", "title": "Service Unavailable", "status": 503., "detail": "Not now",
+			"instance": target, "request_id": "r1", "retry_after": 1.,
+		}
+		for _, m := range members {
+			want[m] = "Not now"
+		}
+		var got map[string]any
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if d := cmp.Diff(want, got); d != "" || w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
+			t.Errorf("%s: %d %s", target, w.Code, d)
+		}
+	}
+	if paths.Serve(httptest.NewRequest(http.MethodGet, "/nothing", nil)) {
+		t.Error("a path of nobody")
 	}
 }

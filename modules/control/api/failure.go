@@ -76,9 +76,7 @@ const (
 
 // Fail answers r with a failure.
 func Fail(w http.ResponseWriter, r *http.Request, f Failure) {
-	t := callOf(r).tell(r.Context(), f)
-	maps.Copy(w.Header(), t.header)
-	write(w, f.Status, problem.ContentType, t.document)
+	callOf(r).tell(r.Context(), f).write(w)
 }
 
 // Told is a failure as it is told in one answer. It is an error that package huma writes as it is.
@@ -98,6 +96,11 @@ func Tell(ctx context.Context, err error) *Told {
 		return t
 	}
 	return c.tell(ctx, failureOf(c.request, err))
+}
+
+func (t *Told) write(w http.ResponseWriter) {
+	maps.Copy(w.Header(), t.header)
+	write(w, t.Status, problem.ContentType, t.document)
 }
 
 // GetStatus implements huma.StatusError.
