@@ -106,11 +106,15 @@ func (t *Table[T]) Select(d Dialect, r Request) (Statement, error) {
 		w.write(c)
 	}
 	orders := r.sorted(t.key)
-	after, err := afterRow(orders, r.After)
-	if err != nil {
-		return Statement{}, err
+	where := r.Where
+	if r.After != nil {
+		after, err := afterRow(orders, r.After)
+		if err != nil {
+			return Statement{}, err
+		}
+		where = All(where, after)
 	}
-	w.from(t.from, t.where, All(r.Where, after))
+	w.from(t.from, t.where, where)
 	w.write(" order by ")
 	for i, o := range orders {
 		if i > 0 {
