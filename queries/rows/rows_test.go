@@ -1,6 +1,7 @@
 package rows_test
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -129,5 +130,28 @@ func TestValues(t *testing.T) {
 	r.Order[0].Column = rows.NewColumn("u.email", rows.Key)
 	if _, err := things().Values(thing{}, r); err == nil {
 		t.Error("a row has what it has not")
+	}
+}
+
+// TestOnlyConstants holds that SQL is taken as a type that other packages cannot name, so that only constants of the source can be
+// one, and that a statement has no field that others could set.
+func TestOnlyConstants(t *testing.T) {
+	t.Parallel()
+	table := reflect.TypeFor[*rows.Table[thing]]()
+	of, _ := table.MethodByName("Of")
+	where, _ := table.MethodByName("Where")
+	for name, is := range map[string]reflect.Type{
+		"NewColumn": reflect.TypeOf(rows.NewColumn).In(0), "NewTable": reflect.TypeOf(rows.NewTable[thing]).In(0), "Of": of.Type.In(1), "Where": where.Type.In(1),
+	} {
+		if is.Kind() != reflect.String || is.PkgPath() == "" || strings.ToLower(is.Name()) != is.Name() {
+			t.Errorf("%s takes a %s", name, is)
+		}
+	}
+	for _, is := range []reflect.Type{reflect.TypeFor[rows.Statement](), reflect.TypeFor[rows.Column](), reflect.TypeFor[rows.Condition](), reflect.TypeFor[rows.Table[thing]]()} {
+		for f := range is.Fields() {
+			if f.IsExported() {
+				t.Errorf("%s.%s can be set", is, f.Name)
+			}
+		}
 	}
 }
