@@ -267,9 +267,9 @@ func startPage(t testing.TB, all []pageFence, env ...string) (g *gateway, legacy
 		}
 	}
 	// The port of a stand-in is a fixed one in the page.
-	other := freeAddress(t)
+	_, other, _ := strings.Cut(freeAddress(t), ":")
 	file := before + "\thealth\n" + services + after + standIn
-	file = strings.ReplaceAll(file, "127.0.0.1:8078", other)
+	file = strings.ReplaceAll(file, ":8078", ":"+other)
 	for _, f := range all {
 		if path, ok := strings.CutPrefix(f.hint, "database "); ok { // of SQLite, which the page has in a place of its own
 			own := filepath.Join(t.TempDir(), "page.db")
@@ -282,7 +282,10 @@ func startPage(t testing.TB, all []pageFence, env ...string) (g *gateway, legacy
 
 // pageSecrets is what pages take from the environment.
 func pageSecrets() []string {
-	return []string{"BACKEND_USER=gateway", "BACKEND_PASSWORD=secret", "BACKEND_TOKEN=a-token", "BACKEND_KEY=a-key", "CLIENT_SECRET=client-secret", "SMTP_PASSWORD=secret"}
+	return []string{
+		"BACKEND_USER=gateway", "BACKEND_PASSWORD=secret", "BACKEND_TOKEN=a-token", "BACKEND_KEY=a-key", "CLIENT_SECRET=client-secret", "SMTP_PASSWORD=secret",
+		"FAIRWAY_ADMIN_PASSWORD=MMSMo-NEgCe-Hr3ib-PieRu-qNVrb", // of the shipped Caddyfile's first administrator
+	}
 }
 
 func (f pageFence) execute(t *testing.T, g *gateway, legacy string) {
