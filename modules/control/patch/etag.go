@@ -27,27 +27,29 @@ func (e *PreconditionError) Status() int { return http.StatusPreconditionFailed 
 // Header has the tag.
 func (e *PreconditionError) Header() http.Header { return http.Header{"Etag": {e.Tag}} }
 
-// IfMatch says whether If-Match lets something be changed that has an entity tag: there is none, or it has * or the tag. The error
-// is a *PreconditionError. To be sure, ask it where nobody else changes the thing: in the function that ChangeUser is given.
-func IfMatch(h http.Header, tag string) error {
-	values := h.Values("If-Match")
-	if len(values) == 0 || slices.Contains(tags(values), tag) || strings.TrimSpace(strings.Join(values, ",")) == "*" {
+// IfMatch says whether the values of If-Match let something be changed that has an entity tag: there are none, or they are * or have
+// the tag. The error is a *PreconditionError. To be sure, ask it where nobody else changes the thing: in the function that
+// queries.Store.ChangeUser is given.
+//
+//	err := patch.IfMatch(patch.Tag(user.Version), r.Header.Values("If-Match")...)
+func IfMatch(tag string, values ...string) error {
+	all := strings.TrimSpace(strings.Join(values, ","))
+	if all == "" || all == "*" || slices.Contains(tags(all), tag) {
 		return nil
 	}
 	return &PreconditionError{Tag: tag}
 }
 
-// NotModified says whether If-None-Match of a GET has the tag, or *: then the answer is 304, with the tag and without a body.
-func NotModified(h http.Header, tag string) bool {
-	values := h.Values("If-None-Match")
-	weak := slices.ContainsFunc(tags(values), func(t string) bool { return strings.TrimPrefix(t, "W/") == tag })
-	return weak || strings.TrimSpace(strings.Join(values, ",")) == "*"
+// NotModified says whether the values of If-None-Match of a GET have the tag, or are *: then the answer is 304, with the tag and
+// without a body.
+func NotModified(tag string, values ...string) bool {
+	all := strings.TrimSpace(strings.Join(values, ","))
+	return all == "*" || slices.ContainsFunc(tags(all), func(t string) bool { return strings.TrimPrefix(t, "W/") == tag })
 }
 
 // tags gives the entity tags of a header. What a server that compresses has put behind one, "12-gzip", is taken away: it is of the
 // answer's coding, and not of what is changed. What is no tag ends the list.
-func tags(values []string) (out []string) {
-	rest := strings.Join(values, ",")
+func tags(rest string) (out []string) {
 	for {
 		rest = strings.TrimLeft(rest, " \t,")
 		weak := strings.HasPrefix(rest, "W/")

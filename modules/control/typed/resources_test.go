@@ -75,11 +75,7 @@ func resources(t *testing.T) *api.API {
 		if err != nil {
 			return nil, err
 		}
-		header := http.Header{}
-		if in.IfMatch != "" {
-			header.Set("If-Match", in.IfMatch)
-		}
-		if err := patch.IfMatch(header, patch.Tag(3)); err != nil {
+		if err := patch.IfMatch(patch.Tag(3), in.IfMatch); err != nil {
 			return nil, err
 		}
 		next, _, err := patch.To(ctx, p, person{Name: "ann", Age: 3}, patch.Rules{Fields: map[string]patch.Field{"name": {NotNull: true}, "age": {Access: patch.ReadOnly}}})
