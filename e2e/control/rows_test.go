@@ -20,6 +20,8 @@ type section struct {
 	// name is that of the subtest, source where the statements are from.
 	name, source string
 	rows         []row
+	// site is that of a gateway of its own, over the same store. Nil: it has none.
+	site func(t *testing.T) string
 }
 
 // does are the moves of a row.
@@ -27,20 +29,22 @@ func does(all ...move) []move { return all }
 
 func sections() []section {
 	return []section{
-		{"trends_auth", "Trends.Earth, authentication (1.1, 1.3)", trendsAuth()},
-		{"trends_users", "Trends.Earth, users as far as passwords go (1.1, 1.8, 1.9)", trendsUsers()},
-		{"trends_mail", "Trends.Earth, POST /email (0.3, 1.9)", trendsMail()},
-		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients()},
-		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken()},
-		{"houston_clients", "Houston, scopes, errors and OAuth2 clients (4.2, 4.3, 4.4)", houstonClients()},
-		{"releng", "RelengAPI, permissions and tokens (5.3, 5.4)", releng()},
-		{"jwt_confusion", "Held to: JWT confusion", jwtConfusion()},
-		{"scope_widening", "Held to: scope widening on refresh", scopeWidening()},
-		{"client_swap", "Held to: client swap", clientSwap()},
-		{"deleted_or_demoted_user", "Held to: token of a deleted or demoted user", deletedOrDemoted()},
-		{"bcrypt_72_bytes", "Held to: bcrypt's 72 bytes", bcrypt72()},
-		{"oversized_credentials", "Held to: oversized credentials", oversized()},
-		{"nul_and_invalid_utf8", "Held to: NUL and invalid UTF-8", hostile()},
+		{"trends_auth", "Trends.Earth, authentication (1.1, 1.3)", trendsAuth(), nil},
+		{"trends_users", "Trends.Earth, users as far as passwords go (1.1, 1.8, 1.9)", trendsUsers(), nil},
+		{"trends_mail", "Trends.Earth, POST /email (0.3, 1.9)", trendsMail(), nil},
+		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients(), nil},
+		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken(), nil},
+		{"houston_clients", "Houston, scopes, errors and OAuth2 clients (4.2, 4.3, 4.4)", houstonClients(), nil},
+		{"releng", "RelengAPI, permissions and tokens (5.3, 5.4)", releng(), nil},
+		{"callers", "callers users, on services and plain Caddy routes", callersOfServices(), callersSite},
+		{"limits", "Trends.Earth, rate limits (1.8); rate and cors", limitsOfServices(), callersSite},
+		{"jwt_confusion", "Held to: JWT confusion", jwtConfusion(), nil},
+		{"scope_widening", "Held to: scope widening on refresh", scopeWidening(), nil},
+		{"client_swap", "Held to: client swap", clientSwap(), nil},
+		{"deleted_or_demoted_user", "Held to: token of a deleted or demoted user", deletedOrDemoted(), nil},
+		{"bcrypt_72_bytes", "Held to: bcrypt's 72 bytes", bcrypt72(), nil},
+		{"oversized_credentials", "Held to: oversized credentials", oversized(), nil},
+		{"nul_and_invalid_utf8", "Held to: NUL and invalid UTF-8", hostile(), nil},
 	}
 }
 
@@ -57,6 +61,13 @@ func TestRows(t *testing.T) {
 		for _, one := range sections() {
 			t.Run(one.name, func(t *testing.T) {
 				t.Parallel()
+				w := w
+				if one.site != nil {
+					o := o
+					o.Site = one.site(t)
+					w = start(t, e, o)
+					w.mail = mail
+				}
 				for i, r := range one.rows {
 					t.Run(r.name(i), func(t *testing.T) {
 						t.Parallel()
