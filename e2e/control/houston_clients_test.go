@@ -41,6 +41,9 @@ func houstonClients() []row {
 			get("/api/v1/auth/oauth2_clients/?user_id={user.number}").basic("{user.email}", "{user.password}").gives(200, `[]`))},
 		{"HTTP Basic, wrong: 401 with a challenge for Basic", does(
 			get("/api/v1/auth/oauth2_clients/?user_id=1").basic("{user.username}", "wrong").gives(401).with("WWW-Authenticate", `Basic realm="fairway", charset="UTF-8"`))},
+		{"GET /users/me (users:read): detailed {id, username, email, first_name, middle_name, last_name, is_active, is_regular_user, is_admin, created, updated (ISO +00:00)}", does(
+			get("/api/v1/users/me").bearer("{user.oauth}").gives(200, `{"id":{user.number},"username":"{user.username}","email":"{user.email}","first_name":"<any>","middle_name":"<any>","last_name":"<any>","is_active":true,"is_regular_user":true,"is_admin":false,"created":"<re:.*\\+00:00>","updated":"<offset>"}`),
+			get("/api/v1/users/me").bearer("{admin.oauth}").gives(200, `{"is_admin":true,"...":0}`), get("/api/v1/users/me").gives(401))},
 		{"OPTIONS: 204 with Allow = methods the caller may use", does(
 			options("/api/v1/auth/oauth2_clients/").bearer("{user.oauth}").nothing(204).with("Allow", "GET, POST, OPTIONS"),
 			options("/auth/oauth2/token").nothing(204).with("Allow", "POST, GET, OPTIONS"),

@@ -55,7 +55,7 @@ func TestRows(t *testing.T) {
 		t.Helper()
 		mail := startSink(t)
 		o := e.options()
-		o.Fairway += mail.option()
+		o.Fairway += mail.option() + "\n\t\ttokens {\n\t\t\tscopes reports:read\n\t\t}"
 		w := start(t, e, o)
 		w.mail = mail
 		for _, one := range sections() {

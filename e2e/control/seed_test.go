@@ -65,7 +65,7 @@ func TestSeedLines(t *testing.T) {
 			grant, grant, grant,
 			`{"id":1,"username":"root","email":"root@localhost","first_name":"","middle_name":"","last_name":"","is_active":true,"is_regular_user":true,"is_admin":true,"created":"<offset>","updated":"<offset>"}`,
 			grant,
-			`{"token_type":"Bearer","access_token":"<jwt:program>","expires_in":3600,"scope":"<re:.*teams:read.*users:.*>"}`,
+			`{"token_type":"Bearer","access_token":"<jwt:program>","expires_in":3600,"scope":"<houston>"}`,
 		} {
 			line := strings.NewReplacer("http://127.0.0.1:5000", w.gateway.URL, "oqvUpO4aKg5KgYK2EUY2HPsbOlAyEZ", s.vars["access"], "3UTjLPlnomJPx5FvgsC2wS7GfVNrfH", s.vars["refresh"]).Replace(lines[i])
 			out, err := exec.CommandContext(context.Background(), "bash", "-c", line).Output() //nolint:gosec // it is what the README has

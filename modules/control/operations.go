@@ -27,7 +27,7 @@ func later() []string {
 		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
 		"user.change", "user.delete", "user.export", "user.get", "user.list", "user.me.change", "user.me.clients", "user.me.delete",
 		"user.me.get", "user.restore",
-		"users.change", "users.create", "users.get", "users.list", "users.me.get", "users.signup_form",
+		"users.change", "users.create", "users.get", "users.list", "users.signup_form",
 	}
 }
 

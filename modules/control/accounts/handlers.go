@@ -25,6 +25,7 @@ func (a *Accounts) Register(to *api.API) {
 	to.HandleFunc("user.password", a.servePassword)
 	to.HandleFunc("user.recover", a.serveRecover)
 	to.HandleFunc("user.reset", a.serveReset)
+	to.HandleFunc("users.me.get", a.serveHoustonMe)
 	to.HandleFunc("user.reset.page", a.servePage)
 	to.HandleFunc("user.reset.form", a.serveForm)
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -233,4 +234,20 @@ func FuzzCreate(f *testing.F) {
 			t.Fatalf("%+v", got)
 		}
 	})
+}
+
+// TestHouston holds the user of Houston's README.
+func TestHouston(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2016, 10, 20, 14, 0, 35, 912576000, time.UTC)
+	root := "root"
+	got, err := json.Marshal(accounts.Houston(db.User{
+		Number: 1, Username: &root, Email: "root@localhost", Role: "SUPERADMIN", IsActive: true, IsRegularUser: true, CreatedAt: at, UpdatedAt: at,
+	}))
+	must(t, err)
+	const want = `{"id":1,"username":"root","email":"root@localhost","first_name":"","middle_name":"","last_name":"","is_active":true,"is_regular_user":true,"is_admin":true,` +
+		`"created":"2016-10-20T14:00:35.912576+00:00","updated":"2016-10-20T14:00:35.912576+00:00"}`
+	if string(got) != want {
+		t.Errorf("%s", got)
+	}
 }
