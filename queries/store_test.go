@@ -229,7 +229,7 @@ func TestUnavailable(t *testing.T) {
 			if err == nil || strings.Contains(err.Error(), "s3cret") {
 				t.Fatalf("%v", err)
 			}
-			if _, lost := errors.AsType[*UnavailableError](err); lost != c.lost {
+			if _, lost := errors.AsType[*UnavailableError](err); lost != c.lost || Away(err) != c.lost {
 				t.Errorf("%v", err)
 			}
 		})
@@ -258,8 +258,8 @@ func TestRestart(t *testing.T) {
 	if err := own.Halt(); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.Session(t.Context(), index(1)); err == nil || s.Ping(t.Context()) == nil {
-		t.Error("a server that is not there answers")
+	if _, _, err := s.Session(t.Context(), index(1)); !Away(err) || !Away(s.Ping(t.Context())) {
+		t.Errorf("a server that is not there answers, or fails otherwise: %v", err)
 	}
 	if err := own.Restart(); err != nil {
 		t.Fatal(err)

@@ -3,6 +3,9 @@ package api_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -15,6 +18,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 // people identifies callers by the word in Authorization.
@@ -168,6 +172,20 @@ func TestDialects(t *testing.T) {
 		resp.Body.Close()
 		if d := cmp.Diff(c.want, got); d != "" {
 			t.Errorf("%s %s: %s", c.method, c.target, d)
+		}
+	}
+}
+
+// TestStoreAway holds that a store that does not answer is no defect of the gateway's, and that other errors are.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	for want, cause := range map[int]error{
+		http.StatusServiceUnavailable:  &queries.UnavailableError{Err: io.EOF},
+		http.StatusInternalServerError: errors.New("a wrong statement"),
+	} {
+		told := api.Tell(t.Context(), fmt.Errorf("looking: %w", cause))
+		if retry := told.GetHeaders().Get("Retry-After"); told.GetStatus() != want || (want == 503) != (retry == "1") {
+			t.Errorf("%v: %d, Retry-After %q", cause, told.GetStatus(), retry)
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 // Failure is what a caller of the control API is told, in the dialect of the operation. It is an error, so that a resolver can
@@ -115,7 +116,21 @@ func (t *Told) ContentType(string) string { return problem.ContentType }
 // MarshalJSON writes the document.
 func (t *Told) MarshalJSON() ([]byte, error) { return json.Marshal(t.document) }
 
+// away makes of a defect, whose cause is a store that does not answer, what it is: something that may go well later.
+func (f Failure) away() Failure {
+	if f.Status != http.StatusInternalServerError || !queries.Away(f.Cause) {
+		return f
+	}
+	f.Status, f.Type, f.RetryAfter = http.StatusServiceUnavailable, problem.StoreUnavailable, storeRetry
+	f.Detail = "The store of users does not answer."
+	return f
+}
+
+// storeRetry is after what time who could not be served is told to come back.
+const storeRetry = time.Second
+
 func (c *call) tell(ctx context.Context, f Failure) *Told {
+	f = f.away()
 	if f.Cause != nil && ctx.Err() == nil {
 		c.api.options.Logger.ErrorContext(ctx, "an operation of the control API failed", slog.String("operation", c.operation()), slog.Any("error", f.Cause))
 	}
