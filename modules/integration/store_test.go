@@ -1,6 +1,7 @@
 package integration_test
 
 import (
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -83,8 +84,14 @@ func TestValidateMakesNothing(t *testing.T) {
 		}
 		return out
 	}
-	if got := made(filepath.Dir(g.config)); len(got) != 2 {
-		t.Errorf("a gateway that was started made %v", got)
+	// The site may answer before all is started.
+	if err := waitFor(func() error {
+		if got := made(filepath.Dir(g.config)); len(got) != 2 {
+			return fmt.Errorf("a gateway that was started made %v", got)
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
 	}
 	home := t.TempDir()
 	elsewhere := gateway{t: t, config: g.config, env: append(isolated(home), "SITE_ADDRESS=http://127.0.0.1:1")}
