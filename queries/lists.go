@@ -13,6 +13,16 @@ func Users() *rows.Table[db.User] {
 	return rows.NewTable[db.User]("users", rows.NewColumn("number", rows.Integer)).Where("deleted_at is null")
 }
 
+// DeletedUsers are those who were deleted, for List.
+func DeletedUsers() *rows.Table[db.User] {
+	return rows.NewTable[db.User]("users", rows.NewColumn("number", rows.Integer)).Where("deleted_at is not null")
+}
+
+// Audit is the audit log, for List.
+func Audit() *rows.Table[db.AuditLog] {
+	return rows.NewTable[db.AuditLog]("audit_log", rows.NewColumn("id", rows.ID))
+}
+
 // Teams are all teams, for List.
 func Teams() *rows.Table[db.Team] {
 	return rows.NewTable[db.Team]("teams", rows.NewColumn("number", rows.Integer))

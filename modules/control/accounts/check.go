@@ -43,7 +43,7 @@ func (n *NewUser) check() error {
 	}
 	for name, value := range n.Profile {
 		if text, ok := value.(string); ok {
-			if err := checkText(name, strings.NewReplacer("\n", " ", "\r", " ", "\t", " ").Replace(text), mostProfile); err != nil {
+			if err := CheckProfile(name, text); err != nil {
 				return err
 			}
 		}
@@ -61,7 +61,8 @@ func (n *NewUser) completeName() {
 		n.Name = strings.Join(strings.Fields(n.FirstName+" "+n.MiddleName+" "+n.LastName), " ")
 		return
 	}
-	if n.FirstName == "" && n.MiddleName == "" && n.LastName == "" {
+	// Houston's users have a name to log in with, and maybe no other.
+	if n.FirstName == "" && n.MiddleName == "" && n.LastName == "" && n.Name != n.Username {
 		n.FirstName, n.LastName = splitName(n.Name)
 	}
 }

@@ -25,14 +25,18 @@ func (a *Accounts) Register(to *api.API) {
 	to.HandleFunc("user.password", a.servePassword)
 	to.HandleFunc("user.recover", a.serveRecover)
 	to.HandleFunc("user.reset", a.serveReset)
-	to.HandleFunc("users.me.get", a.serveHoustonMe)
 	to.HandleFunc("user.reset.page", a.servePage)
 	to.HandleFunc("user.reset.form", a.serveForm)
 }
 
-// Resolve gives the living user of an id, a number, which is Houston's id, or an address. Its value is a db.User.
+// Resolve gives the living user of an id, a number, which is Houston's id, or an address; the deleted one, where users are
+// restored. Its value is a db.User.
 func (a *Accounts) Resolve(ctx context.Context, value string, _ *callers.Caller) (api.Target, error) {
-	u, err := a.find(ctx, value)
+	find := a.find
+	if api.OperationIn(ctx) == "user.restore" {
+		find = a.deleted
+	}
+	u, err := find(ctx, value)
 	if errors.Is(err, ErrNoUser) {
 		return api.Target{}, api.ErrNotFound
 	}
@@ -41,6 +45,9 @@ func (a *Accounts) Resolve(ctx context.Context, value string, _ *callers.Caller)
 	}
 	return api.Target{Object: a.cfg.Directory.object(u), Value: u}, nil
 }
+
+// Object is what permissions are asked about a user.
+func (a *Accounts) Object(u db.User) permit.Object { return a.cfg.Directory.object(u) }
 
 func (a *Accounts) find(ctx context.Context, value string) (db.User, error) {
 	if n, err := strconv.ParseInt(value, 10, 64); err == nil {
@@ -57,6 +64,11 @@ func (a *Accounts) who(w http.ResponseWriter, r *http.Request) (Who, *callers.Ca
 		api.Refuse(w, r, err)
 		return Who{}, nil, false
 	}
+	return a.known(r, c), c, true
+}
+
+// known is who calls.
+func (a *Accounts) known(r *http.Request, c *callers.Caller) Who {
 	who := a.anybody(r)
 	who.Caller, who.Actor = c.Permit(), c.Name()
 	if c != nil {
@@ -64,7 +76,17 @@ func (a *Accounts) who(w http.ResponseWriter, r *http.Request) (Who, *callers.Ca
 			who.User = &id
 		}
 	}
-	return who, c, true
+	return who
+}
+
+// Who says who calls, for who has the context of a request to the API alone. The error is one of api.CallerOf.
+func (a *Accounts) Who(ctx context.Context) (Who, *callers.Caller, error) {
+	c, err := api.CallerIn(ctx)
+	r := api.RequestIn(ctx)
+	if err != nil || r == nil {
+		return Who{}, nil, err
+	}
+	return a.known(r, c), c, nil
 }
 
 // anybody is who does what needs no name.

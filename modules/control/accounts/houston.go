@@ -1,12 +1,8 @@
 package accounts
 
 import (
-	"net/http"
 	"time"
 
-	"github.com/google/uuid"
-
-	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -41,23 +37,3 @@ func Houston(u db.User) HoustonUser {
 
 // houstonTime is a time as Houston writes it: 2016-10-20T14:00:35.912576+00:00.
 func houstonTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05.000000-07:00") }
-
-// serveHoustonMe shows the caller to himself.
-func (a *Accounts) serveHoustonMe(w http.ResponseWriter, r *http.Request) {
-	caller, err := api.CallerOf(r)
-	if err != nil {
-		api.Refuse(w, r, err)
-		return
-	}
-	id, err := uuid.Parse(caller.ID)
-	if err != nil {
-		fail(w, r, ErrNoUser)
-		return
-	}
-	u, err := a.living(r.Context(), id)
-	if err != nil {
-		fail(w, r, err)
-		return
-	}
-	api.Answer(w, http.StatusOK, Houston(u))
-}

@@ -53,6 +53,22 @@ func CallerIn(ctx context.Context) (*callers.Caller, error) {
 	return nil, nil
 }
 
+// RequestIn gives the request to the API that a context is of, nil: it is of none.
+func RequestIn(ctx context.Context) *http.Request {
+	if c, ok := callIn(ctx); ok {
+		return c.request.WithContext(ctx)
+	}
+	return nil
+}
+
+// OperationIn names the operation of the table that a context is of, "": none.
+func OperationIn(ctx context.Context) string {
+	if c, ok := callIn(ctx); ok {
+		return c.operation()
+	}
+	return ""
+}
+
 func (c *call) who() (*callers.Caller, error) {
 	if !c.identified {
 		c.identified = true
@@ -90,6 +106,11 @@ func failureOf(r *http.Request, err error) Failure {
 			return Failure{Status: http.StatusForbidden, Detail: maskedDoc}
 		}
 		return Failure{Status: http.StatusNotFound, Detail: "There is nothing of that name."}
+	}
+	if d, ok := errors.AsType[*permit.DeniedError](err); ok {
+		// Whoever is denied by a handler has been identified.
+		caller, _ := CallerOf(r)
+		return denial(r, caller, d)
 	}
 	if no, ok := errors.AsType[*callers.RefusedError](err); ok {
 		f := Failure{Status: no.Status(), Detail: no.Error(), Name: string(no.Reason), RetryAfter: no.RetryAfter, Challenges: no.Challenges(r)}

@@ -28,6 +28,8 @@ type Failure struct {
 	Type string
 	// Code and Name are the members error_code and error of Trends.Earth's, where its clients know one.
 	Code, Name string
+	// Message is the member message of Houston's, where its clients know another sentence than that of the status.
+	Message string
 	// Messages are, by field, what is wrong with the body: Houston's member messages.
 	Messages map[string][]string
 	// RetryAfter, where not 0, becomes the header Retry-After in whole seconds, rounded up.
@@ -149,6 +151,7 @@ func (c *call) tell(ctx context.Context, f Failure) *Told {
 		case http.StatusUnprocessableEntity:
 			d.Message = houston422
 		}
+		d.Message = cmp.Or(f.Message, d.Message)
 	case permit.Trends:
 		d.Msg, d.Message, d.ErrorCode = d.Detail, d.Detail, f.Code
 		if f.Name != "" {

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -71,7 +72,10 @@ type adapter struct{ api *api.API }
 
 // Handle implements huma.Adapter.
 func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
-	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handle(humago.NewContext(op, r, w)) })
+	var h http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Cache-Control", "no-store")
+		handle(humago.NewContext(op, r, w))
+	})
 	around, _ := op.Metadata[wrapKey].([]func(http.Handler) http.Handler)
 	for _, wrap := range slices.Backward(around) {
 		h = wrap(h)
@@ -95,6 +99,9 @@ type Operation struct {
 	// Wrap stands around the operation, behind the enforcement, the first outermost: package inflate's Handler, then that of
 	// idempotency. Default nothing.
 	Wrap []func(http.Handler) http.Handler
+	// Bodies are values of what a body may be, by media type, where the input has RawBody and reads it by itself. Default: what the
+	// input's type says.
+	Bodies map[string]any
 }
 
 // wrapKey is where the operations of huma have Wrap.
@@ -132,6 +139,11 @@ func Register[I, O any](a *API, o Operation, handle func(context.Context, *I) (*
 	for _, status := range slices.Sorted(maps.Keys(said.Denials)) {
 		h.Responses[strconv.Itoa(status)] = &huma.Response{Description: said.Denials[status]}
 	}
+	content := a.bodies(o.Bodies)
+	if content != nil {
+		h.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{}, Required: true}
+		defer func() { h.RequestBody.Content = content }()
+	}
 	huma.Register(a.API, h, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)
 		if err != nil {
@@ -139,6 +151,18 @@ func Register[I, O any](a *API, o Operation, handle func(context.Context, *I) (*
 		}
 		return out, nil
 	})
+}
+
+// bodies gives what the document says of bodies that an operation reads by itself.
+func (a *API) bodies(values map[string]any) map[string]*huma.MediaType {
+	if len(values) == 0 {
+		return nil
+	}
+	out := map[string]*huma.MediaType{}
+	for kind, v := range values {
+		out[kind] = &huma.MediaType{Schema: a.OpenAPI().Components.Schemas.Schema(reflect.TypeOf(v), true, "")}
+	}
+	return out
 }
 
 // tag is the first word of a path behind the version.

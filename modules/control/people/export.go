@@ -1,0 +1,86 @@
+package people
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"time"
+
+	"github.com/danielgtaylor/huma/v2"
+	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/export"
+	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// exported are the columns of an export.
+func exported() []string {
+	return []string{
+		"id", "email", "name", "first_name", "last_name", "role", "country", "institution", "created_at", "updated_at",
+		"last_login_at", "last_activity_at", "email_verified", "email_verified_at", "is_plugin_user", "is_in_mailing_list",
+	}
+}
+
+func cells(u db.User) []any {
+	t := accounts.Trends(u)
+	return []any{
+		t.ID, t.Email, t.Name, t.FirstName, t.LastName, t.Role, t.Country, t.Institution, t.Created, t.Updated,
+		t.LastLogin, t.LastActivity, t.Verified, t.VerifiedAt, t.PluginUser, t.MailingList,
+	}
+}
+
+func (p *People) export(ctx context.Context, _ *struct{ listing.Params }) (*huma.StreamResponse, error) {
+	q, _, err := query(ctx, p.trends)
+	if err != nil {
+		return nil, err
+	}
+	if q.Walk {
+		return nil, api.Failure{Status: http.StatusBadRequest, Detail: "cursor: an export has no pages"}
+	}
+	who, _, err := p.accounts.Who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	detail, err := json.Marshal(map[string]string{"query": api.RequestIn(ctx).URL.RawQuery})
+	if err != nil {
+		return nil, err
+	}
+	// Before the first byte: nobody gets what nobody knows of.
+	if err := p.store.InTx(ctx, func(q db.Querier) error {
+		return queries.Record(ctx, q, who.By, "user.export", "users", detail)
+	}); err != nil {
+		return nil, err
+	}
+	return &huma.StreamResponse{Body: func(h huma.Context) {
+		r, w := humago.Unwrap(h)
+		begun, err := export.Write(w, export.Table{Name: "users", Columns: exported(), At: time.Now()}, p.lines(ctx, q))
+		switch {
+		case err == nil || errors.Is(err, context.Canceled):
+		case begun:
+			panic(http.ErrAbortHandler) // nobody takes a part for the whole
+		default:
+			api.Refuse(w, r, err)
+		}
+	}}, nil
+}
+
+// lines are the users of a query, as the lines of a table.
+func (p *People) lines(ctx context.Context, q *listing.Query) iter.Seq2[[]any, error] {
+	return func(yield func([]any, error) bool) {
+		for u, err := range queries.Each(ctx, p.store, queries.Users(), q.Request) {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			if !yield(cells(u), nil) {
+				return
+			}
+		}
+	}
+}

@@ -1,0 +1,167 @@
+package people
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"mime/multipart"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/body"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
+)
+
+// signUp is what somebody says who signs up at Houston's, by a form or as JSON.
+type signUp struct {
+	Username     string `json:"username" example:"ann"`
+	Email        string `json:"email" example:"ann@example.org"`
+	Password     string `json:"password"`
+	FirstName    string `json:"first_name,omitempty"`
+	MiddleName   string `json:"middle_name,omitempty"`
+	LastName     string `json:"last_name,omitempty"`
+	RecaptchaKey string `json:"recaptcha_key,omitempty" doc:"What the form says; administrators need none"`
+}
+
+// rawForm is a body that is read as it is.
+type rawForm struct {
+	RawBody []byte
+}
+
+func (p *People) createHouston(ctx context.Context, in *rawForm) (*houstonAnswer, error) {
+	who, caller, err := p.accounts.Who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// Anybody may do this, so nobody has asked for scopes. A token without that of users makes users as anybody does.
+	if caller != nil && !caller.Has("users:write") && !caller.Has("user:write") {
+		who.Caller = permit.Caller{}
+	}
+	s, err := readSignUp(kindOf(ctx), in.RawBody)
+	if err != nil {
+		return nil, houstonFailure(err)
+	}
+	admin := who.Caller.Active && (who.Caller.Role == permit.Admin || who.Caller.Role == permit.Superadmin)
+	if s.RecaptchaKey != p.options.SignUpKey && (s.RecaptchaKey != "" || !admin) {
+		return nil, api.Failure{Status: http.StatusForbidden, Detail: "CAPTCHA key is incorrect.", Message: "CAPTCHA key is incorrect."}
+	}
+	n := accounts.NewUser{
+		Email: s.Email, Username: s.Username, Password: s.Password, FirstName: s.FirstName, MiddleName: s.MiddleName, LastName: s.LastName,
+		Inactive: true, NotRegular: true,
+	}
+	if s.FirstName+s.MiddleName+s.LastName == "" {
+		n.Name = s.Username
+	}
+	return answerHouston(p.accounts.Create(ctx, who, n))
+}
+
+// kindOf is the media type of a request, as it was sent.
+func kindOf(ctx context.Context) string { return api.RequestIn(ctx).Header.Get("Content-Type") }
+
+// readSignUp reads a body.
+func readSignUp(contentType string, raw []byte) (signUp, error) {
+	get, err := members(contentType, raw)
+	if err != nil {
+		return signUp{}, err
+	}
+	var s signUp
+	messages := map[string][]string{}
+	for _, f := range []struct {
+		name   string
+		to     *string
+		wanted bool
+	}{
+		{"username", &s.Username, true},
+		{"email", &s.Email, true},
+		{"password", &s.Password, true},
+		{"first_name", &s.FirstName, false},
+		{"middle_name", &s.MiddleName, false},
+		{"last_name", &s.LastName, false},
+		{"recaptcha_key", &s.RecaptchaKey, false},
+	} {
+		text, ok := get(f.name)
+		switch *f.to = text; {
+		case !ok:
+			messages[f.name] = []string{"Not a valid string."}
+		case text == "" && f.wanted:
+			messages[f.name] = []string{"Missing data for required field."}
+		}
+	}
+	if len(messages) > 0 {
+		return signUp{}, api.Failure{Status: http.StatusUnprocessableEntity, Detail: "Some fields are missing, or are no text.", Messages: messages}
+	}
+	return s, nil
+}
+
+// members gives the members of a body, "": there is none; false: it is no text.
+func members(contentType string, raw []byte) (func(name string) (string, bool), error) {
+	bad := api.Failure{Status: http.StatusUnprocessableEntity, Detail: "The body is no form, and no JSON object."}
+	kind, options, err := mime.ParseMediaType(contentType)
+	if err != nil {
+		return nil, bad
+	}
+	var values url.Values
+	switch kind {
+	case "application/json":
+		object, err := body.Object(raw)
+		if err != nil {
+			return nil, err
+		}
+		return func(name string) (string, bool) {
+			raw, there := object[name]
+			if !there {
+				return "", true
+			}
+			var text string // of null it stays empty
+			err := json.Unmarshal(raw, &text)
+			return text, err == nil && plain(text)
+		}, nil
+	case "application/x-www-form-urlencoded":
+		if values, err = url.ParseQuery(string(raw)); err != nil {
+			return nil, bad
+		}
+	case "multipart/form-data":
+		if values, err = readParts(raw, options["boundary"]); err != nil {
+			return nil, bad
+		}
+	default:
+		return nil, bad
+	}
+	return func(name string) (string, bool) {
+		return values.Get(name), len(values[name]) < 2 && plain(values.Get(name))
+	}, nil
+}
+
+// plain is text that both engines keep.
+func plain(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
+
+// mostParts is how many fields a form has.
+const mostParts = 50
+
+// readParts reads the fields of a multipart form. The body is bounded, so they are, too.
+func readParts(raw []byte, boundary string) (url.Values, error) {
+	values := url.Values{}
+	parts := multipart.NewReader(bytes.NewReader(raw), boundary)
+	for range mostParts {
+		part, err := parts.NextRawPart()
+		if errors.Is(err, io.EOF) {
+			return values, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		text, err := io.ReadAll(part)
+		if err != nil {
+			return nil, err
+		}
+		values.Add(part.FormName(), string(text))
+	}
+	return nil, errors.New("there are too many fields")
+}

@@ -1,0 +1,231 @@
+package people
+
+import (
+	"context"
+	"encoding/json"
+	"maps"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/patch"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/modules/control/typed"
+	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
+	"github.com/fairway-gateway/fairway/queries/rows"
+)
+
+func (p *People) registerTrends(t *typed.API) {
+	lists := "filter, sort and exclude as the parameters say; there are pages where page or per_page is given. "
+	typed.Register(t, typed.Operation{ID: "user.list", Summary: "Users", Description: lists}, p.listTrends)
+	typed.Register(t, typed.Operation{ID: "user.export", Summary: "Users as CSV", Description: lists + "At most 100,000 rows; the audit log says who exported them."}, p.export)
+	typed.Register(t, typed.Operation{ID: "user.get", Summary: "A user", Description: "By id, number or address."}, p.getTrends)
+	typed.Register(t, typed.Operation{ID: "user.me.get", Summary: "Who I am"}, p.getMe)
+	patches := map[string]any{
+		"application/json": trendsPatch{}, patch.MergeType: trendsPatch{}, patch.OperationsType: []operation{},
+	}
+	typed.Register(t, typed.Operation{
+		ID: "user.me.change", Summary: "Changes who I am", Bodies: patches,
+		Description: "An object is laid over the user, an array has the operations of RFC 6902. password and repeatPassword, which are equal, set another password and end all logins. The role is ignored where anything else is to be changed.",
+	}, p.changeMe)
+	typed.Register(t, typed.Operation{ID: "user.me.delete", Summary: "Deletes who I am", Description: "The user stays in the store, and can be restored."}, p.deleteMe)
+	typed.Register(t, typed.Operation{ID: "user.change", Summary: "Changes a user", Bodies: patches, Description: "An object is laid over the user, an array has the operations of RFC 6902."}, p.changeTrends)
+	typed.Register(t, typed.Operation{ID: "user.delete", Summary: "Deletes a user", Description: "The user stays in the store, and can be restored."}, p.deleteTrends)
+	typed.Register(t, typed.Operation{ID: "user.restore", Summary: "Restores a deleted user", Description: "409 where somebody else has the address now."}, p.restore)
+}
+
+// operation is one of a patch, for the document.
+type operation struct {
+	Op    string `json:"op" enum:"test,add,remove,replace,move,copy" doc:"What is done"`
+	Path  string `json:"path" doc:"Where, a JSON pointer" example:"/name"`
+	From  string `json:"from,omitempty" doc:"Whence, of move and copy"`
+	Value any    `json:"value,omitempty"`
+}
+
+// trendsPatch is what an object may have, for the document.
+type trendsPatch struct {
+	accounts.TrendsUser
+	Password       string `json:"password,omitempty" doc:"Another password of /user/me"`
+	RepeatPassword string `json:"repeatPassword,omitempty" doc:"The same once more"`
+}
+
+// inPath is what the path names, for the document.
+type inPath struct {
+	User string `path:"user" doc:"The id, the number, or the e-mail address" example:"ann@example.org"`
+}
+
+// trendsAnswer is a user in the envelope.
+type trendsAnswer struct {
+	ETag string `header:"ETag" doc:"For If-Match of a change"`
+	Body typed.Data[accounts.TrendsUser]
+}
+
+func showTrends(u db.User) *trendsAnswer {
+	return &trendsAnswer{ETag: patch.Tag(u.Version), Body: typed.Data[accounts.TrendsUser]{Data: accounts.Trends(u)}}
+}
+
+// answer is the end of most handlers.
+func answer(u db.User, err error) (*trendsAnswer, error) {
+	if err != nil {
+		return nil, trendsFailure(err)
+	}
+	return showTrends(u), nil
+}
+
+func (p *People) getTrends(ctx context.Context, _ *inPath) (*trendsAnswer, error) {
+	return answer(found(ctx))
+}
+
+func (p *People) getMe(ctx context.Context, _ *struct{}) (*trendsAnswer, error) {
+	return answer(p.me(ctx))
+}
+
+func (p *People) deleteMe(ctx context.Context, _ *struct{}) (*trendsAnswer, error) {
+	return answer(p.remove(ctx, "user.me.delete", p.me))
+}
+
+func (p *People) deleteTrends(ctx context.Context, _ *inPath) (*trendsAnswer, error) {
+	return answer(p.remove(ctx, "user.delete", found))
+}
+
+func (p *People) remove(ctx context.Context, operation string, whom func(context.Context) (db.User, error)) (db.User, error) {
+	u, err := whom(ctx)
+	if err != nil {
+		return db.User{}, err
+	}
+	who, _, err := p.accounts.Who(ctx)
+	if err != nil {
+		return db.User{}, err
+	}
+	return p.accounts.Delete(ctx, who, operation, u.ID)
+}
+
+func (p *People) restore(ctx context.Context, _ *inPath) (*trendsAnswer, error) {
+	u, err := found(ctx)
+	if err != nil {
+		return nil, err
+	}
+	who, _, err := p.accounts.Who(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if u, err = p.accounts.Restore(ctx, who, u.ID); err != nil {
+		return nil, houstonFailure(err) // 409 where the address is taken
+	}
+	return showTrends(u), nil
+}
+
+// trendsResource is what users can be listed by.
+func trendsResource() listing.Resource {
+	return listing.Resource{
+		Fields: []listing.Field{
+			{Name: "id", Column: rows.NewColumn("id", rows.ID)},
+			{Name: "email", Column: rows.NewColumn("email_key", rows.Key)},
+			{Name: "name", Column: rows.NewColumn("name", rows.Text)},
+			{Name: "first_name", Column: rows.NewColumn("first_name", rows.Text)},
+			{Name: "last_name", Column: rows.NewColumn("last_name", rows.Text)},
+			{Name: "role", Column: rows.NewColumn("role", rows.Word), Words: []string{string(permit.User), string(permit.Admin), string(permit.Superadmin)}},
+			{Name: "country", Column: rows.NewColumn("country", rows.Text)},
+			{Name: "institution", Column: rows.NewColumn("institution", rows.Text)},
+			{Name: "created_at", Column: rows.NewColumn("created_at", rows.Time)},
+			{Name: "updated_at", Column: rows.NewColumn("updated_at", rows.Time)},
+			{Name: "last_login_at", Column: rows.NewColumn("last_login_at", rows.Time).Nullable()},
+			{Name: "last_activity_at", Column: rows.NewColumn("last_activity_at", rows.Time).Nullable()},
+			{Name: "email_verified", Column: rows.NewColumn("(email_verified_at is not null)", rows.Bool), NoSort: true},
+			{Name: "email_verified_at", Column: rows.NewColumn("email_verified_at", rows.Time).Nullable()},
+			{Name: "is_plugin_user", Column: rows.NewColumn("is_plugin_user", rows.Bool)},
+			{Name: "is_in_mailing_list", Column: rows.NewColumn("is_in_mailing_list", rows.Bool)},
+		},
+		Key:     rows.NewColumn("number", rows.Integer),
+		Ignored: []string{"scripts", "google_groups", "gee_credentials", "openeo_credentials"},
+		Members: membersOf(reflect.TypeFor[accounts.TrendsUser]()), Paging: listing.OnRequest,
+	}
+}
+
+// membersOf are the names of the members that a type has as JSON.
+func membersOf(t reflect.Type) (out []string) {
+	for f := range t.Fields() {
+		if f.Anonymous {
+			out = append(out, membersOf(f.Type)...)
+			continue
+		}
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		out = append(out, name)
+	}
+	return out
+}
+
+// listed is a user in a list, without what is to be excluded.
+type listed struct {
+	user    accounts.TrendsUser
+	without []string
+}
+
+// MarshalJSON implements json.Marshaler.
+func (l listed) MarshalJSON() ([]byte, error) {
+	raw, err := json.Marshal(l.user)
+	if err != nil || len(l.without) == 0 {
+		return raw, err
+	}
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(raw, &members); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return slices.Contains(l.without, name) })
+	return json.Marshal(members)
+}
+
+// Schema implements huma.SchemaProvider: it is a user, of whom something may be missing.
+func (listed) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[accounts.TrendsUser](), true, "")
+}
+
+// trendsList is a list in the envelope; there are numbers of pages where they were asked for.
+type trendsList struct {
+	Link string `header:"Link" doc:"The other pages"`
+	Body struct {
+		Data    []listed `json:"data"`
+		Page    int      `json:"page,omitempty"`
+		PerPage int      `json:"per_page,omitempty"`
+		Total   *int64   `json:"total,omitempty"`
+	}
+}
+
+func (p *People) listTrends(ctx context.Context, _ *struct{ listing.Params }) (*trendsList, error) {
+	q, request, err := query(ctx, p.trends)
+	if err != nil {
+		return nil, err
+	}
+	all, link, total, err := page(ctx, p.store, queries.Users(), q, request)
+	if err != nil {
+		return nil, err
+	}
+	out := &trendsList{Link: link}
+	out.Body.Data = make([]listed, len(all))
+	for i := range all {
+		out.Body.Data[i] = listed{user: accounts.Trends(all[i]), without: q.Exclude}
+	}
+	if q.Paged {
+		out.Body.Page, out.Body.PerPage, out.Body.Total = q.Page, q.Request.Limit, total
+	}
+	return out, nil
+}
+
+// page reads what a query is about, with the header Link. Total is how many there are in all, nil in a walk and without pages.
+func page[T any](ctx context.Context, s *queries.Store, t *rows.Table[T], q *listing.Query, r *http.Request) (all []T, link string, total *int64, err error) {
+	if all, err = queries.List(ctx, s, t, q.Request); err != nil || !q.Paged {
+		return all, "", nil, err
+	}
+	if q.Walk {
+		next, err := listing.Next(q, t, all)
+		return all, q.Links(r.URL, 0, next), nil, err
+	}
+	n, err := queries.CountOf(ctx, s, t, q.Request.Where)
+	return all, q.Links(r.URL, n, ""), &n, err
+}
