@@ -36,6 +36,8 @@ func sections() []section {
 		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken(), nil},
 		{"houston_clients", "Houston, scopes, errors and OAuth2 clients (4.2, 4.3, 4.4)", houstonClients(), nil},
 		{"releng", "RelengAPI, permissions and tokens (5.3, 5.4)", releng(), nil},
+		{"roles", "Roles and rules about objects (1.4, 4.3)", roles(), nil},
+		{"audit", "Audit log of every change: actor, request id, diff", audit(), nil},
 		{"callers", "callers users, on services and plain Caddy routes", callersOfServices(), callersSite},
 		{"limits", "Trends.Earth, rate limits (1.8); rate and cors", limitsOfServices(), callersSite},
 		{"jwt_confusion", "Held to: JWT confusion", jwtConfusion(), nil},

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"net/http"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -127,6 +128,10 @@ func start(t *testing.T, e engine, o gateway.Options) *world {
 		t.Fatal(err)
 	}
 	w := &world{engine: e, gateway: gateway.Start(t, builder, o)}
+	// What a store has from the start is there once the API answers, and not made where there are users already.
+	if a := w.gateway.Get("/.well-known/jwks.json", "", ""); a.Status != http.StatusOK {
+		t.Fatalf("the API does not answer: %s", a)
+	}
 	store, err := queries.Open(context.Background(), queries.Config{DSN: e.dsn})
 	if err != nil {
 		t.Fatal(err)
