@@ -140,6 +140,7 @@ func houstonErrors() []row {
 	return []row{
 		{"nothing sent: 400 unsupported_grant_type", does(
 			token().gives(400, oauthSays("unsupported_grant_type")), get("/auth/oauth2/token").gives(400, oauthSays("unsupported_grant_type")))},
+		{"/auth/oauth2/authorize GET/POST (authorization-code; its own comment says broken); here: not offered, 404", does(get("/auth/oauth2/authorize?client_id=documentation").gives(404), post("/auth/oauth2/authorize").gives(404))},
 		{"unknown grant: 400 unsupported_grant_type", does(
 			token().form(with("grant_type", "magic")...).gives(400, oauthSays("unsupported_grant_type")))},
 		{"missing username: 400 invalid_request (\"Request is missing username parameter.\")", does(

@@ -79,7 +79,7 @@ func (s *scene) documented(a *ask, got gateway.Answer, complain func(string, ...
 	s.t.Helper()
 	path, _, _ := strings.Cut(a.target, "?")
 	pattern := `{"type":"<text>","title":"<text>","status":` + shown(got.Status) + `,"detail":"<text>","instance":"<text>","request_id":"<text>","...":0}`
-	if bare := strings.HasPrefix(path, "/auth/oauth2/") || strings.HasPrefix(path, "/api/v1/oauth/token"); bare && got.Status != http.StatusMethodNotAllowed && got.Status != http.StatusNotFound {
+	if bare := strings.HasPrefix(path, "/auth/oauth2/") && path != "/auth/oauth2/authorize" || strings.HasPrefix(path, "/api/v1/oauth/token"); bare && got.Status != http.StatusMethodNotAllowed && got.Status != http.StatusNotFound {
 		pattern = `{"error":"<re:[a-z_]+>","...":0}`
 	} else if kind := got.Header.Get("Content-Type"); kind != "application/problem+json" {
 		complain("an error is of the type %q", kind)

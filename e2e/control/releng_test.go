@@ -140,6 +140,8 @@ func relengUse() []row {
 			get(relengTokens).bearer("nothing").gives(400, relengSays(400, "Invalid Authorization header")), get(relengTokens).header("Authorization", "Bearer").gives(400, relengSays(400, "Invalid Authorization header")),
 			get(relengTokens).header("Authorization", "Digest x").gives(400, relengSays(400, "Invalid Authorization header")), get(relengTokens).bearer("fw_api_unknown").gives(400, relengSays(400, "Invalid Authorization header")))},
 		{"the same token elsewhere: 401, as that path's clients know it", does(sessions("Bearer fw_api_unknown").gives(401))},
+		{"Login type external (trusts a header, default REMOTE_USER); here: no header of the caller's makes him anybody", does(
+			get("/api/v1/user/me/sessions").header("Remote-User", "{admin.email}").header("X-Forwarded-User", "{admin.email}").header("REMOTE_USER", "{admin.email}").gives(401))},
 		{"prm: permissions fixed, lifetime unlimited: it outlives who made it", does(
 			issue("admin", prm).gives(200, issued), deleted("admin"), get(relengTokens).bearer("{token}").gives(200))},
 		{"usr: ends with its user (user is gone)", does(

@@ -155,6 +155,24 @@ func trendsLogin() []row {
 			post("/auth/logout").bearer("{user.access}").gives(200), dead("{user.access}"))},
 		{"JWT header only: a token in the query is none", does(
 			get("/api/v1/user/me/sessions?token={user.access}&access_token={user.access}").gives(401, refused("Authorization token required", "authorization_required")))},
+		{"rate limits default 1000/h + 100/min; here: those of the configuration, where it has none there are none", does(
+			get("/.well-known/jwks.json").gives(200).with("X-RateLimit-Limit", "").with("RateLimit", ""))},
+		{"rate limits, auth 60/min + 600/h: of wrong passwords from an address, whoever they are for", does(act(func(s *scene) {
+			s.t.Helper()
+			// One is forgotten every six seconds.
+			for i := range 200 {
+				s.vars["guess"] = fmt.Sprintf("guess%d.%s", i, s.value("user.email"))
+				if a := s.send(wrongPassword("{guess}")); a.Status != 401 {
+					if i < 60 {
+						s.t.Errorf("attempt %d: %s", i, a)
+					}
+					s.judge(wrongPassword("{guess}").gives(429, `{"error_code":"RATE_LIMIT_EXCEEDED","...":0}`), a)
+					return
+				}
+			}
+			s.t.Error("200 attempts are let through")
+		}))},
+		{"GET /rate-limit/events (ADMIN+); here: not there, the access log and metrics tell it", does(get("/api/v1/rate-limit/events").bearer("{super.access}").gives(404))},
 		{"a token of an inactive user: 401", does(
 			lives("{user.access}"), change("user", func(u *db.User) { u.IsActive = false }), eventually(whole("{user.access}").gives(401)))},
 	}

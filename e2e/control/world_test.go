@@ -36,6 +36,8 @@ type engine struct {
 	secret string
 	// rateless: gateways over it count the requests of the word rate each for itself.
 	rateless bool
+	// server is PostgreSQL's; nil: there is none.
+	server *pgtest.Server
 	// dump is all that the store holds.
 	dump func() string
 }
@@ -101,7 +103,7 @@ func postgres(t testing.TB) engine {
 			t.Error(err)
 		}
 	})
-	return engine{name: "PostgreSQL", dsn: server.DSN("postgres"), secret: newSecret(), dump: func() string {
+	return engine{name: "PostgreSQL", server: server, dsn: server.DSN("postgres"), secret: newSecret(), dump: func() string {
 		out, err := exec.CommandContext(context.Background(), "pg_dump", "--inserts", "-h", server.Dir(), "-U", "postgres", "postgres").CombinedOutput() //nolint:gosec // ours
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)

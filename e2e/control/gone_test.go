@@ -1,0 +1,63 @@
+package control_test
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+)
+
+// TestStoreIsGone has the server of the store die: nobody is let in, nobody is told anything but to come back, and everything is
+// as it was when the server is there again.
+func TestStoreIsGone(t *testing.T) {
+	t.Parallel()
+	e := postgres(t)
+	w := start(t, e, e.options())
+	s := w.scene(t)
+	lives("{user.access}").do(s)
+	s.value("user.oauth")
+	s.value("client.id")
+	if err := e.server.Halt(); err != nil {
+		t.Fatal(err)
+	}
+	unavailable := func(a *ask) {
+		t.Helper()
+		// What was taken a moment ago is believed for ten seconds more.
+		await(s, 200*time.Millisecond, func() error {
+			if got := s.send(a); got.Status < http.StatusInternalServerError {
+				return fmt.Errorf("%s %s: %s", a.method, a.target, got)
+			}
+			return nil
+		})
+	}
+	unavailable(whole("{user.access}"))
+	for _, a := range []*ask{
+		logIn("{user.email}", "{user.password}").gives(500, trendsSays("Authentication failed")).or(503),
+		logIn("nobody@example.org", "x").gives(500, trendsSays("Authentication failed")).or(503),
+		post("/auth/refresh").json(`{"refresh_token":"{user.refresh}"}`).gives(500).or(503),
+		token().form("grant_type", "password", "client_id", "documentation", "username", "{user.username}", "password", "{user.password}").gives(500).or(503),
+		whole("{user.access}").gives(500).or(503),
+		get("/api/v1/users/me").basic("{user.email}", "{user.password}").gives(500).or(503),
+		post("/api/v1/user").json(`{"email":"x@example.org","name":"x"}`).gives(500).or(503),
+		post("/api/v1/user/{user.email}/recover-password").gives(500).or(503),
+		get(relengTokens).bearer("{user.access}").gives(500).or(503),
+		get("/").gives(200), // alive, and not ready
+	} {
+		a.do(s)
+	}
+	if a := s.send(get("/ready")); a.Status != http.StatusServiceUnavailable {
+		t.Errorf("/ready: %s", a)
+	}
+	if err := e.server.Restart(); err != nil {
+		t.Fatal(err)
+	}
+	await(s, 200*time.Millisecond, func() error {
+		if a := s.send(whole("{user.access}")); a.Status != http.StatusOK {
+			return errors.New(a.String())
+		}
+		return nil
+	})
+	lives("{user.access}").do(s)
+	post("/auth/refresh").json(`{"refresh_token":"{user.refresh}"}`).gives(200, loginAnswer).do(s)
+}
