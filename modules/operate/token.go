@@ -34,7 +34,7 @@ func tokenGroup() caddycmd.Command {
 	f.String("type", "", "permanent (nobody's), user (acts as --user), or temporary (default: user with --user, else permanent)")
 	f.String("user", "", "User as whom the token acts")
 	f.StringSlice("scope", nil, "What the token may do; several times, or separated by commas")
-	f.String("description", "", "What it is for")
+	f.String("description", "", "What it is for (needed, but not for a temporary one)")
 	f.String("expires", "", "When it ends: how long from now, like 30d, or a time like 2027-01-31T00:00:00Z (default: never)")
 	f.String("not-before", "", "When it begins, in the same way (default: now)")
 	f.String("metadata", "", "A JSON object that is kept with it")

@@ -146,7 +146,7 @@ func (r *Realm) open() (*Parts, error) {
 	}); err != nil {
 		return nil, err
 	}
-	cfg.Caller = identified
+	cfg.Caller, cfg.Away = identified, queries.Away
 	cfg.Logger, cfg.Heard, cfg.Silent = r.cfg.Logger, p.Accounts.Heard, p.Accounts.Silent
 	// The authority lives longer than the opening.
 	if p.Tokens, err = tokens.New(context.WithoutCancel(ctx), stored.New(store), tokens.ByChecker(p.Passwords, func(a accounts.Account) string { return a.ID }), cfg); err != nil {

@@ -159,6 +159,7 @@ type message struct {
 
 // authFailed answers with what Trends.Earth's clients know for an error.
 func (a *Authority) authFailed(w http.ResponseWriter, r *http.Request, err error) {
+	err = a.later(r.Context(), err)
 	if why, ok := reason(err); ok {
 		a.fail(w, r, failure{status: http.StatusUnauthorized, msg: err.Error(), err: string(why)})
 		return

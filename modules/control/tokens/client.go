@@ -5,7 +5,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/base64"
-	"log/slog"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -81,8 +81,7 @@ func (a *Authority) client(ctx context.Context, h http.Header, p parameters) (c 
 		}
 		c, ok, err := a.store.Client(ctx, sent.id)
 		if err != nil {
-			a.log.ErrorContext(ctx, "a client could not be looked up", slog.Any("error", err))
-			return Client{}, false, serverError()
+			return Client{}, false, a.failed(ctx, fmt.Errorf("looking a client up: %w", err))
 		}
 		if !ok {
 			continue

@@ -168,6 +168,7 @@ func (a *Authority) clientToken(ctx context.Context, client *Client, scopes []st
 
 // failed makes the answer of an error.
 func (a *Authority) failed(ctx context.Context, err error) *oauthError {
+	err = a.later(ctx, err)
 	if busy, ok := errors.AsType[*BusyError](err); ok {
 		return notNow(busy)
 	}

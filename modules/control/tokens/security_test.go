@@ -2,6 +2,7 @@ package tokens_test
 
 import (
 	"bytes"
+	"errors"
 	"net/http"
 	"strings"
 	"sync"
@@ -291,5 +292,23 @@ func TestNothingSecretIsLogged(t *testing.T) {
 	}
 	if g.log.Len() == 0 {
 		t.Error("nothing was logged")
+	}
+}
+
+// TestStoreAway holds that callers are told to come again while the store does not answer, and that nothing is revealed by it.
+func TestStoreAway(t *testing.T) {
+	t.Parallel()
+	g := open(t, tokens.Config{Away: func(err error) bool { return errors.Is(err, http.ErrServerClosed) }})
+	in := g.login(t)
+	g.store.Fail(http.ErrServerClosed)
+	for _, s := range []sent{
+		{path: tokenPath, query: "grant_type=password&client_id=documentation&username=root&password=q"},
+		refreshing(in.text("refresh_token"), "documentation:"),
+		{path: "/auth", json: `{"email":"root","password":"q"}`},
+		{path: "/auth/refresh", json: `{"refresh_token":"` + in.text("refresh_token") + `"}`},
+	} {
+		if a := g.do(s); a.status != 503 || a.header.Get("Retry-After") != "1" || strings.Contains(a.body, "Server closed") {
+			t.Errorf("%s: %d, Retry-After %q, %s", s.path, a.status, a.header.Get("Retry-After"), a.body)
+		}
 	}
 }

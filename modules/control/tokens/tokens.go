@@ -57,6 +57,9 @@ type Config struct {
 	// Rights gives those of a token's scopes that its user still has a use for. A token that has none left is refused. Default
 	// those of permit's table.
 	Rights func(u *User, scopes []string) []string
+	// Away says of an error of the store, or of who checks passwords, whether the store does not answer now: then callers are told
+	// to come again. Default: no error is such.
+	Away func(error) bool
 	// NoPasswordGrant refuses the grant "password". /auth is no grant.
 	NoPasswordGrant bool
 	// NoQuerySecrets refuses passwords, secrets and tokens in a query.
@@ -186,6 +189,20 @@ func (e *BusyError) Error() string {
 		return "too many attempts"
 	}
 	return "too many passwords are being checked"
+}
+
+// awayRetry is after what time who came while the store was away is told to come again.
+const awayRetry = time.Second
+
+// later makes of an error of a store that does not answer the one that says so to callers, and logs it.
+func (a *Authority) later(ctx context.Context, err error) error {
+	if a.cfg.Away == nil || !a.cfg.Away(err) {
+		return err
+	}
+	if ctx.Err() == nil {
+		a.log.WarnContext(ctx, "nobody can be let in: the store does not answer", slog.Any("error", err))
+	}
+	return &BusyError{RetryAfter: awayRetry}
 }
 
 // Authority gives out tokens and checks them. It is used concurrently.
