@@ -110,8 +110,28 @@ func TestStatementsAreTold(t *testing.T) {
 	}
 }
 
+// others are statements that have a test of their own.
+func others() [][2]string {
+	return [][2]string{
+		{"Two gateways over one store: tokens, revocations (2 s), rate limits, throttles; a refresh of one token at both", "TestTwoGateways"},
+		{"kill -9 in the middle of 1,000 writes loses no acknowledged one", "TestKilledInMidWrites"},
+		{"the work for unknown users (hashes are counted)", "TestUnknownUsersCostTheSame"},
+		{"nothing secret in logs, /services, config, metrics, profiles; hashes alone in the store", "TestNothingSecretIsTold, TestMistypedPathIsNotLogged"},
+		{"tokens: access, refresh, issuer, password_grant off, query_secrets off; Token has expired", "TestSettingsOfTokens"},
+		{"FAIRWAY_ADMIN_EMAIL, FAIRWAY_ADMIN_PASSWORD; a one-time password that is printed once; the client documentation", "TestFirstAdministrator, TestFirstAdministratorOfEnvironment"},
+		{"mail: without SMTP in the log; a dead server loses nothing", "TestMailWithoutServer, TestMailServerIsDead"},
+		{"the six curl lines of Houston's README; fairway db seed --development", "TestSeedLines"},
+		{"commands user, token, client, secrets, db (Houston 4.7)", "TestCommands, TestDatabaseCommands"},
+		{"databases by name, migrations, SQLite where none is configured (RelengAPI 5.6)", "TestDatabaseCommands, TestNoDatabaseConfigured"},
+		{"500 Authentication failed; nobody is let in while the store is gone (1.3: the blocklist fails closed)", "TestStoreIsGone"},
+	}
+}
+
 // printStatements writes each statement with its test.
 func printStatements(w io.Writer) {
+	for _, o := range others() {
+		fmt.Fprintf(w, "- %s -> %s\n", o[0], o[1])
+	}
 	for _, s := range sections() {
 		fmt.Fprintf(w, "\n## %s\n\n", s.source)
 		for i, r := range s.rows {
