@@ -45,34 +45,40 @@ func TestTokensPage(t *testing.T) {
 		t.Helper()
 		newUser(t, dsn, "ann@example.org", "correct horse battery", "USER")
 		g := startGateway(t, withStore("\tcontrol"), "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
-		found := map[string]string{}
-		asked := 0
-		for _, f := range pageFences(t, tokensPage) {
-			if f.language == "caddyfile" {
-				if out, err := validate(t, f.caddyfile(t)); err != nil {
-					t.Errorf("%s:%d: %v\n%s", f.page, f.line, err, out)
-				}
-			}
-			if f.language != "console" {
-				continue
-			}
-			for _, block := range strings.Split("\n"+f.text, "\n$ ")[1:] {
-				command, shown, _ := strings.Cut(block, "\n")
-				for _, name := range []string{"access_token", "refresh_token", "client_id", "client_secret", "token", "id"} {
-					command = strings.ReplaceAll(command, "$"+name, found[name])
-				}
-				got := g.ask(t, curl(t, command))
-				asked++
-				wantPattern(t, command, strings.TrimSpace(shown), strings.TrimSpace(got.body))
-				var v any
-				_ = json.Unmarshal([]byte(got.body), &v) // where there is a body wantPattern has read it
-				remember(found, v)
-			}
-		}
+		asked := runPage(t, g, tokensPage)
 		if asked < 25 {
 			t.Errorf("%d commands were executed", asked)
 		}
 	})
+}
+
+// runPage has a gateway answer the commands of a page, and gives how many there are.
+func runPage(t *testing.T, g *gateway, page string) (asked int) {
+	t.Helper()
+	found := map[string]string{}
+	for _, f := range pageFences(t, page) {
+		if f.language == "caddyfile" {
+			if out, err := validate(t, f.caddyfile(t)); err != nil {
+				t.Errorf("%s:%d: %v\n%s", f.page, f.line, err, out)
+			}
+		}
+		if f.language != "console" {
+			continue
+		}
+		for _, block := range strings.Split("\n"+f.text, "\n$ ")[1:] {
+			command, shown, _ := strings.Cut(block, "\n")
+			for _, name := range []string{"access_token", "refresh_token", "client_id", "client_secret", "token", "id"} {
+				command = strings.ReplaceAll(command, "$"+name, found[name])
+			}
+			got := g.ask(t, curl(t, command))
+			asked++
+			wantPattern(t, command, strings.TrimSpace(shown), strings.TrimSpace(got.body))
+			var v any
+			_ = json.Unmarshal([]byte(got.body), &v) // where there is a body wantPattern has read it
+			remember(found, v)
+		}
+	}
+	return asked
 }
 
 // remember takes the texts of an answer.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -30,11 +31,15 @@ func (a *Accounts) Register(to *api.API) {
 }
 
 // Resolve gives the living user of an id, a number, which is Houston's id, or an address; the deleted one, where users are
-// restored. Its value is a db.User.
+// restored. Its value is a db.User. Houston's paths take no address: they are for everybody who is logged in, who then could ask
+// whether one is registered.
 func (a *Accounts) Resolve(ctx context.Context, value string, _ *callers.Caller) (api.Target, error) {
 	find := a.find
-	if api.OperationIn(ctx) == "user.restore" {
+	switch operation := api.OperationIn(ctx); {
+	case operation == "user.restore":
 		find = a.deleted
+	case strings.HasPrefix(operation, "users.") && strings.Contains(value, "@"):
+		return api.Target{}, api.ErrNotFound
 	}
 	u, err := find(ctx, value)
 	if errors.Is(err, ErrNoUser) {

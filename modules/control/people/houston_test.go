@@ -47,6 +47,10 @@ func TestHoustonUsersAreRead(t *testing.T) {
 		}
 		w.want(t, 403, "ben", "GET", "/api/v1/users/"+fmt.Sprint(ann.Number), "")
 		w.want(t, 404, "root", "GET", "/api/v1/users/100500", "")
+		// Who is logged in does not learn which addresses are registered.
+		w.want(t, 404, "ben", "GET", "/api/v1/users/ann@example.org", "")
+		w.want(t, 404, "ben", "OPTIONS", "/api/v1/users/ann@example.org", "")
+		w.want(t, 404, "ben", "PATCH", "/api/v1/users/ann@example.org", "{}")
 		w.want(t, 401, "", "GET", "/api/v1/users/1", "")
 		w.want(t, 401, "ann", "GET", "/api/v1/users/me", "", "Scopes", "teams:read")
 		for who, allow := range map[string]string{"ann": "GET, PATCH, OPTIONS", "ben": "OPTIONS"} {

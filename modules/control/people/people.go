@@ -13,6 +13,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/inflate"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
@@ -59,6 +60,13 @@ func (p *People) Register(t *typed.API) {
 		ID: "audit.list", Summary: "The audit log",
 		Description: "What was changed, by whom, and how: the newest first. Filters compare subjects, actors and actions as they are written. With cursor=* begins a walk, whose pages name the next one in the header Link.",
 	}, p.listAudit)
+}
+
+// inflated stands around what has a body: it may be compressed.
+func inflated() []func(http.Handler) http.Handler {
+	return []func(http.Handler) http.Handler{
+		func(h http.Handler) http.Handler { return inflate.Handler(h, inflate.Options{Fail: api.Refuse}) },
+	}
 }
 
 // found is what {user} names.

@@ -31,11 +31,11 @@ func (p *People) registerTrends(t *typed.API) {
 		"application/json": trendsPatch{}, patch.MergeType: trendsPatch{}, patch.OperationsType: []operation{},
 	}
 	typed.Register(t, typed.Operation{
-		ID: "user.me.change", Summary: "Changes who I am", Bodies: patches,
+		ID: "user.me.change", Summary: "Changes who I am", Bodies: patches, Wrap: inflated(),
 		Description: "An object is laid over the user, an array has the operations of RFC 6902. password and repeatPassword, which are equal, set another password and end all logins. The role is ignored where anything else is to be changed.",
 	}, p.changeMe)
 	typed.Register(t, typed.Operation{ID: "user.me.delete", Summary: "Deletes who I am", Description: "The user stays in the store, and can be restored."}, p.deleteMe)
-	typed.Register(t, typed.Operation{ID: "user.change", Summary: "Changes a user", Bodies: patches, Description: "An object is laid over the user, an array has the operations of RFC 6902."}, p.changeTrends)
+	typed.Register(t, typed.Operation{ID: "user.change", Summary: "Changes a user", Bodies: patches, Wrap: inflated(), Description: "An object is laid over the user, an array has the operations of RFC 6902."}, p.changeTrends)
 	typed.Register(t, typed.Operation{ID: "user.delete", Summary: "Deletes a user", Description: "The user stays in the store, and can be restored."}, p.deleteTrends)
 	typed.Register(t, typed.Operation{ID: "user.restore", Summary: "Restores a deleted user", Description: "409 where somebody else has the address now."}, p.restore)
 }

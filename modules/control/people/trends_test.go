@@ -1,6 +1,8 @@
 package people_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/csv"
 	"fmt"
 	"regexp"
@@ -251,5 +253,39 @@ func TestOldestPassword(t *testing.T) {
 		w.want(t, 200, "ann", "PATCH", "/api/v1/user/me", body)
 		w.want(t, 401, "ann", "GET", "/api/v1/user/me", "")
 		w.want(t, 200, "ann:"+other, "GET", "/api/v1/user/me", "")
+	})
+}
+
+// TestHostileBodies are bodies that are large, deep, compressed too well, or not what they say.
+func TestHostileBodies(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		t.Helper()
+		w.user(t, "ann", permit.User)
+		zipped := func(text string) string {
+			var out bytes.Buffer
+			z := gzip.NewWriter(&out)
+			_, _ = z.Write([]byte(text))
+			must(t, z.Close())
+			return out.String()
+		}
+		const me, houston, kind, coding = "/api/v1/user/me", "/api/v1/users/1", "Content-Type", "Content-Encoding"
+		if got := w.want(t, 200, "ann", "PATCH", me, zipped(`{"country":"Kenya"}`), kind, "application/json", coding, "gzip").data(t); got["country"] != "Kenya" {
+			t.Errorf("%v", got)
+		}
+		bomb := zipped(`{"country":"` + strings.Repeat("x", 20<<20) + `"}`)
+		deep := strings.Repeat(`{"a":`, 5000) + "1" + strings.Repeat("}", 5000)
+		for _, target := range []string{me, houston} {
+			w.want(t, 413, "ann", "PATCH", target, bomb, kind, "application/json", coding, "gzip")
+			w.want(t, 413, "ann", "PATCH", target, `{"country":"`+strings.Repeat("x", 300<<10)+`"}`)
+			w.want(t, 413, "ann", "PATCH", target, "["+strings.Repeat(`{"op":"test","path":"/name","value":1},`, 100)+`{"op":"test","path":"/name","value":1}]`)
+			w.want(t, 400, "ann", "PATCH", target, "{\"country\":\"\xff\"}")
+			w.want(t, 400, "ann", "PATCH", target, `{"country":"\ud800"}`)
+			w.want(t, 415, "ann", "PATCH", target, "x", coding, "br")
+			if a := w.ask(t, "ann", "PATCH", target, deep, kind, "application/json"); a.status < 400 || a.status >= 500 {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+		}
+		w.want(t, 413, "", "POST", "/api/v1/users", bomb, coding, "gzip")
 	})
 }
