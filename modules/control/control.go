@@ -5,6 +5,7 @@ package control
 import (
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/docs"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 	"github.com/fairway-gateway/fairway/proxies/cors"
@@ -35,6 +37,7 @@ type Handler struct {
 	limits limited
 	realm  *realm.Realm
 	paths  api.Paths
+	docs   docs.Options
 	log    *slog.Logger
 	logs   accessLogs
 
@@ -69,8 +72,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.limits.provision(h, app); err != nil {
 		return err
 	}
+	h.docs = docs.Options{Services: app.Services, Scopes: app.ScopesOfServices(), Version: version()}
 	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table(), api.Options{RequestID: request.ID, Logger: ctx.Slogger()}), accessLogs{ctx}
 	return nil
+}
+
+// version is that of the gateway, which the binary writes before Caddy's.
+func version() string {
+	_, full := caddy.Version()
+	own, _, _ := strings.Cut(strings.TrimPrefix(full, "fairway "), ",")
+	return own
 }
 
 // ServeHTTP answers r if it is for a path of the API.
@@ -116,7 +127,7 @@ func (h *Handler) api(r *http.Request) (*api.API, error) {
 	}
 	h.making.Lock()
 	defer h.making.Unlock()
-	a, err := operations(parts, &h.limits, h.log)
+	a, err := operations(parts, &h.limits, &h.docs, h.log)
 	if err != nil {
 		return nil, err
 	}

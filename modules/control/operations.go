@@ -14,6 +14,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
+	"github.com/fairway-gateway/fairway/modules/docs"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
@@ -24,15 +25,14 @@ func table() *permit.Table { return permit.New().Without(later()...) }
 // later are operations of the table that this version does not serve yet.
 func later() []string {
 	return []string{
-		"docs.openapi", "docs.openapi_yaml", "docs.pages", "docs.swagger",
 		"limits.events", // nobody writes down who was refused
 		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
 		"user.me.clients", // nobody writes down which versions of clients there are
 	}
 }
 
-// operations makes the API over the parts of a realm.
-func operations(p *realm.Parts, l *limited, log *slog.Logger) (*api.API, error) {
+// operations makes the API over the parts of a realm. d has the services, their scopes, and the version, and is given the rest.
+func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (*api.API, error) {
 	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.scope, fairway.ClientAddress)})
 	for id, handle := range map[string]http.HandlerFunc{
 		"auth.login":         p.Tokens.Auth,
@@ -59,9 +59,12 @@ func operations(p *realm.Parts, l *limited, log *slog.Logger) (*api.API, error) 
 	if err != nil {
 		return nil, err
 	}
-	users.Register(typed.New(a, ""))
+	ty := typed.New(a, d.Version)
+	users.Register(ty)
 	p.Mail.Register(a)
 	limits.New(l.limiter, log).Register(a)
+	d.Table, d.Typed = a.Table(), ty.OpenAPI()
+	docs.New(*d).Register(a)
 	return a, a.Seal()
 }
 

@@ -8,13 +8,34 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/docs"
+	"github.com/fairway-gateway/fairway/modules/docs/docstest"
 )
 
 // TestEveryOperationIsServed holds what is served to the table, both ways.
 func TestEveryOperationIsServed(t *testing.T) {
 	t.Parallel()
-	if _, err := operations(new(realm.Parts), new(limited), slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := operations(new(realm.Parts), new(limited), new(docs.Options), slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDocumentIsValid is about all operations as they are served, the typed ones and the others.
+func TestDocumentIsValid(t *testing.T) {
+	t.Parallel()
+	d := docs.Options{Version: "1.2.3"}
+	if _, err := operations(new(realm.Parts), new(limited), &d, slog.New(slog.DiscardHandler)); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []string{docs.OpenAPI31, docs.OpenAPI30, docs.Swagger20} {
+		t.Run(format, func(t *testing.T) {
+			t.Parallel()
+			raw, err := docs.Make(docs.Source{Table: d.Table, Typed: d.Typed, Version: d.Version, Address: "https://api.example.org"}, format)
+			if err != nil {
+				t.Fatal(err)
+			}
+			docstest.Valid(t, format, raw)
+		})
 	}
 }
 

@@ -14,6 +14,9 @@ type Description struct {
 	Metadata
 	Prefixes []string
 	Routes   []RouteDescription
+	// Users says that users of the store alone may call, with all of Scopes.
+	Users  bool
+	Scopes []string
 }
 
 // RouteDescription is one route as its users see it.
@@ -72,7 +75,7 @@ type DatabaseStatus struct {
 
 // Describe gives the description. Path parameters that are not declared appear as strings.
 func (s *Service) Describe() Description {
-	d := Description{Metadata: s.Metadata, Prefixes: s.config.Prefixes}
+	d := Description{Metadata: s.Metadata, Prefixes: s.config.Prefixes, Users: s.users, Scopes: s.scopes}
 	for i, rt := range s.routes {
 		r := s.config.Routes[i]
 		rd := RouteDescription{Method: rt.method, Pattern: rt.pattern, Summary: r.Summary, Describe: r.Describe}

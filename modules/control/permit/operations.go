@@ -126,6 +126,7 @@ func service() []Operation {
 		{ID: "user.reset.form", Method: post, Path: "/reset-password", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "jwks", Method: get, Path: "/.well-known/jwks.json", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.pages", Method: get, Path: "/api/v1", Dialect: Fairway, Permissions: list(Anybody)},
+		{ID: "docs.assets", Method: get, Path: "/api/v1/assets/{file}", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.openapi", Method: get, Path: "/api/v1/openapi.json", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.openapi_yaml", Method: get, Path: "/api/v1/openapi.yaml", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.swagger", Method: get, Path: "/api/v1/swagger.json", Dialect: Fairway, Permissions: list(Anybody)},
