@@ -65,7 +65,16 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	limits.New(l.limiter, log).Register(a)
 	d.Table, d.Typed = a.Table(), ty.OpenAPI()
 	docs.New(*d).Register(a)
+	for _, id := range creating() {
+		a.Around(id, func(h http.Handler) http.Handler { return p.Once(id, h) })
+	}
 	return a, a.Seal()
+}
+
+// creating are the operations that make something, which an Idempotency-Key has be made once. Those by which tokens are given out
+// are none: an answer of theirs that is given again may be a token that has ended.
+func creating() []string {
+	return []string{"user.create", "users.create", "teams.create", "client.create", "oauth2.clients.create", "tokens.create", "tokenauth.issue"}
 }
 
 // ownSession takes every session for the caller's: the handlers ask for his sessions alone, so that another's is not found.

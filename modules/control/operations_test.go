@@ -46,3 +46,11 @@ func TestNothingIsLate(t *testing.T) {
 		t.Error(cmp.Diff([]string{}, unknown))
 	}
 }
+
+// TestWhatIsMadeOnceIsInTheTable is about creating.
+func TestWhatIsMadeOnceIsInTheTable(t *testing.T) {
+	t.Parallel()
+	if unknown, _ := permit.New().Differences(creating()); len(unknown) > 0 {
+		t.Error(cmp.Diff([]string{}, unknown))
+	}
+}

@@ -117,6 +117,13 @@ func (a *API) Handle(id string, h http.Handler) { a.handlers[id] = h }
 // HandleFunc is Handle of a function.
 func (a *API) HandleFunc(id string, h http.HandlerFunc) { a.handlers[id] = h }
 
+// Around puts a handler around the one of an operation, behind the enforcement. An operation that has none stays so.
+func (a *API) Around(id string, wrap func(http.Handler) http.Handler) {
+	if h := a.handlers[id]; h != nil {
+		a.handlers[id] = wrap(h)
+	}
+}
+
 // Resolve has f look up what the variable of paths names, "client" of /oauth/clients/{client}. Where a path has several, the first
 // is what permissions are asked about; the handler looks the others up.
 func (a *API) Resolve(variable string, f Resolver) { a.resolvers[variable] = f }

@@ -17,6 +17,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/idempotency"
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
@@ -63,6 +64,13 @@ type Parts struct {
 	Scopes    *scopes.Book
 	Mail      *mail.Mailer
 	People    *accounts.Accounts
+
+	once idempotency.Options
+}
+
+// Once has h do an operation of the control API once for each Idempotency-Key of a caller; h is behind the enforcement.
+func (p *Parts) Once(operation string, h http.Handler) http.Handler {
+	return idempotency.Handler(operation, h, p.once)
 }
 
 const (
@@ -187,6 +195,11 @@ func (r *Realm) people(p *Parts) error {
 	if err != nil {
 		return err
 	}
+	once, err := r.cfg.Keys("idempotency")
+	if err != nil {
+		return err
+	}
+	p.once = idempotency.Options{Store: p.Store, Secret: once[0], Caller: r.sender, Fail: api.Refuse, Logger: r.cfg.Logger}
 	if p.Mail, err = mail.New(r.cfg.Mail, mail.Deps{Store: p.Store, Keys: sealing, Metrics: r.cfg.Metrics, Logger: r.cfg.Logger}); err != nil {
 		return fmt.Errorf("mail: %w", err)
 	}
@@ -197,6 +210,15 @@ func (r *Realm) people(p *Parts) error {
 		Address: r.cfg.Tokens.Address, Logger: r.cfg.Logger,
 	})
 	return err
+}
+
+// sender names who sends a request with an Idempotency-Key: who is nobody is told from others by where he is.
+func (r *Realm) sender(req *http.Request) string {
+	name := api.By(req).Actor
+	if caller, err := api.CallerOf(req); err == nil && caller == nil && r.cfg.Tokens.Address != nil {
+		name += " " + r.cfg.Tokens.Address(req)
+	}
+	return name
 }
 
 // Start opens the realm, which makes what a store has from the start, and does the realm's work until Close. Where the store does
