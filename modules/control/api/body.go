@@ -10,6 +10,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	members "github.com/fairway-gateway/fairway/modules/control/body"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 )
 
@@ -33,8 +34,8 @@ func ReadBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	return body, nil
 }
 
-// ReadJSON reads the body of a request, JSON in UTF-8 of at most 64 KiB, into v. Strict refuses members of objects that v does not
-// have. The error is a Failure.
+// ReadJSON reads the body of a request, JSON in UTF-8 of at most 64 KiB, into v. An object has each member once. Strict refuses
+// members of objects that v does not have. The error is a Failure.
 func ReadJSON(w http.ResponseWriter, r *http.Request, v any, strict bool) error {
 	body, err := ReadBody(w, r)
 	if err != nil {
@@ -55,6 +56,11 @@ func ReadJSON(w http.ResponseWriter, r *http.Request, v any, strict bool) error 
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return BadBody("The body is more than one JSON value.")
+	}
+	// Of two members with one name the decoder has taken the last one; who looked before us may have taken the first.
+	if _, err := members.Object(body); bytes.TrimSpace(body)[0] == '{' && err != nil {
+		twice, _ := errors.AsType[*members.Error](err)
+		return BadBody("The member %q is there twice.", twice.Field)
 	}
 	return nil
 }

@@ -46,6 +46,7 @@ func TestReadJSON(t *testing.T) {
 		"wrong kind":     {`{"inner":{"number":"x"}}`, 400, `The member "inner.number" should not be a string.`},
 		"unknown":        {`{"other":1}`, 400, `Unknown argument: "other"`},
 		"unknown, long":  {`{"` + strings.Repeat("é", 100) + `":1}`, 400, "…"},
+		"twice":          {`{"name":"a","list":[],"name":"b"}`, 400, `The member "name" is there twice.`},
 		"nested deeply":  {strings.Repeat("[", 60_000), 400, "The body is not JSON."},
 		"64 KiB and one": {`"` + strings.Repeat("x", 64<<10) + `"`, 413, "The body is longer than 65536 bytes."},
 	} {
