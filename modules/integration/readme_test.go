@@ -168,6 +168,7 @@ func otherPages() map[string]string {
 		"docs/try.md":                             "try_page_test.go",
 		"docs/callers.md":                         "callers_page_test.go",
 		"docs/tokens.md":                          "tokens_page_test.go",
+		"docs/api-document.md":                    "apidocument_test.go",
 		"docs/users.md":                           "users_page_test.go",
 		"docs/charsets.md":                        "charsets_page_test.go",
 		"docs/jq.md":                              "proxies/reply",
