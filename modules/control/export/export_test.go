@@ -109,7 +109,7 @@ func TestErrors(t *testing.T) {
 
 // FuzzCells holds that what comes out is CSV with the texts that went in, and that none begins as a formula does.
 func FuzzCells(f *testing.F) {
-	for _, seed := range []string{"", "=1", " =1", "\t=1", "\r\n=1", "＝1", "a,b\"c", "@x", "\ufeff+1", "-5"} {
+	for _, seed := range []string{"", "=1", " =1", "\t=1", "\r\n=1", "＝1", "a,b\"c", "@x", "\ufeff+1", "-5", " "} {
 		f.Add(seed, "x")
 	}
 	f.Fuzz(func(t *testing.T, a, b string) {
