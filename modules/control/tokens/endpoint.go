@@ -159,6 +159,13 @@ func (a *Authority) clientToken(ctx context.Context, client *Client, scopes []st
 		// As nobody it can do nothing.
 		return issued{}, unauthorizedClient()
 	}
+	standing, err := a.store.Standing(ctx, Subject{Client: client.ID, User: client.Owner})
+	if err != nil {
+		return issued{}, a.failed(ctx, err)
+	}
+	if standing.Revoked { // its owner was deleted
+		return issued{}, unauthorizedClient()
+	}
 	access, err := a.sign(ctx, claims{Subject: client.Owner, Client: client.ID, Scope: strings.Join(scopes, " "), ByClient: true}, lasts)
 	if err != nil {
 		return issued{}, a.failed(ctx, err)
