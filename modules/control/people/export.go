@@ -36,7 +36,7 @@ func cells(u db.User) []any {
 }
 
 func (p *People) export(ctx context.Context, _ *struct{ listing.Params }) (*huma.StreamResponse, error) {
-	q, _, err := query(ctx, p.trends)
+	q, request, err := query(ctx, p.trends)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,9 @@ func (p *People) export(ctx context.Context, _ *struct{ listing.Params }) (*huma
 	if err != nil {
 		return nil, err
 	}
-	detail, err := json.Marshal(map[string]string{"query": api.RequestIn(ctx).URL.RawQuery})
+	// These have been read, so they are text of the store; who knows what else is in a query.
+	asked := request.URL.Query()
+	detail, err := json.Marshal(map[string]string{"filter": asked.Get("filter"), "sort": asked.Get("sort")})
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
@@ -97,6 +98,9 @@ func (p *People) deleteTrends(ctx context.Context, _ *inPath) (*trendsAnswer, er
 func (p *People) remove(ctx context.Context, operation string, whom func(context.Context) (db.User, error)) (db.User, error) {
 	u, err := whom(ctx)
 	if err != nil {
+		return db.User{}, err
+	}
+	if err := patch.IfMatch(patch.Tag(u.Version), api.RequestIn(ctx).Header.Values("If-Match")...); err != nil {
 		return db.User{}, err
 	}
 	who, _, err := p.accounts.Who(ctx)

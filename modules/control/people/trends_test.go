@@ -150,6 +150,7 @@ func TestDeletedAndRestored(t *testing.T) {
 		w.want(t, 403, "admin", "DELETE", "/api/v1/user/me", "")
 		w.want(t, 403, "root", "DELETE", "/api/v1/user/me", "")
 		w.want(t, 403, "root", "DELETE", "/api/v1/user/"+gef.ID.String(), "")
+		w.want(t, 412, "root", "DELETE", "/api/v1/user/ann@example.org", "", "If-Match", `"77"`)
 		if id := w.want(t, 200, "root", "DELETE", "/api/v1/user/ann@example.org", "").data(t)["id"]; id != ann.ID.String() {
 			t.Errorf("%v is deleted", id)
 		}
