@@ -149,6 +149,8 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			t.Errorf("%s says %q of permissions", line.ID, text)
 		case len(said.Scopes) > 0 != (op["security"] != nil):
 			t.Errorf("%s has security %v", line.ID, op["security"])
+		case len(op["tags"].([]any)) != 1 || op["tags"].([]any)[0] == "":
+			t.Errorf("%s has tags %v", line.ID, op["tags"])
 		case !slices.ContainsFunc([]string{"200", "201", "204"}, func(s string) bool { return responses[s] != nil }):
 			t.Errorf("%s has no good answer", line.ID)
 		}
@@ -156,6 +158,11 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			if status >= "4" && r.(object)["content"] == nil {
 				t.Errorf("%s: %s has no body", line.ID, status)
 			}
+		}
+	}
+	for _, tag := range doc["tags"].([]any)[:14] { // then come those of services
+		if tag.(object)["description"] == nil {
+			t.Errorf("nothing is said of %v", tag)
 		}
 	}
 	for _, id := range docs.Written() {

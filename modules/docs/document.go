@@ -114,7 +114,7 @@ func securitySchemes(src *Source) map[string]*huma.SecurityScheme {
 	}
 	out := maps.Clone(src.Typed.Components.SecuritySchemes)
 	for name, s := range out {
-		if s.Flows == nil || len(src.Scopes) == 0 {
+		if s.Flows == nil {
 			continue
 		}
 		with := func(f *huma.OAuthFlow) *huma.OAuthFlow {
@@ -126,6 +126,8 @@ func securitySchemes(src *Source) map[string]*huma.SecurityScheme {
 			for _, one := range src.Scopes {
 				g.Scopes[one.Name] = one.Doc
 			}
+			// It stands alone, and the client "documentation" has not got it: who asks for all that there are gets none.
+			delete(g.Scopes, permit.All)
 			return &g
 		}
 		more := *s
@@ -138,20 +140,19 @@ func securitySchemes(src *Source) map[string]*huma.SecurityScheme {
 // control adds the operations of the table.
 func (d *document) control(src *Source) {
 	texts := handwritten()
-	tags := map[string]bool{}
+	tags := map[string]string{}
 	for _, line := range src.Table.Operations() {
 		op := typedOperation(src.Typed, line)
 		if op == nil {
 			op = d.written(texts[line.ID], line, src.Table)
 		}
 		d.complete(op, line, texts[line.ID].oauth)
+		name, about := tagOfOperation(line.ID)
+		op.Tags, tags[name] = []string{name}, about
 		d.add(line.Path, line.Method, op)
-		for _, t := range op.Tags {
-			tags[t] = true
-		}
 	}
-	for _, t := range slices.Sorted(maps.Keys(tags)) {
-		d.Tags = append(d.Tags, &huma.Tag{Name: t})
+	for _, name := range slices.Sorted(maps.Keys(tags)) {
+		d.Tags = append(d.Tags, &huma.Tag{Name: name, Description: tags[name]})
 	}
 }
 
@@ -200,14 +201,8 @@ func operationOf(item *huma.PathItem, method string) **huma.Operation {
 func (d *document) written(text described, line permit.Operation, table *permit.Table) *huma.Operation {
 	said, _ := table.Describe(line.ID)
 	op := &huma.Operation{
-		OperationID: line.ID, Summary: text.summary, Description: strings.TrimSpace(said.Permissions + "\n\n" + text.text), Tags: []string{tag(line.Path)},
+		OperationID: line.ID, Summary: text.summary, Description: strings.TrimSpace(said.Permissions + "\n\n" + text.text),
 		Parameters: append(variables(line.Path), text.query...), Responses: map[string]*huma.Response{},
-	}
-	if len(said.Scopes) > 0 {
-		for _, scope := range said.Scopes {
-			op.Security = append(op.Security, map[string][]string{"oauth2_password": {scope}})
-		}
-		op.Security = append(op.Security, map[string][]string{"bearer": {}}, map[string][]string{"basic": {}})
 	}
 	if text.body != nil {
 		op.RequestBody = &huma.RequestBody{Required: !text.optional, Content: map[string]*huma.MediaType{}}
@@ -271,14 +266,29 @@ func (d *document) complete(op *huma.Operation, line permit.Operation, oauth boo
 		r := op.Responses["default"]
 		r.Content = map[string]*huma.MediaType{jsonMedia: failure[jsonMedia], problemMedia: {Schema: d.schema(problem{})}}
 	}
+	op.Security = nil
+	for _, scope := range line.Scopes { // one of them is enough
+		op.Security = append(op.Security, map[string][]string{"oauth2_password": {scope}})
+	}
+	if len(line.Scopes) > 0 {
+		op.Security = append(op.Security, map[string][]string{"bearer": {}}, map[string][]string{"basic": {}})
+	}
 	op.OperationID = line.ID
 	d.ids[line.ID] = true
 }
 
-// tag is the first word of a path behind the version.
-func tag(path string) string {
-	word, _, _ := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(path, "/api/v1"), "/"), "/")
-	return cmp.Or(word, "documents")
+// tagOfOperation is the first word of its name, and what it is about.
+func tagOfOperation(id string) (name, text string) {
+	name, _, _ = strings.Cut(id, ".")
+	if name == "jwks" {
+		name = "auth"
+	}
+	return name, map[string]string{ //nolint:gosec // no credentials
+		"auth": "Logging in as Trends.Earth does", "session": "Logins", "oauth2": "Logging in by OAuth2, and its clients", "client": "Service clients",
+		"user": "Users as Trends.Earth has them", "users": "Users as Houston has them", "teams": "Teams", "tokens": "Tokens of programs",
+		"tokenauth": "Tokens of programs as RelengAPI has them", "mail": "Mail", "limits": "Rate limits", "audit": "The audit log",
+		"permissions": "Scopes", "docs": "This document",
+	}[name]
 }
 
 // variables are the parameters of a path of the table.
