@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
@@ -69,6 +70,7 @@ type App struct {
 	secretBytes  [][]byte
 	secretErr    error
 	secretWanted bool // somebody will want Keys
+	secretUnmade bool // there was none when this was provisioned
 
 	mu       sync.Mutex
 	services []*wrap.Service
@@ -90,6 +92,8 @@ type process struct {
 	metrics *observe.Metrics
 	memory  *upstream.Memory
 	cache   *cache.Cache
+	// secret is the id of the secret of this machine, if this process has made it.
+	secret atomic.Pointer[string]
 }
 
 // Destruct ends what is loaded in the background.

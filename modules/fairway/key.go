@@ -89,7 +89,8 @@ func (a *App) Keys(purpose string) ([][]byte, error) {
 }
 
 // SecretID tells the secrets apart from others, without telling them, to a module that is being provisioned and will want
-// Keys. It makes no secret: one that is still to be made when the configuration is started is told apart, too.
+// Keys. It makes no secret: one that is still to be made when the configuration is started is told apart, too, and is the same
+// after that.
 func (a *App) SecretID() (string, error) {
 	a.secretWanted = true
 	var own []byte
@@ -97,10 +98,14 @@ func (a *App) SecretID() (string, error) {
 		var err error
 		own, err = readOwnSecret(ownSecretPath())
 		if errors.Is(err, fs.ErrNotExist) {
-			return "to be made", nil
+			a.secretUnmade = true
+			return unmade, nil
 		}
 		if err != nil {
 			return "", fmt.Errorf("secret: %w", err)
+		}
+		if a.madeHere(own) {
+			return unmade, nil
 		}
 	}
 	secrets := [][]byte{own}
@@ -110,11 +115,28 @@ func (a *App) SecretID() (string, error) {
 			return "", err
 		}
 	}
+	return idOf(secrets...), nil
+}
+
+// unmade is the id of a secret that is still to be made, and of the same when this process has: what is found by the id must be
+// found by the next configuration, too.
+const unmade = "to be made"
+
+// madeHere says that a secret is the one that this process has made.
+func (a *App) madeHere(own []byte) bool {
+	if a.process == nil {
+		return false
+	}
+	made := a.process.secret.Load()
+	return made != nil && *made == idOf(own)
+}
+
+func idOf(secrets ...[]byte) string {
 	h := sha256.New()
 	for _, s := range secrets {
 		h.Write(s)
 	}
-	return hex.EncodeToString(h.Sum(nil)), nil
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 func ownSecretPath() string { return filepath.Join(caddy.AppDataDir(), secretFile) }
@@ -132,6 +154,10 @@ func (a *App) secrets() ([][]byte, error) {
 func (a *App) readSecrets() ([][]byte, error) {
 	if a.Secret == "" {
 		own, err := ownSecret(ownSecretPath())
+		if err == nil && a.secretUnmade && a.process != nil {
+			id := idOf(own)
+			a.process.secret.Store(&id)
+		}
 		return [][]byte{own}, err
 	}
 	all := a.placeholders()

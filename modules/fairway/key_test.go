@@ -250,6 +250,10 @@ func TestSecretID(t *testing.T) {
 	if _, err := os.Stat(ownSecretPath()); err != nil {
 		t.Error(err)
 	}
+	// A configuration that is loaded after that finds the logins that are under way.
+	if got := id(mustLoad(t, new(App))); got != unmade {
+		t.Errorf("the secret is %s after it was made, and was %s", got, unmade)
+	}
 	seen := map[string]bool{unmade: true}
 	for _, one := range []*App{
 		new(App),
