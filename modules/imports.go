@@ -11,6 +11,7 @@ import (
 	_ "github.com/fairway-gateway/fairway/modules/guard"
 	_ "github.com/fairway-gateway/fairway/modules/health"
 	_ "github.com/fairway-gateway/fairway/modules/metadata"
+	_ "github.com/fairway-gateway/fairway/modules/openapi"
 	_ "github.com/fairway-gateway/fairway/modules/operate"
 	_ "github.com/fairway-gateway/fairway/modules/problem"
 	_ "github.com/fairway-gateway/fairway/modules/service"

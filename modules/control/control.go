@@ -77,6 +77,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	return nil
 }
 
+// Document gives what the API document of a configuration is made of, without a store.
+func Document(app *fairway.App) (docs.Source, error) {
+	d := docs.Options{Version: version()}
+	if _, err := operations(new(realm.Parts), new(limited), &d, slog.New(slog.DiscardHandler)); err != nil {
+		return docs.Source{}, err
+	}
+	src := docs.Source{Table: d.Table, Typed: d.Typed, Scopes: app.ScopesOfServices(), Version: d.Version}
+	for _, s := range app.Services() {
+		src.Services = append(src.Services, s.Describe())
+	}
+	return src, nil
+}
+
 // version is that of the gateway, which the binary writes before Caddy's.
 func version() string {
 	_, full := caddy.Version()

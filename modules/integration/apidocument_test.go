@@ -3,6 +3,8 @@ package integration_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -48,6 +50,51 @@ func TestAPIDocumentPage(t *testing.T) {
 		}
 		documented(t, g)
 	})
+}
+
+// TestOpenAPICommand prints the documents of the same configuration without a server.
+func TestOpenAPICommand(t *testing.T) {
+	t.Parallel()
+	if err := dependOnSources(); err != nil {
+		t.Fatal(err)
+	}
+	var options, site string
+	for _, f := range pageFences(t, "docs/api-document.md") {
+		switch {
+		case f.language != "caddyfile":
+		case strings.HasPrefix(f.text, "fairway"):
+			options = f.text
+		default:
+			site = f.text
+		}
+	}
+	dir := t.TempDir()
+	config := filepath.Join(dir, "Caddyfile")
+	if err := os.WriteFile(config, []byte(siteWith(options, site)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	store := filepath.Join(dir, "any.db")
+	g := &gateway{t: t, env: append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+store, "FAIRWAY_SECRET="+someSecret)}
+	for _, c := range []struct {
+		args       string
+		holds, not string
+	}{
+		{"", `{"openapi":"3.1.0"`, "fairway openapi:"},
+		{"", `"/api/v1/user/me"`, "fairway openapi:"},
+		{"", `"/weather/places/{place}"`, "fairway openapi:"},
+		{"--format 3.0 --service weather", `"openapi":"3.0.3"`, "/api/v1"},
+		{"--format 2.0", `"swagger":"2.0"`, `"openapi"`},
+		{"--format 4", `there is no format "4"`, "{"},
+		{"--service nothing", `there is no service "nothing"`, "{"},
+	} {
+		out, err := g.command(append([]string{"openapi", "--config", config, "--adapter", "caddyfile"}, strings.Fields(c.args)...)...)
+		if !strings.Contains(out, c.holds) || strings.Contains(out, c.not) || (err != nil) != (c.not == "{") {
+			t.Errorf("openapi %s: %v %.300s", c.args, err, out)
+		}
+	}
+	if _, err := os.Stat(store); err == nil {
+		t.Error("the store was made")
+	}
 }
 
 // documented asks every GET of the control API that has no variable, as nobody: the answer is one that the document has, in its

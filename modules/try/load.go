@@ -22,32 +22,41 @@ type loaded struct {
 // load reads a configuration and provisions what answers requests. The process is expected
 // to end soon: what was provisioned is not taken down.
 func load(file, adapter string) (*loaded, error) {
-	raw, err := caddyfiles.ReadConfig(file, adapter)
+	app, raw, err := Provision(file, adapter)
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := reduce(raw)
-	if err != nil {
-		return nil, fmt.Errorf("configuration: %w", err)
-	}
-	out := &loaded{secrets: secretsIn(raw)}
-	ctx, err := caddy.ProvisionContext(cfg)
-	if err != nil {
-		return nil, errors.New(redactor(out.secrets).Replace(err.Error()))
-	}
-	v, err := ctx.App("fairway")
-	if err != nil {
-		return nil, err
-	}
-	app, ok := v.(*fairway.App)
-	if !ok {
-		return nil, fmt.Errorf("the app fairway is a %T", v)
-	}
-	out.services = app.Services()
+	out := &loaded{secrets: secretsIn(raw), services: app.Services()}
 	if len(out.services) == 0 {
 		return nil, errors.New("the configuration has no service")
 	}
 	return out, nil
+}
+
+// Provision reads a configuration, and provisions what answers requests: nothing listens, no certificate is asked for, and no store
+// is opened. It gives the app, and the configuration as Caddy's JSON. The process is expected to end soon. No secret is in an error.
+func Provision(file, adapter string) (*fairway.App, []byte, error) {
+	raw, err := caddyfiles.ReadConfig(file, adapter)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, err := reduce(raw)
+	if err != nil {
+		return nil, nil, fmt.Errorf("configuration: %w", err)
+	}
+	ctx, err := caddy.ProvisionContext(cfg)
+	if err != nil {
+		return nil, nil, errors.New(redactor(secretsIn(raw)).Replace(err.Error()))
+	}
+	v, err := ctx.App("fairway")
+	if err != nil {
+		return nil, nil, err
+	}
+	app, ok := v.(*fairway.App)
+	if !ok {
+		return nil, nil, fmt.Errorf("the app fairway is a %T", v)
+	}
+	return app, raw, nil
 }
 
 // reduce leaves of a configuration what answers requests: no admin endpoint, no certificate, no storage.
