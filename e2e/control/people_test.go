@@ -1,0 +1,59 @@
+package control_test
+
+// houstonUser is a user as Houston shows it in full.
+const houstonUser = `{"id":{user.number},"username":"{user.username}","email":"{user.email}","first_name":"<any>","middle_name":"<any>","last_name":"<any>","is_active":true,"is_regular_user":true,"is_admin":false,"created":"<re:.*\\+00:00>","updated":"<re:.*\\+00:00>"}`
+
+// people are the users themselves, over HTTP.
+func people() []row {
+	me, user, users := "/api/v1/user/me", "/api/v1/user/", "/api/v1/users/"
+	word := `{"op":"test","path":"/current_password","value":"{user.password}"}`
+	wrong := `{"status":403,"message":"Wrong password","...":0}`
+	return []row{
+		{"GET /user/me: the envelope, and naive dates of six digits", does(
+			get(me).bearer("{user.access}").gives(200, `{"data":{"id":"{user.id}","email":"{user.email}","created_at":"<naive>","updated_at":"<naive>","role":"USER","...":0}}`),
+			get(me).gives(401))},
+		{"GET /user/<id|email>: administrators; 403, 404", does(
+			get(user+"{user.id}").bearer("{admin.access}").gives(200, `{"data":{"id":"{user.id}","...":0}}`),
+			get(user+"{user.email}").bearer("{admin.access}").gives(200, `{"data":{"id":"{user.id}","...":0}}`),
+			get(user+"{user.id}").bearer("{user.access}").gives(403), get(user+"nobody@example.org").bearer("{admin.access}").gives(404))},
+		{"GET /user: pages only where they are asked for; filter and sort; an unknown field is a 400 with those that there are", does(
+			get("/api/v1/user?filter=email%3D'{user.email}'").bearer("{admin.access}").gives(200, `{"data":[{"id":"{user.id}","...":0}]}`),
+			get("/api/v1/user?filter=email%3D'{user.email}'&page=1&per_page=5").bearer("{admin.access}").gives(200, `{"data":[{"id":"{user.id}","...":0}],"page":1,"per_page":5,"total":1}`),
+			get("/api/v1/user?filter=password%3D1").bearer("{admin.access}").gives(400), get("/api/v1/user").bearer("{user.access}").gives(403))},
+		{"PATCH /user/me: name, country, institution; the role is stripped; 400 Not updated", does(
+			patch(me).bearer("{user.access}").json(`{"name":"Una User","country":"Kenya","role":"SUPERADMIN"}`).gives(200, `{"data":{"name":"Una User","first_name":"Una","last_name":"User","country":"Kenya","role":"USER","...":0}}`),
+			patch(me).bearer("{user.access}").json(`{}`).gives(400, trendsSays("Not updated")))},
+		{"PATCH /user/me: password and repeatPassword", does(
+			patch(me).bearer("{user.access}").json(`{"password":"`+strongOther+`","repeatPassword":"different"}`).gives(400, trendsSays("Not updated")),
+			patch(me).bearer("{user.access}").json(`{"password":"`+strongOther+`","repeatPassword":"`+strongOther+`"}`).gives(200),
+			logIn("{user.email}", strongOther).gives(200))},
+		{"PATCH /user/<id>: super administrators; role not valid", does(
+			patch(user+"{user.id}").bearer("{admin.access}").json(`{"role":"ADMIN"}`).gives(403),
+			patch(user+"{user.id}").bearer("{super.access}").json(`{"role":"GOD"}`).gives(400, trendsSays("role not valid")),
+			patch(user+"{user.id}").bearer("{super.access}").json(`{"role":"ADMIN"}`).gives(200, `{"data":{"role":"ADMIN","...":0}}`))},
+		{"DELETE /user/me, /user/<id>: soft, and restored; administrators cannot delete themselves", does(
+			remove(me).bearer("{admin.access}").gives(403), remove(me).bearer("{user.access}").gives(200, `{"data":{"id":"{user.id}","...":0}}`),
+			get(me).bearer("{user.access}").gives(401), get(user+"{user.id}").bearer("{super.access}").gives(404),
+			post(user+"{user.id}/restore").bearer("{super.access}").gives(200, `{"data":{"id":"{user.id}","...":0}}`), get(user+"{user.id}").bearer("{super.access}").gives(200))},
+		{"GET /users/<int>: owner, administrators, internal users; UUIDs are taken, too", does(
+			get(users+"{user.number}").bearer("{user.oauth}").gives(200, houstonUser), get(users+"{user.id}/").bearer("{admin.oauth}").gives(200, houstonUser),
+			get(users+"{user.number}").bearer("{other.oauth}").gives(403), get(users+"999999999").bearer("{admin.oauth}").gives(404), get(users+"1").gives(401))},
+		{"GET /users/: limit 1..100, offset; X-Total-Count; 422 out of range", does(
+			get("/api/v1/users/?limit=1&filter=email%3D'{user.email}'").bearer("{admin.oauth}").gives(200, `[{"id":{user.number},"username":"{user.username}","first_name":"<any>","middle_name":"<any>","last_name":"<any>"}]`).with("X-Total-Count", "1"),
+			get("/api/v1/users/?limit=101").bearer("{admin.oauth}").gives(422, `{"status":422,"messages":{"limit":["<any>"]},"...":0}`), get("/api/v1/users/").bearer("{user.oauth}").gives(403))},
+		{"PATCH /users/<int>: test /current_password first; 403 Wrong password; all or nothing", does(
+			patch(users+"{user.number}").bearer("{user.oauth}").json("["+word+`,{"op":"replace","path":"/first_name","value":"Una"}]`).gives(200, `{"first_name":"Una","...":0}`),
+			patch(users+"{user.number}").bearer("{user.oauth}").json(`[{"op":"test","path":"/current_password","value":"wrong"},{"op":"replace","path":"/first_name","value":"X"}]`).gives(403, wrong),
+			patch(users+"{user.number}").bearer("{user.oauth}").json(`[{"op":"replace","path":"/first_name","value":"X"}]`).gives(409),
+			patch(users+"{user.number}").bearer("{user.oauth}").json("["+word+`,{"op":"replace","path":"/first_name","value":"X"},{"op":"replace","path":"/role","value":"ADMIN"}]`).gives(422),
+			patch(users+"{user.number}").bearer("{user.oauth}").json("["+word+`,{"op":"replace","path":"/is_admin","value":true}]`).gives(403),
+			patch(users+"{user.number}").bearer("{user.oauth}").json(`{}`).gives(200, `{"first_name":"Una","is_admin":false,"...":0}`))},
+		{"POST /users/: a form; 403 CAPTCHA key is incorrect; 200 detailed and not active; 409", does(
+			fresh(), post(users).form("username", "{new}x", "email", "{new}", "password", strongOther).gives(403, `{"message":"CAPTCHA key is incorrect.","...":0}`),
+			post(users).form("username", "{user.username}x", "email", "{new}", "password", strongOther, "recaptcha_key", "secret_key").gives(200, `{"email":"{new}","is_active":false,"is_admin":false,"...":0}`),
+			post(users).form("username", "{user.username}x", "email", "x{new}", "password", strongOther, "recaptcha_key", "secret_key").gives(409))},
+		{"OPTIONS of one's own user and of another's", does(
+			options(users+"{user.number}").bearer("{user.oauth}").nothing(204).with("Allow", "GET, PATCH, OPTIONS"), options(users+"{user.number}").bearer("{other.oauth}").nothing(204).with("Allow", "OPTIONS"),
+			options(users).nothing(204).with("Allow", "POST, OPTIONS"), options(users+"{user.number}").gives(401))},
+	}
+}
