@@ -256,7 +256,7 @@ func TestSwagger(t *testing.T) {
 }
 
 // serving is an API with the documents alone.
-func serving(t *testing.T, now func() []*wrap.Service) *api.API {
+func serving(t testing.TB, now func() []*wrap.Service) *api.API {
 	t.Helper()
 	table := permit.New()
 	var others []string
