@@ -214,6 +214,10 @@ func (a *API) enforce(op *permit.Operation, h http.Handler) http.Handler {
 					return
 				}
 			}
+			if forged(w.Header(), r, caller) {
+				Fail(w, r, Failure{Status: http.StatusForbidden, Detail: "A page of another site may not do this with a password that the browser remembers. Send a Bearer token."})
+				return
+			}
 			if d := a.table.Enter(op.ID, caller.Permit()); d != nil {
 				Fail(w, r, denial(r, caller, d))
 				return
@@ -235,6 +239,15 @@ func (a *API) enforce(op *permit.Operation, h http.Handler) http.Handler {
 		}
 		h.ServeHTTP(w, r)
 	})
+}
+
+// forged says that a page of another site has a browser send a password that it remembers, to change something. Pages that the
+// option cors names may, which its answer's header says; programs that are no browsers say nothing of where they come from.
+func forged(answer http.Header, r *http.Request, c *callers.Caller) bool {
+	if c == nil || c.Token != nil || answer.Get("Access-Control-Allow-Origin") != "" {
+		return false
+	}
+	return http.NewCrossOriginProtection().Check(r) != nil
 }
 
 // noMethod answers OPTIONS, and methods that a path does not have.

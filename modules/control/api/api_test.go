@@ -43,7 +43,8 @@ func serving(t *testing.T) *api.API {
 	}
 	a := api.New(permit.New(), people{
 		"ann": user("ann", "USER", "all"), "ben": user("ben", "USER", "all"), "root": user("root", "SUPERADMIN", "all"),
-		"reader": user("ann", "USER", "tokens:read"),
+		"program": {User: tokens.User{ID: "ann", Role: "USER", Active: true, Regular: true}, Scopes: []string{"all"}, Token: &tokens.Access{}},
+		"reader":  user("ann", "USER", "tokens:read"),
 	}, api.Options{RequestID: func(*http.Request) string { return "r1" }})
 	for _, op := range a.Table().Operations() {
 		a.HandleFunc(op.ID, func(w http.ResponseWriter, r *http.Request) {
@@ -197,6 +198,38 @@ func TestSealNamesWhatIsMissing(t *testing.T) {
 	err := a.Seal()
 	if err == nil || !strings.Contains(err.Error(), "no.such") || !strings.Contains(err.Error(), "auth.login") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestForgedRequests: a page of another site cannot use a password that a browser remembers.
+func TestForgedRequests(t *testing.T) {
+	t.Parallel()
+	a := serving(t)
+	for _, c := range []struct {
+		method, who, site, allowed string
+		status                     int
+	}{
+		{"POST", "ann", "cross-site", "", 403},
+		{"POST", "ann", "same-site", "", 403},
+		{"POST", "ann", "same-origin", "", 200},
+		{"POST", "ann", "none", "", 200},
+		{"POST", "ann", "", "", 200},
+		{"GET", "ann", "cross-site", "", 200},
+		{"POST", "ann", "cross-site", "https://app.example.org", 200},
+		{"POST", "program", "cross-site", "", 200},
+	} {
+		r := httptest.NewRequest(c.method, "/api/v1/tokens", nil)
+		r.Header.Set("Authorization", c.who)
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		w := httptest.NewRecorder()
+		if c.allowed != "" {
+			w.Header().Set("Access-Control-Allow-Origin", c.allowed)
+		}
+		if a.ServeHTTP(w, r); w.Code != c.status {
+			t.Errorf("%+v: %d", c, w.Code)
+		}
 	}
 }
 
