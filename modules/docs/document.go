@@ -166,7 +166,12 @@ func typedOperation(from *huma.OpenAPI, line permit.Operation) *huma.Operation {
 		return nil
 	}
 	op := **place
+	// Several documents are made of it, perhaps at once, and each may name variables otherwise.
 	op.Parameters = slices.Clone(op.Parameters)
+	for i, p := range op.Parameters {
+		own := *p
+		op.Parameters[i] = &own
+	}
 	for _, v := range variables(line.Path) { // which the API looks up, and the function need not name
 		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.In == v.In && p.Name == v.Name }) {
 			op.Parameters = append(op.Parameters, v)
