@@ -227,7 +227,8 @@ type Order struct {
 type Request struct {
 	// Where must hold. Default: nothing has to.
 	Where Condition
-	// Order sorts them. The table's key comes last by itself, ascending, where it is not among them, so that the order is one.
+	// Order sorts them. The table's key comes last by itself, in the direction of what is before it, where it is not among them: so
+	// the order is one, and an index that ends with the key gives it forwards and backwards.
 	Order []Order
 	// After are the values of the columns of Order and of the key, in a row behind which the rows begin: Table.Values gives them.
 	// nil is NULL. Default: they begin with the first.
@@ -243,7 +244,11 @@ func (r *Request) sorted(key Column) []Order {
 	if slices.ContainsFunc(r.Order, func(o Order) bool { return o.Column.sql == key.sql }) {
 		return r.Order
 	}
-	return append(slices.Clone(r.Order), Order{Column: key})
+	last := Order{Column: key}
+	if n := len(r.Order); n > 0 {
+		last.Descending = r.Order[n-1].Descending
+	}
+	return append(slices.Clone(r.Order), last)
 }
 
 // Check says whether a request of a table with this key can be made a statement: whether After has a value for each column of the

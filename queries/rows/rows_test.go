@@ -52,12 +52,12 @@ func TestSelect(t *testing.T) {
 		{
 			"behind NULL, descending", rows.SQLite,
 			rows.Request{Limit: 3, Order: []rows.Order{{Column: seen, Descending: true}}, After: []any{nil, int64(7)}},
-			"((t.seen is not null) or (t.seen is null and t.number > ?1))", nil,
+			"((t.seen is not null) or (t.seen is null and t.number < ?1))", nil,
 		},
 		{
 			"behind a time, descending", rows.SQLite,
 			rows.Request{Limit: 3, Order: []rows.Order{{Column: seen, Descending: true}}, After: []any{noon, int64(7)}},
-			"(t.seen <= ?1 and ((t.seen < ?2) or (t.seen between ?3 and ?4 and t.number > ?5)))", nil,
+			"(t.seen <= ?1 and ((t.seen < ?2) or (t.seen between ?3 and ?4 and t.number < ?5)))", nil,
 		},
 	} {
 		s, err := things().Select(c.d, c.r)

@@ -207,9 +207,9 @@ func TestWrongFilters(t *testing.T) {
 func TestSort(t *testing.T) {
 	t.Parallel()
 	for sort, want := range map[string]string{
-		"":                                   `created_at desc, number`,
+		"":                                   `created_at desc, number desc`,
 		"name":                               `fairway_fold(name) collate "C", number`,
-		"-name":                              `fairway_fold(name) collate "C" desc, number`,
+		"-name":                              `fairway_fold(name) collate "C" desc, number desc`,
 		"name desc, role":                    `fairway_fold(name) collate "C" desc, role collate "C", number`,
 		" Name  ASC ,-number":                `fairway_fold(name) collate "C", number desc`,
 		"-name desc":                         `fairway_fold(name) collate "C", number`,
@@ -246,7 +246,7 @@ func TestSort(t *testing.T) {
 		t.Fatal(err)
 	}
 	s, err := queries.Users().Select(rows.SQLite, q.Request)
-	if err != nil || !strings.HasSuffix(s.Text(), " order by fairway_fold(username) nulls last, last_login_at desc nulls first, number limit ?1") {
+	if err != nil || !strings.HasSuffix(s.Text(), " order by fairway_fold(username) nulls last, last_login_at desc nulls first, number desc limit ?1") {
 		t.Error(s.Text(), err)
 	}
 }
