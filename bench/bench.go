@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"text/template"
@@ -28,6 +29,8 @@ type bench struct {
 	programs  programs
 	cores     cores
 	started   []*process.Process
+	// postgres is the address of the database of a server; empty: it was not started.
+	postgres string
 	// foreign is how much of the gateway's CPUs other programs took, in percent, while a gateway was measured.
 	foreign []float64
 	// conditions, notes and failures go to the report.
@@ -98,7 +101,7 @@ func (b *bench) fail(part string, err error) {
 // close stops what was started and removes the directory.
 func (b *bench) close() error {
 	var failed []error
-	for _, p := range b.started {
+	for _, p := range slices.Backward(b.started) { // a database waits for those that are connected
 		failed = append(failed, p.Stop())
 	}
 	b.started = nil

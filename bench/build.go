@@ -13,8 +13,8 @@ import (
 
 // programs are the paths of what is measured; empty when it is absent.
 type programs struct {
-	backend, caddy, lura, csv, fairway string
-	nginx, njs                         string // njs is nginx's module
+	backend, caddy, lura, csv, pgx, fairway string
+	nginx, njs                              string // njs is nginx's module
 }
 
 // buildAll compiles backend, Go peers and fairway into directory, the last three alike.
@@ -28,6 +28,7 @@ func buildAll(ctx context.Context, repository, directory string) (programs, erro
 		{&p.caddy, "caddy", "./peers/caddy", "."},
 		{&p.lura, "lura", "./peers/lura", "."},
 		{&p.csv, "csv", "./peers/csv", "."},
+		{&p.pgx, "pgx", "./peers/pgx", "."},
 		{&p.fairway, "fairway", "./caddy", repository},
 	} {
 		*target.path = filepath.Join(directory, target.name)

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 
 	"github.com/fairway-gateway/fairway/bench/report"
 )
@@ -19,12 +20,15 @@ import (
 // callersName is W2 for users alone: W11 with a token, W12 with a password.
 const callersName = "fairway, `callers users`"
 
+// benchUser is the address of the one user of a gateway's store.
+const benchUser = "ann@example.org"
+
 // enrolled is what the one user of a gateway's store shows.
 type enrolled struct{ bearer, basic string }
 
 // enroll makes a user with a token in the store of a gateway that startCaddy started.
-func (b *bench) enroll(ctx context.Context, name, port string) (enrolled, error) {
-	const email = "ann@example.org"
+// env is what the gateway's environment has beside that of all.
+func (b *bench) enroll(ctx context.Context, name, port string, env ...string) (enrolled, error) {
 	secret := make([]byte, 16)
 	_, _ = rand.Read(secret) // it never fails
 	password := "Aa1!" + hex.EncodeToString(secret)
@@ -33,10 +37,10 @@ func (b *bench) enroll(ctx context.Context, name, port string) (enrolled, error)
 		return enrolled{}, fmt.Errorf("a user: %w", err)
 	}
 	name += "-" + port
-	if _, err := b.command(ctx, name, "user", "add", email, "--password-file", file); err != nil {
+	if _, err := b.command(ctx, env, name, "user", "add", benchUser, "--password-file", file); err != nil {
 		return enrolled{}, err
 	}
-	out, err := b.command(ctx, name, "token", "create", "--user", email, "--scope", "all", "--description", "measuring", "--json")
+	out, err := b.command(ctx, env, name, "token", "create", "--user", benchUser, "--scope", "all", "--description", "measuring", "--json")
 	if err != nil {
 		return enrolled{}, err
 	}
@@ -46,15 +50,15 @@ func (b *bench) enroll(ctx context.Context, name, port string) (enrolled, error)
 	}
 	return enrolled{
 		bearer: "Authorization: Bearer " + made.Token + "\r\n",
-		basic:  "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(email+":"+password)) + "\r\n",
+		basic:  "Authorization: Basic " + base64.StdEncoding.EncodeToString([]byte(benchUser+":"+password)) + "\r\n",
 	}, nil
 }
 
 // command runs one of fairway's commands with configuration and data of a gateway.
-func (b *bench) command(ctx context.Context, gateway string, args ...string) ([]byte, error) {
+func (b *bench) command(ctx context.Context, env []string, gateway string, args ...string) ([]byte, error) {
 	args = append(args, "--config", filepath.Join(b.directory, gateway+".Caddyfile"))
 	cmd := exec.CommandContext(ctx, b.programs.fairway, args...) //nolint:gosec // what the benchmark built
-	cmd.Env = append(os.Environ(), b.gatewaySpec(gateway, "").Env...)
+	cmd.Env = slices.Concat(os.Environ(), b.gatewaySpec(gateway, "").Env, env)
 	var says bytes.Buffer
 	cmd.Stderr = &says
 	out, err := cmd.Output()

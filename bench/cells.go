@@ -122,6 +122,8 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 	all = append(all, b.joins(f)...)
 	all = append(all, pooled(f))
 	all = append(all, f.callers()...)
+	all = append(all, f.people.cells()...)
+	all = append(all, f.document())
 
 	var wanted []*cell
 	for _, c := range all {

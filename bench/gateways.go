@@ -9,15 +9,19 @@ import (
 	"github.com/fairway-gateway/fairway/bench/process"
 )
 
-// field is what is started for W0 to W9, W11 and W12: backend and gateways, nil when absent.
+// field is what is started for W0 to W9, W11, W12, W14 and W15: backend and gateways, nil when absent.
 type field struct {
 	backend, caddy, nginx, lura, fairway, csv *process.Process
 	// fairwayGC is fairway that collects garbage as often as Go programs do by default, as Caddy and Lura do.
 	fairwayGC *process.Process
 	// user is that of fairway's store; zero: there is none.
 	user enrolled
+	// people are those of W14.
+	people people
+	// documented has the services of W15.
+	documented *process.Process
 	// addresses, host:port; fairwayPass is fairway's site with Caddy's reverse_proxy, failing the backend's port for W9
-	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt, staticAt, csvAt string
+	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt, staticAt, csvAt, documentedAt string
 }
 
 // startBackend starts the backend on two ports and returns them.
@@ -90,6 +94,17 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 	if b.wants("W11") || b.wants("W12") {
 		if f.user, err = b.enroll(ctx, "fairway", ports[4]); err != nil {
 			b.fail(callersName, err)
+		}
+	}
+	if b.wants("W14") {
+		if f.people, err = b.startPeople(ctx); err != nil {
+			b.fail("W14", err)
+		}
+	}
+	if b.wants("W15") {
+		if f.documented, f.documentedAt, err = b.startDocumented(ctx, backendPorts[0]); err != nil {
+			f.documented = nil
+			b.fail("W15", err)
 		}
 	}
 	if f.fairwayGC, err = b.startCaddy(ctx, "fairway", b.programs.fairway, "http://"+f.fairwayGCAt+"/w2/status", map[string]string{

@@ -36,14 +36,14 @@ type settings struct {
 	install bool
 	// docs is the file that takes the report. Default ../docs/benchmarks.md; none when quick or not all workloads.
 	docs string
-	// profile is the directory for CPU and allocation profiles of fairway during W2, W11 and W12. Default none.
+	// profile is the directory for CPU and allocation profiles of fairway during W2, W11, W12 and W14. Default none.
 	profile string
 	// repository is fairway's source. Default "..".
 	repository string
 }
 
 func allWorkloads() []string {
-	return []string{"W0", "W1", "W2", "W3", "W4", "W5", "W5b", "W5c", "W6", "W8", "W9", "W10", "W11", "W12"}
+	return []string{"W0", "W1", "W2", "W3", "W4", "W5", "W5b", "W5c", "W6", "W8", "W9", "W10", "W11", "W12", "W14", "W15"}
 }
 
 func main() {
@@ -101,7 +101,7 @@ func parse(args []string) (settings, error) {
 	flags.BoolVar(&s.quick, "quick", false, "fewer and shorter measurements; the documentation is left alone")
 	flags.BoolVar(&s.install, "install", true, "as root, install nginx-light and libnginx-mod-http-js with apt-get when they are missing")
 	flags.StringVar(&s.docs, "docs", "../docs/benchmarks.md", "`file` that takes the report (quick or with a part of the workloads: none)")
-	flags.StringVar(&s.profile, "profile", "", "`directory` for profiles of fairway during W2, and of W11 and W12 where one of them is measured")
+	flags.StringVar(&s.profile, "profile", "", "`directory` for profiles of fairway during W2, and during W11, W12 and W14 where they are measured")
 	flags.StringVar(&s.repository, "repository", "..", "fairway's source `directory`")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err

@@ -208,6 +208,7 @@ func summarize(cells []*cell) ([]report.Row, []report.Target) {
 		}
 		targets = append(targets, joinTargets(cells, ratio)...)
 		targets = append(targets, callerTargets(within)...)
+		targets = append(targets, peopleTarget(within), documentTarget(cpu["W15 "+fairwayName]))
 		targets = append(targets, within("W2 with a pooled session / W2", "W2 "+sessionName, plain, 1.08))
 	}
 	return rows, targets

@@ -17,8 +17,19 @@ import (
 // errNoPostgres says that there is no server to start.
 var errNoPostgres = errors.New("PostgreSQL is not installed")
 
-// startPostgres starts a server on a socket in a directory of its own and returns the address of its database.
+// startPostgres starts a server on a socket in a directory of its own, once, and returns the address of its database.
 func (b *bench) startPostgres(ctx context.Context) (string, error) {
+	if b.postgres == "" {
+		dsn, err := b.newPostgres(ctx)
+		if err != nil {
+			return "", err
+		}
+		b.postgres = dsn
+	}
+	return b.postgres, nil
+}
+
+func (b *bench) newPostgres(ctx context.Context) (string, error) {
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if err != nil || len(found) == 0 {
 		return "", errNoPostgres

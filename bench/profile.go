@@ -14,7 +14,7 @@ import (
 	"github.com/fairway-gateway/fairway/bench/load"
 )
 
-// takeProfiles writes a CPU and an allocation profile of fairway for both variants of W2, and for W11 and W12, taken apart from what is measured.
+// takeProfiles writes a CPU and an allocation profile of fairway for both variants of W2, and for W11, W12 and W14, taken apart from what is measured.
 func (b *bench) takeProfiles(ctx context.Context, f *field) error {
 	if err := os.MkdirAll(b.profile, 0o750); err != nil {
 		return fmt.Errorf("profile: %w", err)
@@ -24,16 +24,26 @@ func (b *bench) takeProfiles(ctx context.Context, f *field) error {
 		taken["w11"] = &cell{path: "/users/status", header: f.user.bearer}
 		taken["w12"] = &cell{path: "/users/status", header: f.user.basic}
 	}
+	for _, c := range taken {
+		c.address = f.fairwayAt
+	}
+	if f.people.fairway != nil {
+		taken["w14"] = &cell{address: f.people.fairwayAt, path: mePath, header: f.people.user.bearer}
+	}
 	for name, c := range taken {
-		c.address, c.status, c.body = f.fairwayAt, http.StatusOK, func([]byte) error { return nil }
-		if err := b.profileOne(ctx, f, name, c); err != nil {
+		admin := f.fairwayAdminAt
+		if c.address == f.people.fairwayAt {
+			admin = f.people.fairwayAdmin
+		}
+		c.status, c.body = http.StatusOK, func([]byte) error { return nil }
+		if err := b.profileOne(ctx, admin, name, c); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (b *bench) profileOne(ctx context.Context, f *field, name string, c *cell) error {
+func (b *bench) profileOne(ctx context.Context, admin, name string, c *cell) error {
 	check, err := c.verify(ctx)
 	if err != nil {
 		return fmt.Errorf("profile: %w", err)
@@ -43,7 +53,7 @@ func (b *bench) profileOne(ctx context.Context, f *field, name string, c *cell) 
 	seconds := strconv.Itoa(int(math.Ceil(b.duration.Seconds())))
 	for kind, file := range map[string]string{"profile": name + ".cpu.pprof", "allocs": name + ".allocs.pprof"} {
 		target := filepath.Join(b.profile, file)
-		if err := download(ctx, "http://"+f.fairwayAdminAt+"/debug/pprof/"+kind+"?seconds="+seconds, target, b.duration+time.Minute); err != nil {
+		if err := download(ctx, "http://"+admin+"/debug/pprof/"+kind+"?seconds="+seconds, target, b.duration+time.Minute); err != nil {
 			return fmt.Errorf("profile: %w", err)
 		}
 		b.say("wrote %s", target)
