@@ -165,6 +165,9 @@ func (l listing) numbers(all []db.User) (out []int64) {
 				return c
 			}
 		}
+		if n := len(l.order); n > 0 && strings.HasPrefix(l.order[n-1], "-") {
+			a, b = b, a // the key goes the way of what is before it
+		}
 		return cmp.Compare(a.Number, b.Number)
 	})
 	for _, u := range found {
