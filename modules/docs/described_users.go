@@ -20,6 +20,10 @@ func patches() []string {
 	return []string{"application/json", "application/merge-patch+json", "application/json-patch+json"}
 }
 
+func stale() map[int]string {
+	return map[int]string{http.StatusPreconditionFailed: "It has changed since the ETag of If-Match."}
+}
+
 const patchText = "An object, or application/merge-patch+json, is RFC 7396; an array, or application/json-patch+json, is RFC 6902."
 
 // users are Trends.Earth's.
@@ -31,7 +35,7 @@ func users() map[string]described {
 	change := func(summary, text string) described {
 		return described{
 			summary: summary, text: text + patchText, body: changedUser{}, types: patches(), answer: data[accounts.TrendsUser]{},
-			fails: and(none(), invalid, map[int]string{http.StatusConflict: "A test of the patch does not hold, or the address is taken.", http.StatusPreconditionFailed: "It has changed since the ETag of If-Match."}),
+			fails: and(none(), invalid, stale(), map[int]string{http.StatusConflict: "A test of the patch does not hold, or the address is taken."}),
 		}
 	}
 	return map[string]described{
@@ -78,7 +82,7 @@ func people() map[string]described {
 		"users.get":         {summary: "A user, by number or id", answer: houstonUser{}, fails: none()},
 		"users.change": {
 			summary: "Change a user", text: "Whoever changes himself shows his password first, by test of /current_password. " + patchText,
-			body: []patchOperation{}, types: append(patches()[2:], "application/json", "application/merge-patch+json"), answer: houstonUser{}, fails: and(none(), wrongFields()),
+			body: []patchOperation{}, types: append(patches()[2:], "application/json", "application/merge-patch+json"), answer: houstonUser{}, fails: and(none(), wrongFields(), stale()),
 		},
 	}
 }

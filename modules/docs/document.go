@@ -67,14 +67,12 @@ func newDocument(src *Source) *document {
 		Tags: []*huma.Tag{}, Paths: map[string]*huma.PathItem{}, taken: map[string]string{}, ids: map[string]bool{},
 		Components: components{Schemas: map[string]any{}, SecuritySchemes: securitySchemes(src)},
 	}
-	known := map[string]*huma.Schema{}
-	if src.Typed != nil && src.Typed.Components != nil && src.Typed.Components.Schemas != nil {
-		known = src.Typed.Components.Schemas.Map()
-	}
+	known, typeOf := typedSchemas(src.Typed)
 	d.registry = huma.NewMapRegistry(schemaPrefix, func(t reflect.Type, hint string) string {
-		name := strings.NewReplacer(" ", "", "{", "", "}", "").Replace(huma.DefaultSchemaNamer(t, hint)) // interface {}
-		for known[name] != nil {                                                                         // another type of a typed operation
-			name += "_"
+		base := strings.NewReplacer(" ", "", "{", "", "}", "").Replace(huma.DefaultSchemaNamer(t, hint)) // interface {}
+		name := base
+		for n := 2; known[name] != nil && typeOf(schemaPrefix+name) != t; n++ { // another type of a typed operation
+			name = base + strconv.Itoa(n) // generators of clients take names for equal that differ in underscores
 		}
 		return name
 	})
@@ -83,21 +81,13 @@ func newDocument(src *Source) *document {
 	if src.Table != nil {
 		d.control(src)
 	}
-	for name, s := range known {
-		d.Components.Schemas[name] = s
-	}
 	for name, s := range d.registry.Map() {
 		d.Components.Schemas[name] = loose(s)
 	}
-	return d
-}
-
-// loose lets members be there that are not declared: later versions have more.
-func loose(s *huma.Schema) *huma.Schema {
-	if open, ok := s.AdditionalProperties.(bool); ok && !open {
-		s.AdditionalProperties = nil
+	for name, s := range d.typedComponents(known, typeOf) {
+		d.Components.Schemas[name] = s
 	}
-	return s
+	return d
 }
 
 func (d *document) schema(v any) *huma.Schema {
@@ -145,6 +135,11 @@ func (d *document) control(src *Source) {
 		op := typedOperation(src.Typed, line)
 		if op == nil {
 			op = d.written(texts[line.ID], line, src.Table)
+		}
+		for status, what := range texts[line.ID].fails {
+			if key := strconv.Itoa(status); op.Responses[key] == nil {
+				op.Responses[key] = &huma.Response{Description: what}
+			}
 		}
 		d.complete(op, line, texts[line.ID].oauth)
 		name, about := tagOfOperation(line.ID)
@@ -229,9 +224,6 @@ func (d *document) written(text described, line permit.Operation, table *permit.
 		good.Content = map[string]*huma.MediaType{cmp.Or(text.media, jsonMedia): {Schema: d.schema(text.answer)}}
 	}
 	op.Responses[strconv.Itoa(cmp.Or(text.status, http.StatusOK))] = good
-	for status, what := range text.fails {
-		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: what}
-	}
 	for status, what := range said.Denials {
 		op.Responses[strconv.Itoa(status)] = &huma.Response{Description: what}
 	}

@@ -44,7 +44,7 @@ func move(v any, root string) {
 				v[key] = root + strings.TrimPrefix(text, "#")
 			case key == "$schema" && ok:
 				delete(v, key) // the document says which
-			case names(key):
+			case holdsSchemas(key):
 				members, _ := one.(map[string]any) // whose names are no words of JSON Schema
 				for _, schema := range members {
 					move(schema, root)
@@ -58,8 +58,8 @@ func move(v any, root string) {
 	}
 }
 
-// names says that a word of JSON Schema holds schemas by names.
-func names(word string) bool {
+// holdsSchemas says that a word of JSON Schema holds schemas by names.
+func holdsSchemas(word string) bool {
 	switch word {
 	case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas":
 		return true

@@ -1,12 +1,15 @@
 package docs
 
-import "github.com/danielgtaylor/huma/v2"
+import (
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/fairway-gateway/fairway/modules/control/typed"
+)
 
 // Bodies and answers as documents show them. Nothing is made of these types but schemas.
 
-type data[T any] struct {
-	Data T `json:"data" required:"true"`
-}
+// data is the envelope of Trends.Earth's, the same as that of typed operations.
+type data[T any] = typed.Data[T]
 
 // result is RelengAPI's envelope.
 type result[T any] struct {

@@ -19,8 +19,9 @@ type houstonPatch struct {
 
 // patchedNumber is patched, of the user whom the path names.
 type patchedNumber struct {
-	numbered
-	patched
+	User    string `path:"user" doc:"The number, or the UUID" example:"1"`
+	IfMatch string `header:"If-Match" doc:"The ETag that the user must still have"`
+	RawBody []byte
 }
 
 func (p *People) changeHouston(ctx context.Context, in *patchedNumber) (*houstonAnswer, error) {

@@ -43,8 +43,8 @@ func (p *People) registerTrends(t *typed.API) {
 
 // operation is one of a patch, for the document.
 type operation struct {
-	Op    string `json:"op" enum:"test,add,remove,replace,move,copy" doc:"What is done"`
-	Path  string `json:"path" doc:"Where, a JSON pointer" example:"/name"`
+	Op    string `json:"op" required:"true" enum:"test,add,remove,replace,move,copy" doc:"What is done"`
+	Path  string `json:"path" required:"true" doc:"Where, a JSON pointer" example:"/name"`
 	From  string `json:"from,omitempty" doc:"Whence, of move and copy"`
 	Value any    `json:"value,omitempty"`
 }
@@ -187,7 +187,9 @@ func (l listed) MarshalJSON() ([]byte, error) {
 
 // Schema implements huma.SchemaProvider: it is a user, of whom something may be missing.
 func (listed) Schema(r huma.Registry) *huma.Schema {
-	return r.Schema(reflect.TypeFor[accounts.TrendsUser](), true, "")
+	s := *r.Schema(reflect.TypeFor[accounts.TrendsUser](), false, "")
+	s.Required, s.AdditionalProperties = nil, nil
+	return &s
 }
 
 // trendsList is a list in the envelope; there are numbers of pages where they were asked for.

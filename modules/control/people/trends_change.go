@@ -19,10 +19,11 @@ type patched struct {
 	RawBody []byte
 }
 
-// patchedUser is patched, of the user whom the path names.
+// patchedUser is patched, of the user whom the path names. huma does not look into types that are embedded and not exported.
 type patchedUser struct {
-	inPath
-	patched
+	User    string `path:"user" doc:"The id, the number, or the e-mail address" example:"ann@example.org"`
+	IfMatch string `header:"If-Match" doc:"The ETag that the user must still have"`
+	RawBody []byte
 }
 
 func (p *People) changeMe(ctx context.Context, in *patched) (*trendsAnswer, error) {

@@ -23,6 +23,7 @@ import (
 )
 
 func init() {
+	huma.DefaultArrayNullable = false // a list that is empty is no null
 	// What huma itself refuses is told as everything else is.
 	huma.NewErrorWithContext = func(ctx huma.Context, status int, text string, errs ...error) huma.StatusError {
 		return api.Tell(ctx.Context(), refusal(status, text, errs))
@@ -114,7 +115,7 @@ type Answer[T any] struct {
 
 // Data is the envelope.
 type Data[T any] struct {
-	Data T `json:"data"`
+	Data T `json:"data" required:"true"`
 }
 
 // Of puts v into the envelope.
