@@ -37,6 +37,11 @@ func DexNext() Peer { return Peer{Module: "dex-next", Package: "github.com/dexid
 // ZitadelOP is the example OpenID provider of github.com/zitadel/oidc.
 func ZitadelOP() Peer { return Peer{Module: "zitadel-op", Package: "."} }
 
+// VersityGW is github.com/versity/versitygw, which speaks as S3 does and keeps objects in a directory.
+func VersityGW() Peer {
+	return Peer{Module: "versitygw", Package: "github.com/versity/versitygw/cmd/versitygw"}
+}
+
 // Builder builds each program once.
 type Builder struct {
 	// Tools is the directory of the peers' modules, Repository that of fairway's source.
