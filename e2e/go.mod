@@ -3,6 +3,8 @@ module github.com/fairway-gateway/fairway/e2e
 go 1.26.0
 
 require (
+	github.com/chromedp/cdproto v0.159.0
+	github.com/chromedp/chromedp v0.22.1
 	github.com/fairway-gateway/fairway v0.0.0
 	github.com/google/uuid v1.6.0
 	golang.org/x/crypto v0.57.0

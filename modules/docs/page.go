@@ -20,6 +20,9 @@ var page []byte //nolint:gochecknoglobals // embedded
 //go:embed start.js
 var start []byte //nolint:gochecknoglobals // embedded
 
+//go:embed start.css
+var style []byte //nolint:gochecknoglobals // embedded
+
 // policy lets the page use what is here, and nothing from elsewhere. The library writes styles into elements, and pictures as data.
 const policy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
@@ -34,7 +37,9 @@ type asset struct {
 
 // assets are those files of Swagger UI that the page needs, and its own.
 func assets() map[string]asset {
-	out := map[string]asset{"start.js": {media: "text/javascript; charset=utf-8", body: start}}
+	out := map[string]asset{
+		"start.js": {media: "text/javascript; charset=utf-8", body: start}, "start.css": {media: "text/css; charset=utf-8", body: style},
+	}
 	for name, media := range map[string]string{
 		"swagger-ui-bundle.js.gz": "text/javascript; charset=utf-8", "swagger-ui.css.gz": "text/css; charset=utf-8", "favicon-32x32.png": "image/png",
 	} {

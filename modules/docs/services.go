@@ -43,7 +43,7 @@ func (d *document) services(all []wrap.Description) {
 }
 
 func tagOf(s wrap.Description) *huma.Tag {
-	t := &huma.Tag{Name: s.Name, Description: fmt.Sprintf("%s Version %s.", s.Description, s.Version)}
+	t := &huma.Tag{Name: s.Name, Description: fmt.Sprintf("%s. Version %s.", strings.TrimRight(s.Description, ". "), s.Version)}
 	if strings.HasPrefix(s.Repository, "https://") || strings.HasPrefix(s.Repository, "http://") {
 		t.ExternalDocs = &huma.ExternalDocs{Description: "Repository", URL: s.Repository}
 	}

@@ -5,6 +5,8 @@ const ui = SwaggerUIBundle({
 	dom_id: "#documentation",
 	deepLinking: true,
 	docExpansion: "none",
+	filter: true,
+	displayRequestDuration: true,
 	validatorUrl: null,
 	persistAuthorization: false,
 	withCredentials: false,

@@ -50,12 +50,12 @@ func New(a *api.API, version string) *API {
 	cfg.CreateHooks = nil                                       // no member $schema in answers
 	cfg.AllowAdditionalPropertiesByDefault, cfg.FieldsOptionalByDefault = true, true
 	cfg.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
-		securityName: {Type: "oauth2", Flows: &huma.OAuthFlows{
+		securityName: {Type: "oauth2", Description: "Log in with a user name or an address, and the password. The client *documentation* needs no secret. Without a choice of scopes the token has all of the client's.", Flows: &huma.OAuthFlows{
 			Password:          &huma.OAuthFlow{TokenURL: tokenPath, RefreshURL: tokenPath, Scopes: scopes()},
 			ClientCredentials: &huma.OAuthFlow{TokenURL: tokenPath, Scopes: scopes()},
 		}},
-		"bearer": {Type: "http", Scheme: "bearer"},
-		"basic":  {Type: "http", Scheme: "basic"},
+		"bearer": {Type: "http", Scheme: "bearer", Description: "A token: of a login by `/auth` or `/auth/oauth2/token`, of a client, or of a program."},
+		"basic":  {Type: "http", Scheme: "basic", Description: "A user name or an address, and the password, with every request."},
 	}
 	return &API{API: huma.NewAPI(cfg, adapter{a}), operations: a}
 }
