@@ -29,7 +29,7 @@ func migrationsOf(t *testing.T, s *Store) *Migrations {
 // TestMigrations goes down to nothing, step by step, and up again, with data in the tables.
 func TestMigrations(t *testing.T) {
 	t.Parallel()
-	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql"}
+	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql"}
 	newest := int64(len(names))
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()

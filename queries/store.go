@@ -168,6 +168,10 @@ const (
 	keepBuckets = 10 * time.Minute
 	// keepDead is for how long letters are kept that could not be sent.
 	keepDead = 30 * 24 * time.Hour
+	// keepRefusals is for how long it is kept whom a limit refused, mostRefusals how many rows of that, about 50 MB: whoever has
+	// many addresses could fill the disk.
+	keepRefusals = 30 * 24 * time.Hour
+	mostRefusals = 100_000
 	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
 	sweepRows   = 500
 	sweepRounds = 200
@@ -201,6 +205,12 @@ func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 		}),
 		rounds(func() (int64, error) {
 			return q.DeleteDeadOutbox(ctx, db.DeleteDeadOutboxParams{KeepMs: keepDead.Milliseconds(), AtMost: sweepRows})
+		}),
+		rounds(func() (int64, error) {
+			return q.DeleteOldRefusals(ctx, db.DeleteOldRefusalsParams{KeepMs: keepRefusals.Milliseconds(), AtMost: sweepRows})
+		}),
+		rounds(func() (int64, error) {
+			return q.DeleteSurplusRefusals(ctx, db.DeleteSurplusRefusalsParams{Keep: mostRefusals, AtMost: sweepRows})
 		}),
 		rounds(func() (int64, error) {
 			return q.DeleteEndedFamilies(ctx, db.DeleteEndedFamiliesParams{KeepMs: keepFamilies.Milliseconds(), AtMost: sweepRows})

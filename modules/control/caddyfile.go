@@ -19,6 +19,7 @@ func init() {
 //
 //	control {
 //		rate <n>/<unit> [by caller|address]
+//		exempt [admins] [private_ranges] [<network>...] | nobody
 //		cors <origin>... { ... }
 //	}
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {

@@ -31,6 +31,9 @@ func init() { caddy.RegisterModule(new(Handler)) }
 type Handler struct {
 	// Rate is how many requests may be made, all limits at once; what is by nobody's word is by address. Default: any number.
 	Rate []rate.Limit `json:"rate,omitempty"`
+	// Exempt are for whom no limit holds: "admins", addresses and networks like "10.0.0.0/8", "private_ranges", or "nobody" alone. What anybody may do is
+	// limited for them, too. Default: admins.
+	Exempt []string `json:"exempt,omitempty"`
 	// CORS says which pages of other origins may read answers. Default: none.
 	CORS *cors.Config `json:"cors,omitempty"`
 

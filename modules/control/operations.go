@@ -15,7 +15,6 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/modules/docs"
-	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
@@ -25,7 +24,6 @@ func table() *permit.Table { return permit.New().Without(later()...) }
 // later are operations of the table that this version does not serve yet.
 func later() []string {
 	return []string{
-		"limits.events", // nobody writes down who was refused
 		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
 		"user.me.clients", // nobody writes down which versions of clients there are
 	}
@@ -33,7 +31,7 @@ func later() []string {
 
 // operations makes the API over the parts of a realm. d has the services, their scopes, and the version, and is given the rest.
 func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (*api.API, error) {
-	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.scope, fairway.ClientAddress)})
+	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.config())})
 	for id, handle := range map[string]http.HandlerFunc{
 		"auth.login":         p.Tokens.Auth,
 		"auth.refresh":       p.Tokens.AuthRefresh,
@@ -62,7 +60,11 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	ty := typed.New(a, d.Version)
 	users.Register(ty)
 	p.Mail.Register(a)
-	limits.New(l.limiter, log).Register(a)
+	limited, err := limits.New(l.limiter, p.Store, log)
+	if err != nil {
+		return nil, err
+	}
+	limited.Register(a, ty)
 	d.Table, d.Typed = a.Table(), ty.OpenAPI()
 	docs.New(*d).Register(a)
 	for _, id := range creating() {

@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/control/refusals"
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/rate"
@@ -56,15 +57,16 @@ type App struct {
 	// Mail says by which server mail is sent. Default: letters are written to the log.
 	Mail *mail.Config `json:"mail,omitempty"`
 
-	ctx     caddy.Context
-	process *process
-	keys    []string // what this instance took from the pool
-	pools   named
-	rates   *rate.Limiter    // nil: nobody needs it
-	store   *store           // nil: nobody needs it
-	mail    mail.Config      // with what placeholders stand for
-	realm   *realm.Realm     // nil: nobody needs it
-	storeAt *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
+	ctx      caddy.Context
+	process  *process
+	keys     []string // what this instance took from the pool
+	pools    named
+	rates    *rate.Limiter      // nil: nobody needs it
+	refusals *refusals.Recorder // nil: there is no store
+	store    *store             // nil: nobody needs it
+	mail     mail.Config        // with what placeholders stand for
+	realm    *realm.Realm       // nil: nobody needs it
+	storeAt  *caddyfile.Token   // where a Caddyfile says that the store is PostgreSQL
 
 	secretOnce   sync.Once
 	secretBytes  [][]byte
@@ -210,7 +212,7 @@ func (a *App) Cleanup() error {
 
 // Deps is what wrap.Compile needs to make a service that works.
 func (a *App) Deps(ctx caddy.Context) wrap.Deps {
-	return wrap.Deps{Backend: a.backend, Secret: Secret, Databases: a.pools, Cache: a.process.cache, Rates: a.Rates, Address: ClientAddress, Memory: a.process.memory, Metrics: a.process.metrics, Logger: ctx.Slogger()}
+	return wrap.Deps{Backend: a.backend, Secret: Secret, Databases: a.pools, Cache: a.process.cache, Rates: a.Rates, Refused: a.Refused, Address: ClientAddress, Memory: a.process.memory, Metrics: a.process.metrics, Logger: ctx.Slogger()}
 }
 
 // backend gives the pool of a backend: the one of an earlier configuration if nothing of it has changed.

@@ -41,7 +41,7 @@ func (a *App) Realm() (*realm.Realm, error) {
 	}
 	cfg := realm.Config{
 		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Table: permit.New(), Scopes: a.ScopesOfServices(),
-		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
+		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Refusals: a.refusals, Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
 	}
 	cfg.Tokens.Address, cfg.Tokens.RequestID = ClientAddress, request.ID
 	letters, err := a.mail.Fingerprint() // templates and certificates are replaced in their place, too

@@ -224,7 +224,7 @@ func (a *App) useStore() error {
 		return err
 	}
 	a.store = v.(*store)
-	return nil
+	return a.useRefusals()
 }
 
 // storeAddress says what the store of this configuration is, and where.

@@ -42,6 +42,35 @@ func (v *Verdict) Refused() *Limit {
 	return nil
 }
 
+// Refusal is a request that a limit refused, for who keeps a record of it.
+type Refusal struct {
+	// Scope is what the limit is of, as ScopeOptions.Name has it.
+	Scope string
+	Limit Limit
+	// Retry is after how long the request may be made.
+	Retry time.Duration
+	// Key is whom the limit counted, as Take was told; "": nobody who has a name that may be written down.
+	Key string
+	// Address is where the request came from, with or without a port; Method, Endpoint (a pattern of paths) and Agent (the header
+	// User-Agent) are what it was.
+	Address, Method, Endpoint, Agent string
+	// User is the id of who is known to have made it, Email and Role are his; "": nobody is known.
+	User, Email, Role string
+}
+
+// Refusal gives the limit that refused the request, and what it said; false: none did.
+func (v *Verdict) Refusal() (Refusal, bool) {
+	for _, it := range v.items {
+		if !it.OK {
+			return Refusal{Scope: it.known.scope, Limit: it.Limit, Retry: it.Retry}, true
+		}
+	}
+	return Refusal{}, false
+}
+
+// Forget has a verdict say nothing, of a request for which no limit holds after all.
+func (v *Verdict) Forget() { v.items = nil }
+
 // seconds rounds up: who comes back then is let through.
 func seconds(d time.Duration) int64 { return int64((d + time.Second - 1) / time.Second) }
 

@@ -18,6 +18,7 @@ func (s *Service) compileLimits(c *Config, deps Deps, at place) error {
 	if s.address == nil {
 		s.address = func(r *http.Request) string { return r.RemoteAddr }
 	}
+	s.refused = deps.Refused
 	own := slices.ContainsFunc(s.backends, func(b *backend) bool { return b.Auth.PerCaller() })
 	var err error
 	if s.rate, err = s.compileRate(c.Rate, own, rate.ScopeOptions{Name: "service " + s.Name, Policy: "service"}, deps, at); err != nil {
@@ -146,8 +147,35 @@ func (x *exchange) limited(by rate.By) *problem.Problem {
 	if ok {
 		return nil
 	}
+	x.refused(key)
 	return &problem.Problem{Code: problem.RateLimited, Status: http.StatusTooManyRequests, Detail: rate.Detail, RetryAfter: x.verdict.RetryAfter()}
 }
+
+// refused has it written down that a limit refused the request of whom it calls key.
+func (x *exchange) refused(key string) {
+	s := x.route.service
+	if s.refused == nil {
+		return
+	}
+	said, _ := x.verdict.Refusal()
+	said.Key, said.Address, said.Method, said.Agent = key, s.address(x.r), x.r.Method, x.r.UserAgent()
+	if strings.HasPrefix(key, basicKey) {
+		said.Key = "" // it has the password
+	}
+	for _, prefix := range s.prefixes {
+		if _, ok := cutPrefix(x.r.URL.EscapedPath(), prefix); ok {
+			said.Endpoint = strings.TrimSuffix(prefix, "/") + x.route.pattern
+			break
+		}
+	}
+	if x.user != nil {
+		said.User, said.Email, said.Role = x.user.ID, x.user.Email, x.user.Role
+	}
+	s.refused(said)
+}
+
+// basicKey begins the key of who sends a password that a backend is asked about.
+const basicKey = "basic:"
 
 // limitKey is whose requests are counted together. Who sends a password that a backend is asked about is counted by name and
 // password, since nobody here knows whether it is right: else anybody could use up what others may. Who shows nothing is
@@ -158,7 +186,7 @@ func (x *exchange) limitKey(by rate.By) string {
 			return x.user.Key
 		}
 		if c := session.CallerOf(x.r); c.Basic {
-			return "basic:" + c.User + "\x00" + c.Password
+			return basicKey + c.User + "\x00" + c.Password
 		}
 	}
 	return rate.AddressText(x.route.service.address(x.r))

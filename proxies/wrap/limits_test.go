@@ -410,3 +410,39 @@ func BenchmarkRate(b *testing.B) {
 		})
 	}
 }
+
+// TestRefusalsAreTold has who keeps a record be told of what was refused, and of no password.
+func TestRefusalsAreTold(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		auth   session.Strategy
+		limit  string
+		header []string
+		want   rate.Refusal
+	}{
+		{"by address", session.None{}, "1/h by address", nil, rate.Refusal{Key: "ip:192.0.2.1/32"}},
+		{"by credentials of a backend", session.Basic{}, "1/h by caller", []string{"Authorization", "Basic YW5uOnNlY3JldA=="}, rate.Refusal{}},
+		{"nobody", session.Basic{}, "1/h by caller", nil, rate.Refusal{Key: "ip:192.0.2.1/32"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			limit := parsed(t, c.limit)
+			s, _ := limiting(t, c.auth, func(*Config) {}, Route{Method: "GET", Pattern: "/few/{id}", Fetches: []Fetch{anything("/")}, Rate: limit})
+			var got []rate.Refusal
+			s.refused = func(r rate.Refusal) { got = append(got, r) }
+			through(s, 3, "GET", "/s/few/7", append(c.header, "X-From", "192.0.2.1:99", "User-Agent", "curl")...)
+			c.want.Scope, c.want.Limit, c.want.Address = "service s route GET /few/{id}", limit[0], "192.0.2.1:99"
+			c.want.Method, c.want.Endpoint, c.want.Agent = "GET", "/s/few/{id}", "curl"
+			for i := range got {
+				if got[i].Retry <= 0 || got[i].Retry > time.Hour {
+					t.Errorf("%s", got[i].Retry)
+				}
+				got[i].Retry = 0
+			}
+			if d := cmp.Diff([]rate.Refusal{c.want, c.want}, got); d != "" {
+				t.Error(d)
+			}
+		})
+	}
+}

@@ -38,6 +38,8 @@ type Deps struct {
 	Identifier Identifier
 	// Rates counts requests, for all services of the process. It is asked for where there is a limit. Nil: nothing is limited.
 	Rates func() (*rate.Limiter, error)
+	// Refused is told of each request that a limit refuses, and must not take long. Nil: nobody is.
+	Refused func(rate.Refusal)
 	// Address says where a request comes from, an IP address with or without a port. Default: its RemoteAddr.
 	Address func(*http.Request) string
 	// Metrics may be nil.
@@ -72,6 +74,7 @@ type Service struct {
 	// crossRoutes says that a route has a policy of its own.
 	crossRoutes bool
 	address     func(*http.Request) string
+	refused     func(rate.Refusal) // nil: nobody writes it down
 	// refreshers load in the background between Start and Close.
 	refreshers []*refresher
 	tasks      sync.WaitGroup

@@ -127,6 +127,30 @@ type RefreshToken struct {
 	UsedAt          *time.Time `db:"used_at"`
 }
 
+type Refusal struct {
+	ID              uuid.UUID  `db:"id"`
+	WindowAt        time.Time  `db:"window_at"`
+	KeyHash         []byte     `db:"key_hash"`
+	FirstAt         time.Time  `db:"first_at"`
+	LastAt          time.Time  `db:"last_at"`
+	ExpiresAt       time.Time  `db:"expires_at"`
+	Refused         int64      `db:"refused"`
+	Kind            string     `db:"kind"`
+	UserID          *uuid.UUID `db:"user_id"`
+	UserEmail       string     `db:"user_email"`
+	UserRole        string     `db:"user_role"`
+	Scope           string     `db:"scope"`
+	Endpoint        string     `db:"endpoint"`
+	Method          string     `db:"method"`
+	LimitDefinition string     `db:"limit_definition"`
+	LimitCount      int64      `db:"limit_count"`
+	LimitSeconds    int64      `db:"limit_seconds"`
+	RetrySeconds    int64      `db:"retry_seconds"`
+	LimitKey        string     `db:"limit_key"`
+	IpAddress       string     `db:"ip_address"`
+	UserAgent       string     `db:"user_agent"`
+}
+
 type Revocation struct {
 	Number    int64     `db:"number"`
 	Kind      string    `db:"kind"`

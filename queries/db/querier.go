@@ -11,6 +11,8 @@ import (
 )
 
 type Querier interface {
+	// Adds requests that were refused a while ago to those of their window, whose length is window_ms.
+	AddRefusals(ctx context.Context, arg AddRefusalsParams) error
 	AnswerIdempotencyKey(ctx context.Context, arg AnswerIdempotencyKeyParams) (int64, error)
 	// Leases some of those that are due, which nobody else has.
 	ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error)
@@ -43,7 +45,11 @@ type Querier interface {
 	DeleteExpiredRevocations(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of the expired records.
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
+	// Deletes some of those that were long ago.
+	DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsParams) (int64, error)
 	DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error)
+	// Deletes some of those that are beyond the newest.
+	DeleteSurplusRefusals(ctx context.Context, arg DeleteSurplusRefusalsParams) (int64, error)
 	DeleteTeam(ctx context.Context, id uuid.UUID) (int64, error)
 	DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (TeamMember, error)
 	// It stays, and its addresses are free.
@@ -54,6 +60,8 @@ type Querier interface {
 	EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error)
 	// Ends the family of a token that was used longer ago than that.
 	EndReusedFamily(ctx context.Context, arg EndReusedFamilyParams) (uuid.UUID, error)
+	// Has refusals be over that a reset has ended: of one caller or address, or with an empty key all.
+	ExpireRefusals(ctx context.Context, limitKey string) (int64, error)
 	// Has a token that was not used live longer, at most as long as its family.
 	ExtendRefreshToken(ctx context.Context, arg ExtendRefreshTokenParams) (uuid.UUID, error)
 	// Gives one back for later, or lays it aside after so many attempts.

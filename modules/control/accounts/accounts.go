@@ -17,6 +17,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -47,6 +48,8 @@ type Config struct {
 	Recoveries int
 	// Address says where a request comes from. Default the host of its RemoteAddr.
 	Address func(*http.Request) string
+	// Refused is told of who signs up or asks for recovery too often: which limit it was. Default nobody.
+	Refused func(context.Context, rate.Refusal)
 	// Logger is told what happens to accounts. Default none.
 	Logger *slog.Logger
 }

@@ -83,7 +83,7 @@ func (a *Accounts) mayCreate(ctx context.Context, who Who, n *NewUser) error {
 	if staff(who.Caller) {
 		return nil
 	}
-	return a.limited(ctx, "sign-up", network(who.From), a.cfg.SignUps, time.Hour)
+	return a.refusing(ctx, "sign-up", network(who.From), a.cfg.SignUps, time.Hour)
 }
 
 // staff are not counted.

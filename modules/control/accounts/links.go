@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/modules/control/throttle"
+	"github.com/fairway-gateway/fairway/proxies/rate"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -56,9 +57,9 @@ func linkHash(token string) ([]byte, bool) {
 }
 
 // limited takes one of most per time of a rate.
-func (a *Accounts) limited(ctx context.Context, rate, of string, most int, per time.Duration) error {
+func (a *Accounts) limited(ctx context.Context, name, of string, most int, per time.Duration) error {
 	mac := hmac.New(sha256.New, a.cfg.Key)
-	fmt.Fprintf(mac, "%s\x00%s\x00%s", rate, per, of)
+	fmt.Fprintf(mac, "%s\x00%s\x00%s", name, per, of)
 	r, err := a.cfg.Store.TakeRate(ctx, mac.Sum(nil), most, per)
 	if err != nil {
 		return fmt.Errorf("counting: %w", err)
@@ -67,6 +68,15 @@ func (a *Accounts) limited(ctx context.Context, rate, of string, most int, per t
 		return &LimitedError{RetryAfter: r.Retry}
 	}
 	return nil
+}
+
+// refusing is limited where the caller is told, which is written down.
+func (a *Accounts) refusing(ctx context.Context, name, of string, most int, per time.Duration) error {
+	err := a.limited(ctx, name, of, most, per)
+	if e, ok := errors.AsType[*LimitedError](err); ok && a.cfg.Refused != nil {
+		a.cfg.Refused(ctx, rate.Refusal{Scope: name, Limit: rate.Limit{N: most, Per: per, By: rate.ByAddress}, Retry: e.RetryAfter})
+	}
+	return err
 }
 
 // isLimited tells a limit from a failure.

@@ -101,10 +101,10 @@ func alive(u db.User, err error) (db.User, error) {
 func (a *Accounts) RecoverPassword(ctx context.Context, who Who, login string) error {
 	named := queries.Key(login)
 	for _, of := range []string{"address " + network(who.From), "name " + named} {
-		if err := a.limited(ctx, "recover", of, 1, time.Minute); err != nil {
+		if err := a.refusing(ctx, "recover", of, 1, time.Minute); err != nil {
 			return err
 		}
-		if err := a.limited(ctx, "recover", of, a.cfg.Recoveries, time.Hour); err != nil {
+		if err := a.refusing(ctx, "recover", of, a.cfg.Recoveries, time.Hour); err != nil {
 			return err
 		}
 	}

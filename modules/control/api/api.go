@@ -181,6 +181,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	r = trimmed(r)
 	c := &call{api: a, request: r, instance: instance}
 	r = r.WithContext(context.WithValue(r.Context(), callKey{}, c)) //nolint:contextcheck // it is the request's
+	c.request = r
 	if r.Method != http.MethodOptions {
 		if _, pattern := a.served.Handler(r); pattern != "" {
 			a.served.ServeHTTP(w, r)

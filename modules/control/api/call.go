@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
@@ -83,6 +84,16 @@ func (c *call) admit(w http.ResponseWriter, r *http.Request, caller *callers.Cal
 		return nil
 	}
 	return c.api.options.Admit(w, r, caller, &c.verdict)
+}
+
+// Exempting says whether callers of an operation may be exempt from limits: not where anybody may do it, as log in, sign up, or
+// ask for another password.
+func Exempting(r *http.Request) bool {
+	op := callOf(r).op
+	if op == nil || op.Method != r.Method && (op.Method != http.MethodGet || r.Method != http.MethodHead) {
+		return false
+	}
+	return !slices.Equal(op.Permissions, []string{permit.Anybody})
 }
 
 // TargetOf gives what the first variable of the path names, where somebody looks it up.

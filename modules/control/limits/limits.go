@@ -12,21 +12,35 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/refusals"
+	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/rate"
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 // Limits are the handlers. They are used concurrently.
 type Limits struct {
 	limiter *rate.Limiter
+	store   *queries.Store
 	log     *slog.Logger
+	events  *listing.Resource
 }
 
-// New makes handlers for the limits of a Limiter. log is told of resets.
-func New(l *rate.Limiter, log *slog.Logger) *Limits { return &Limits{limiter: l, log: log} }
+// New makes handlers for the limits of a Limiter, and for the refusals that a store has. log is told of resets. The error is a
+// mistake in what can be listed.
+func New(l *rate.Limiter, s *queries.Store, log *slog.Logger) (*Limits, error) {
+	events, err := listing.New(eventsResource())
+	return &Limits{limiter: l, store: s, log: log, events: events}, err
+}
 
-// Register adds the handlers to an API, which knows who may.
-func (l *Limits) Register(a *api.API) {
+// Register adds the handlers to an API, which knows who may, and to its typed part.
+func (l *Limits) Register(a *api.API, t *typed.API) {
+	typed.Register(t, typed.Operation{
+		ID: "limits.events", Summary: "Whom limits have refused",
+		Description: "The last first. What one caller or address was refused at one endpoint within a minute, or within the time of the limit up to an hour, is one event with a count. They are kept for 30 days, the last 100,000.",
+	}, l.Events)
 	a.HandleFunc("limits.status", l.Status)
 	a.HandleFunc("limits.reset", l.Reset)
 	a.HandleFunc("limits.reset_one", l.ResetOne)
@@ -72,6 +86,7 @@ func (l *Limits) Reset(w http.ResponseWriter, r *http.Request) {
 		api.Fail(w, r, away(err))
 		return
 	}
+	l.expire(r, "")
 	l.log.InfoContext(r.Context(), "all rate limits were reset", slog.String("by", api.By(r).Actor), slog.Int("counters", n))
 	message(w, "All rate limits have been reset")
 }
@@ -96,8 +111,16 @@ func (l *Limits) ResetOne(w http.ResponseWriter, r *http.Request) {
 		const none = "No rate limit counts requests of this identifier."
 		api.Fail(w, r, api.Failure{Status: http.StatusNotFound, Detail: none, Name: none})
 	default:
+		l.expire(r, refusals.Key(who))
 		l.log.InfoContext(r.Context(), "the rate limits of a caller were reset", slog.String("by", api.By(r).Actor), slog.Int("counters", n))
 		message(w, "Rate limits have been reset for "+text)
+	}
+}
+
+// expire has what was refused be over, of one or of all. The limits are reset all the same where the store does not answer.
+func (l *Limits) expire(r *http.Request, key string) {
+	if _, err := l.store.ExpireRefusals(r.Context(), key); err != nil {
+		l.log.WarnContext(r.Context(), "refusals before the reset of a limit are still shown as active", slog.Any("error", err))
 	}
 }
 
@@ -106,6 +129,9 @@ func identity(text string) (string, bool) {
 	kind, name, _ := strings.Cut(text, ":")
 	switch kind {
 	case "ip":
+		if network, err := netip.ParsePrefix(name); err == nil && network == rate.Network(network.Addr()) { // as events have it
+			return rate.Address(network.Addr()), true
+		}
 		a, err := netip.ParseAddr(name)
 		return rate.Address(a), err == nil
 	case "user":

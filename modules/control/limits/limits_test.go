@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -18,7 +19,9 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/limits"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
+	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/proxies/rate"
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 const annID = "0198c0de-0000-7000-8000-000000000001"
@@ -37,6 +40,23 @@ func (p people) Identify(r *http.Request) (*callers.Caller, error) {
 // control is an API with limits of its own: what it serves beside them answers {}.
 func control(t *testing.T, l *rate.Limiter, texts ...string) *api.API {
 	t.Helper()
+	return over(t, l, "sqlite:"+filepath.Join(t.TempDir(), "store.db"), func(*limits.Config) {}, texts...).API
+}
+
+// world is an API over a store.
+type world struct {
+	*api.API
+	store *queries.Store
+}
+
+// over is control over a store, with other settings.
+func over(t *testing.T, l *rate.Limiter, dsn string, change func(*limits.Config), texts ...string) world {
+	t.Helper()
+	store, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(store.Close)
 	var own []rate.Limit
 	for _, s := range texts {
 		limit, err := rate.Parse(s)
@@ -50,10 +70,12 @@ func control(t *testing.T, l *rate.Limiter, texts ...string) *api.API {
 	user := func(id string, role permit.Role) *callers.Caller {
 		return &callers.Caller{User: tokens.User{ID: id, Role: string(role), Active: true, Regular: true}, Scopes: []string{permit.All}}
 	}
-	table := permit.New().Without("limits.events")
-	a := api.New(table, people{
+	cfg := limits.Config{Scope: scope, Address: func(r *http.Request) string { return r.RemoteAddr }}
+	change(&cfg)
+	a := api.New(permit.New(), people{
 		"root": user("0198c0de-0000-7000-8000-000000000009", permit.Superadmin), "ann": user(annID, permit.User), "admin": user("0198c0de-0000-7000-8000-000000000008", permit.Admin),
-	}, api.Options{Admit: limits.Gate(scope, func(r *http.Request) string { return r.RemoteAddr }), RequestID: func(*http.Request) string { return "r1" }})
+		"Bearer admin": user("0198c0de-0000-7000-8000-000000000008", permit.Admin), "Bearer ann": user(annID, permit.User),
+	}, api.Options{Admit: limits.Gate(cfg), RequestID: func(*http.Request) string { return "r1" }})
 	for _, op := range a.Table().Operations() {
 		a.HandleFunc(op.ID, func(w http.ResponseWriter, _ *http.Request) { api.Answer(w, http.StatusOK, struct{}{}) })
 		if _, rest, ok := strings.Cut(op.Path, "{"); ok && !strings.HasPrefix(rest, "identifier") {
@@ -63,11 +85,15 @@ func control(t *testing.T, l *rate.Limiter, texts ...string) *api.API {
 			})
 		}
 	}
-	limits.New(l, slog.New(slog.DiscardHandler)).Register(a)
+	served, err := limits.New(l, store, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	served.Register(a, typed.New(a, "1.2.3"))
 	if err := a.Seal(); err != nil {
 		t.Fatal(err)
 	}
-	return a
+	return world{a, store}
 }
 
 // ask sends a request, and gives the answer with its body.

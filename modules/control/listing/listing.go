@@ -29,6 +29,7 @@
 package listing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -85,6 +86,8 @@ type Resource struct {
 	Sort string
 	// Paging says what is done about pages. It must be given.
 	Paging Paging
+	// Most is how many rows a page has at most, Usual how many where nothing is said. Defaults MostPage and UsualPage.
+	Most, Usual int
 	// Unpaged is how many rows a list without pages has at most. Default 100,000.
 	Unpaged int
 
@@ -127,6 +130,7 @@ func New(r Resource) (*Resource, error) {
 	if r.Paging != OnRequest && r.Paging != Always {
 		return nil, errors.New("a list says what it does about pages")
 	}
+	r.Most, r.Usual = cmp.Or(r.Most, MostPage), cmp.Or(r.Usual, UsualPage)
 	if r.Unpaged <= 0 {
 		r.Unpaged = 100_000
 	}

@@ -130,23 +130,23 @@ func (r *Resource) page(q *Query, p Params) error {
 		return wrong("page", "there are page and per_page, or limit and offset")
 	case p.Cursor != "":
 		q.Paged, q.Walk, q.style = true, true, byCursor
-		if err := r.number("limit", p.Limit, UsualPage, 1, MostPage, &q.Request.Limit); err != nil {
+		if err := r.number("limit", p.Limit, r.Usual, 1, r.Most, &q.Request.Limit); err != nil {
 			return err
 		}
 		return q.resume(p.Cursor, r.Key)
 	case numbered:
 		q.Paged, q.style = true, byPage
-		if err := r.number("per_page", p.PerPage, UsualPage, 1, MostPage, &q.Request.Limit); err != nil {
+		if err := r.number("per_page", p.PerPage, r.Usual, 1, r.Most, &q.Request.Limit); err != nil {
 			return err
 		}
-		if err := r.number("page", p.Page, 1, 1, mostOffset/MostPage, &q.Page); err != nil {
+		if err := r.number("page", p.Page, 1, 1, mostOffset/r.Most, &q.Page); err != nil {
 			return err
 		}
 		q.Request.Offset = (q.Page - 1) * q.Request.Limit
 		return nil
 	case counted || r.Paging == Always:
 		q.Paged, q.style = true, byOffset
-		if err := r.number("limit", p.Limit, UsualPage, 1, MostPage, &q.Request.Limit); err != nil {
+		if err := r.number("limit", p.Limit, r.Usual, 1, r.Most, &q.Request.Limit); err != nil {
 			return err
 		}
 		if err := r.number("offset", p.Offset, 0, 0, mostOffset, &q.Request.Offset); err != nil {

@@ -21,6 +21,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/modules/control/refusals"
 	"github.com/fairway-gateway/fairway/modules/control/scopes"
 	"github.com/fairway-gateway/fairway/modules/control/throttle"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
@@ -48,6 +49,8 @@ type Config struct {
 	Table *permit.Table
 	// Scopes are those of services, beside the control API's.
 	Scopes []permit.Scope
+	// Refusals has it written down whom limits refuse. Nil: nobody does.
+	Refusals *refusals.Recorder
 	// Metrics count. Nil: nobody does.
 	Metrics *observe.Metrics
 	// Logger is told of what happens in the background.
@@ -150,7 +153,7 @@ func (r *Realm) open() (*Parts, error) {
 	p := &Parts{Store: store, Accounts: accounts.NewDirectory(store, r.cfg.Accounts), Scopes: scopes.New(r.cfg.Table, r.cfg.Scopes...)}
 	if p.Passwords, err = passwords.New(p.Accounts, passwords.Config{
 		Realm: "users", Logger: r.cfg.Logger,
-		Throttle: throttle.New(throttle.Config{Name: "users", Key: throttled[0], Shared: counters{store}, Logger: r.cfg.Logger}),
+		Throttle: recorded{throttle.New(throttle.Config{Name: "users", Key: throttled[0], Shared: counters{store}, Logger: r.cfg.Logger}), r.cfg.Refusals},
 	}); err != nil {
 		return nil, err
 	}
@@ -207,7 +210,7 @@ func (r *Realm) people(p *Parts) error {
 		Store: p.Store, Directory: p.Accounts, Passwords: p.Passwords, Table: r.cfg.Table, Key: naming[0],
 		Letters: accounts.Letters{Created: p.Mail.Created, Recover: p.Mail.Recover},
 		Changed: func(user string) { p.Tokens.Forget(tokens.Revocation{Kind: tokens.RevokedUser, ID: user}) },
-		Address: r.cfg.Tokens.Address, Logger: r.cfg.Logger,
+		Address: r.cfg.Tokens.Address, Refused: r.refused, Logger: r.cfg.Logger,
 	})
 	return err
 }

@@ -18,6 +18,10 @@ func Adapt(q *Queries) Adapter { return Adapter{q} }
 
 var _ db.Querier = Adapter{}
 
+func (a Adapter) AddRefusals(ctx context.Context, arg db.AddRefusalsParams) error {
+	return a.q.AddRefusals(ctx, AddRefusalsParams(arg))
+}
+
 func (a Adapter) AnswerIdempotencyKey(ctx context.Context, arg db.AnswerIdempotencyKeyParams) (int64, error) {
 	return a.q.AnswerIdempotencyKey(ctx, AnswerIdempotencyKeyParams(arg))
 }
@@ -101,8 +105,16 @@ func (a Adapter) DeleteExpiredSessions(ctx context.Context, atMost int64) (int64
 	return a.q.DeleteExpiredSessions(ctx, atMost)
 }
 
+func (a Adapter) DeleteOldRefusals(ctx context.Context, arg db.DeleteOldRefusalsParams) (int64, error) {
+	return a.q.DeleteOldRefusals(ctx, DeleteOldRefusalsParams(arg))
+}
+
 func (a Adapter) DeleteSession(ctx context.Context, arg db.DeleteSessionParams) (int64, error) {
 	return a.q.DeleteSession(ctx, DeleteSessionParams(arg))
+}
+
+func (a Adapter) DeleteSurplusRefusals(ctx context.Context, arg db.DeleteSurplusRefusalsParams) (int64, error) {
+	return a.q.DeleteSurplusRefusals(ctx, DeleteSurplusRefusalsParams(arg))
 }
 
 func (a Adapter) DeleteTeam(ctx context.Context, id uuid.UUID) (int64, error) {
@@ -133,6 +145,10 @@ func (a Adapter) EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, erro
 
 func (a Adapter) EndReusedFamily(ctx context.Context, arg db.EndReusedFamilyParams) (uuid.UUID, error) {
 	return a.q.EndReusedFamily(ctx, EndReusedFamilyParams(arg))
+}
+
+func (a Adapter) ExpireRefusals(ctx context.Context, limitKey string) (int64, error) {
+	return a.q.ExpireRefusals(ctx, limitKey)
 }
 
 func (a Adapter) ExtendRefreshToken(ctx context.Context, arg db.ExtendRefreshTokenParams) (uuid.UUID, error) {
