@@ -2,6 +2,7 @@ package control_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -111,6 +112,34 @@ func callersOfServices() []row {
 	}
 }
 
+// logged has people logged in from elsewhere, before the scene's address is used up.
+func logged(names ...string) act {
+	return func(s *scene) {
+		s.t.Helper()
+		was := s.address
+		s.address = "192.0.2.91"
+		for _, who := range names {
+			s.value(who + ".access")
+		}
+		s.address = was
+	}
+}
+
+// events asks as an administrator for what limits have refused, until the answer is as it is to be: it is written after a second.
+func events(query, pattern string) act {
+	return func(s *scene) {
+		s.t.Helper()
+		s.vars["address"] = s.address
+		await(s, 100*time.Millisecond, func() error {
+			a := s.send(get("/api/v1/rate-limit/events?" + query).bearer("{super.access}"))
+			if a.Status != http.StatusOK {
+				return fmt.Errorf("%s: %s", query, a)
+			}
+			return match(s.fill(pattern, func(v string) string { return v }), a.Body, func(string, string) {})
+		})
+	}
+}
+
 func limitsOfServices() []row {
 	limited := `{"status":429,"detail":"Rate limit exceeded. Please try again later.","error_code":"RATE_LIMIT_EXCEEDED","retry_after":"<int>","...":0}`
 	spend := func(n int, a *ask) act {
@@ -136,6 +165,32 @@ func limitsOfServices() []row {
 			post("/api/v1/rate-limit/reset/user:{user.id}").bearer("{super.access}").gives(200, `{"message":"<text>","...":0}`), eventually(get("/users/who").bearer("{user.access}").gives(200)))},
 		{"POST /rate-limit/reset/<identifier>: 404 {error} of one that was never counted", does(post("/api/v1/rate-limit/reset/user:018f0000-0000-7000-8000-000000000000").bearer("{super.access}").gives(404, `{"status":404,"...":0}`))},
 		{"POST /rate-limit/reset/<identifier>: 403 for admins", does(post("/api/v1/rate-limit/reset/user:{user.id}").bearer("{admin.access}").gives(403))},
+		{"admins exempt: no limit of the control API by caller, with a token or a password", does(spend(9, whole("{admin.access}").gives(200)), spend(9, get("/api/v1/user/me/sessions").basic("{super.email}", "{super.password}").gives(200)))},
+		{"admins exempt: none by address either, with a token", does(logged("admin", "user"), spend(40, whole("{admin.access}").gives(200)), whole("{user.access}").gives(429, limited))},
+		{"admins exempt, except on always limited endpoints: what anybody may do", does(logged("super"), spend(30, post("/auth").bearer("{super.access}").gives(400)), post("/auth").bearer("{super.access}").gives(429, limited))},
+		{"GET /rate-limit/events: 401, and 403 for users", does(get("/api/v1/rate-limit/events").gives(401), get("/api/v1/rate-limit/events").bearer("{user.access}").gives(403, `{"status":403,"msg":"<text>","...":0}`))},
+		{"GET /rate-limit/events (ADMIN+): data, total, page, per_page, total_pages; user_id, type USER", does(
+			spend(6, whole("{user.access}").gives(200)), spend(5, whole("{user.access}").gives(429)),
+			events("type=USER&user_id={user.id}", `{"data":[{"id":"<uuid>","occurred_at":"<naive>","first_occurred_at":"<naive>","expires_at":"<naive>","is_active":true,"count":5,"rate_limit_type":"USER","user_id":"{user.id}","user_email":"{user.email}","user_role":"USER",
+				"scope":"control","endpoint":"/api/v1/user/me/sessions","method":"GET","limit_definition":"6/h by caller","limit_count":6,"time_window_seconds":3600,"retry_after_seconds":"<int>","limit_key":"user:{user.id}","ip_address":"{address}","user_agent":"<text>"}],
+				"total":1,"page":1,"per_page":100,"total_pages":1}`))},
+		{"GET /rate-limit/events: ip, type IP, since, since_hours, since_days, status, sort, filter, page, per_page", does(
+			logged("super"), spend(30, post("/auth").gives(400)), spend(2, post("/auth").gives(429)), spend(1, get("/.well-known/jwks.json").gives(429)),
+			events("ip={address}&type=IP&since_hours=1&since_days=1&since=2026-01-01&status=active&sort=count+desc&filter=limit_count=30,endpoint+like+'/%25'&page=2&per_page=1",
+				`{"data":[{"rate_limit_type":"IP","user_id":null,"count":1,"endpoint":"/.well-known/jwks.json","limit_key":"ip:{address}","...":0}],"total":2,"page":2,"per_page":1,"total_pages":2}`),
+			events("ip={address}&since=2999-01-01", `{"data":[],"total":0,"page":1,"per_page":100,"total_pages":0}`), events("ip={address}&status=expired", `{"data":[],"...":0}`),
+			events("ip={address}&per_page=501", `{"per_page":500,"...":0}`))},
+		{"GET /rate-limit/events: of services, by route, without what was in the path", does(
+			spend(3, get("/users/who").bearer("{user.access}").gives(200)), refused, events("user_id={user.id}", `{"data":[{"scope":"service users route GET /who","endpoint":"/users/who","limit_definition":"3/h by caller","count":1,"...":0}],"...":0}`))},
+		{"GET /rate-limit/events: a reset ends what is active", does(
+			spend(3, get("/users/who").bearer("{user.access}").gives(200)), refused, events("user_id={user.id}&status=active", `{"total":1,"...":0}`),
+			post("/api/v1/rate-limit/reset/user:{user.id}").bearer("{super.access}").gives(200), events("user_id={user.id}&status=active", `{"total":0,"...":0}`), events("user_id={user.id}&status=expired", `{"total":1,"...":0}`))},
+		{"GET /rate-limit/events: wrong parameters are named, SQL is none", does(
+			get("/api/v1/rate-limit/events?type=x").bearer("{super.access}").gives(400), get("/api/v1/rate-limit/events?since=x").bearer("{super.access}").gives(400), get("/api/v1/rate-limit/events?since_hours=-1").bearer("{super.access}").gives(400),
+			get("/api/v1/rate-limit/events?user_id=1%27%20or%20%271%27=%271").bearer("{super.access}").gives(400), get("/api/v1/rate-limit/events?ip=1%27%3Bdrop%20table%20refusals").bearer("{super.access}").gives(400),
+			get("/api/v1/rate-limit/events?sort=key_hash").bearer("{super.access}").gives(400), get("/api/v1/rate-limit/events?filter=key_hash=1").bearer("{super.access}").gives(400), get("/api/v1/rate-limit/events?status=x").bearer("{super.access}").gives(400))},
+		{"a flood of refusals is one event, whose count has them all", does(
+			logged("super"), spend(30, post("/auth").gives(400)), spend(400, post("/auth").gives(429)), events("ip={address}", `{"data":[{"count":400,"...":0}],"total":1,"...":0}`))},
 		{"cors <origin>… in control: OPTIONS with Access-Control-Request-Method 200 and Access-Control-Allow-Methods; here: 204", does(
 			options("/auth").header("Origin", "https://app.example.org").header("Access-Control-Request-Method", "POST").nothing(204).with("Access-Control-Allow-Origin", "https://app.example.org").with("Access-Control-Allow-Methods", ".*POST.*"),
 			post("/auth").header("Origin", "https://app.example.org").gives(400).with("Access-Control-Allow-Origin", "https://app.example.org").with("Vary", ".*Origin.*"))},

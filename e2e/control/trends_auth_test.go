@@ -157,7 +157,7 @@ func trendsLogin() []row {
 			get("/api/v1/user/me/sessions?token={user.access}&access_token={user.access}").gives(401, refused("Authorization token required", "authorization_required")))},
 		{"rate limits default 1000/h + 100/min; here: those of the configuration, where it has none there are none", does(
 			get("/.well-known/jwks.json").gives(200).with("X-RateLimit-Limit", "").with("RateLimit", ""))},
-		{"rate limits, auth 60/min + 600/h: of wrong passwords from an address, whoever they are for", does(act(func(s *scene) {
+		{"rate limits, auth 60/min + 600/h: of wrong passwords from an address, whoever they are for", does(logged("super"), act(func(s *scene) {
 			s.t.Helper()
 			// One is forgotten every six seconds.
 			for i := range 200 {
@@ -171,8 +171,7 @@ func trendsLogin() []row {
 				}
 			}
 			s.t.Error("200 attempts are let through")
-		}))},
-		{"GET /rate-limit/events (ADMIN+); here: not there, the access log and metrics tell it", does(get("/api/v1/rate-limit/events").bearer("{super.access}").gives(404))},
+		}), events("type=AUTH&ip={address}", `{"data":[{"rate_limit_type":"AUTH","limit_key":"<re:auth:[0-9a-f]{16}:{address}>","ip_address":"{address}","endpoint":"/auth","method":"POST","user_id":null,"...":0},"..."],"...":0}`))},
 		{"a token of an inactive user: 401", does(
 			lives("{user.access}"), change("user", func(u *db.User) { u.IsActive = false }), eventually(whole("{user.access}").gives(401)))},
 	}
