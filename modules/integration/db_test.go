@@ -92,7 +92,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, dsn string)) {
 
 // storeMigrations are those of the store, in order.
 func storeMigrations() []string {
-	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql"}
+	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql"}
 }
 
 // TestDBOfStore migrates the store to and fro, and as its page says.
