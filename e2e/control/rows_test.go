@@ -124,6 +124,8 @@ func others() [][2]string {
 		{"the six curl lines of Houston's README; fairway db seed --development", "TestSeedLines"},
 		{"commands user, token, client, secrets, db (Houston 4.7)", "TestCommands, TestDatabaseCommands"},
 		{"databases by name, migrations, SQLite where none is configured (RelengAPI 5.6)", "TestDatabaseCommands, TestNoDatabaseConfigured"},
+		{"Permissions proved: each operation of the table by each role, owner, member of the team and stranger, with and without scope (1.4, 4.2, 4.3)", "TestPermissions"},
+		{"401 for tokens that are revoked, expired, disabled, not yet good, of a deleted user, for each operation; RelengAPI's 400", "TestCredentialsThatAreNone"},
 		{"500 Authentication failed; nobody is let in while the store is gone (1.3: the blocklist fails closed)", "TestStoreIsGone"},
 	}
 }

@@ -48,9 +48,9 @@ func permissions() []Permission {
 		{Name: IsStaff, Doc: "Only administrators and internal users", holds: func(c Caller, _ Object) bool { return c.Role.least(Admin) || c.Internal }},
 		{Name: NotAdmin, Doc: "Administrators cannot delete themselves", holds: func(c Caller, _ Object) bool { return c.Role == User }},
 		{Name: Owner, Doc: "Only the owner, administrators and internal users", object: true, holds: func(c Caller, o Object) bool {
-			return slices.Contains(o.Owners, c.User) || c.Role.least(Admin) || c.Internal
+			return owns(c, o) || c.Role.least(Admin) || c.Internal
 		}},
-		{Name: Self, Doc: "Only the owner", object: true, holds: func(c Caller, o Object) bool { return slices.Contains(o.Owners, c.User) }},
+		{Name: Self, Doc: "Only the owner", object: true, holds: owns},
 		{Name: MayWrite, Doc: "Only users with write access", holds: func(c Caller, _ Object) bool {
 			return c.Regular || c.Internal || c.Role.least(Admin)
 		}},
@@ -60,6 +60,9 @@ func permissions() []Permission {
 		{Name: NotProtected, Doc: "This user cannot be deleted", object: true, holds: func(_ Caller, o Object) bool { return !o.Protected }},
 	}
 }
+
+// owns says that an object is a user's. What is nobody's is no program's, which is no user.
+func owns(c Caller, o Object) bool { return c.User != "" && slices.Contains(o.Owners, c.User) }
 
 // All is the scope that is every scope. It is not combined with others.
 const All = "all"

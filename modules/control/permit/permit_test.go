@@ -350,6 +350,11 @@ func TestUnknownOperation(t *testing.T) {
 		if table.Decide("users.get", Caller{User: "me", Role: User, Active: true, Scopes: []string{All}}, o) == nil {
 			t.Errorf("%v was given to a stranger", o)
 		}
+		for _, id := range []string{"tokens.get", "session.delete", "users.get"} {
+			if table.Decide(id, Caller{Program: true, Scopes: []string{All}}, o) == nil {
+				t.Errorf("%s: %v was given to a program", id, o)
+			}
+		}
 	}
 }
 
