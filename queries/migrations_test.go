@@ -29,16 +29,25 @@ func migrationsOf(t *testing.T, s *Store) *Migrations {
 // TestMigrations goes down to nothing, step by step, and up again, with data in the tables.
 func TestMigrations(t *testing.T) {
 	t.Parallel()
-	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql"}
-	newest := int64(len(names))
+	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00010_scripts.sql", "00011_executions.sql"}
+	versions := []int64{0} // of none, of the first and so on
+	for _, name := range names {
+		n, err := strconv.ParseInt(name[:5], 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		versions = append(versions, n)
+	}
+	all := len(names)
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		s := openStore(t, dsn)
 		m := migrationsOf(t, s)
-		want := func(applied int64) {
+		want := func(n int) {
 			t.Helper()
+			applied := versions[n]
 			got, newest, err := m.Version(t.Context())
-			if err != nil || got != applied || newest != int64(len(names)) {
+			if err != nil || got != applied || newest != versions[len(names)] {
 				t.Fatalf("version %d of %d, %v; want %d", got, newest, err, applied)
 			}
 			all, err := m.Status(t.Context())
@@ -52,7 +61,7 @@ func TestMigrations(t *testing.T) {
 				all[i].Applied = time.Time{}
 			}
 			for i, name := range names {
-				if diff := cmp.Diff(Migration{Version: int64(i + 1), Name: name}, all[i]); diff != "" {
+				if diff := cmp.Diff(Migration{Version: versions[i+1], Name: name}, all[i]); diff != "" {
 					t.Error(diff)
 				}
 			}
@@ -64,10 +73,10 @@ func TestMigrations(t *testing.T) {
 			}
 			return len(names)
 		}
-		want(newest)
+		want(all)
 		fill(t, s)
 		replace(t, s, index(9), Version{}, Version{1, 0}, "kept", in(time.Hour), true)
-		for i := newest - 1; i > 0; i-- {
+		for i := all - 1; i > 0; i-- {
 			steps(m.Down(t.Context()))
 			want(i)
 		}
@@ -77,7 +86,7 @@ func TestMigrations(t *testing.T) {
 		}
 		wantStored(t, s, index(9), stored{Version{1, 0}, "kept", true})
 		fill(t, s)
-		for i := newest - 1; ; i-- {
+		for i := all - 1; ; i-- {
 			if steps(m.Down(t.Context())) == 0 {
 				break
 			}
@@ -92,7 +101,7 @@ func TestMigrations(t *testing.T) {
 		if n := steps(m.Up(t.Context())); n != 0 {
 			t.Errorf("%d were applied again", n)
 		}
-		want(newest)
+		want(all)
 		replace(t, s, index(1), Version{}, Version{1, 0}, "a", in(time.Hour), true)
 		if n := steps(m.DownTo(t.Context(), 0)); n != len(names) {
 			t.Errorf("%d were taken back", n)
@@ -122,6 +131,9 @@ func fill(t *testing.T, s *Store) {
 	wantBegun(t, s, once(1, 1), Begun{Fence: 1, SameBody: true})
 	enqueue(t, s, Letter{Topic: "mail", Payload: []byte("{}")})
 	addLink(t, s, Link{Hash: index(1), User: &u.ID, Email: u.Email, Purpose: LinkRecover, Lasts: time.Hour})
+	sc := aScript(t, s, u.ID, "script")
+	run1(t, s, Limits{}, execution(sc))
+	start1(t, s, claim1(t, s, fresh()))
 	if _, err := Mark(t.Context(), s.Queries(), "m"); err != nil {
 		t.Fatal(err)
 	}

@@ -60,7 +60,20 @@ func postgresPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 func (e *server) queries() db.Querier { return db.New(e.pool) }
 
 func (e *server) inTx(ctx context.Context, f func(db.Querier) error) error {
-	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return f(db.New(tx)) })
+	return pgx.BeginFunc(ctx, e.pool, func(tx pgx.Tx) error { return f(serverTx{db.New(tx), tx}) })
+}
+
+// serverTx is a transaction as a db.Querier.
+type serverTx struct {
+	*db.Queries
+	tx pgx.Tx
+}
+
+// Postgres gives the transaction of a db.Querier that InTx or a Dispatch has given; false: it is of SQLite. It is for who
+// writes tables of their own in it, like a queue; end it not.
+func Postgres(q db.Querier) (pgx.Tx, bool) {
+	of, ok := q.(serverTx)
+	return of.tx, ok
 }
 
 func (e *server) list(ctx context.Context, s rows.Statement, each func(scan func(...any) error) error) error {

@@ -6,8 +6,8 @@
 //	db/                    made by sqlc for PostgreSQL; its Querier is the interface of both
 //	internal/lite/         made by sqlc for SQLite, and by internal/adapt as a db.Querier
 //
-// Times are the database's: no statement is told what time it is, since the clocks of gateways differ. Who wins is decided
-// by a single statement or a constraint, never by reading first.
+// Times are the database's, since the clocks of gateways differ: statements ask it, and those of scripts and executions are told
+// the time of a clock that is set by it. Who wins is decided by a single statement or a constraint, never by reading first.
 package queries
 
 import (
@@ -18,6 +18,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairway-gateway/fairway/queries/db"
@@ -33,13 +34,20 @@ type Config struct {
 	Sweep time.Duration
 	// Logger is told what is migrated, and what fails in the background. Default none.
 	Logger *slog.Logger
+	// Clock is what time it is, for executions, as long as the database says nothing else. Default time.Now. With one given the
+	// database is not asked.
+	Clock func() time.Time
 }
 
 // Store is an open store whose schema is that of this version. It is used concurrently.
 type Store struct {
 	engine
-	log  *slog.Logger
-	stop context.CancelFunc
+	log   *slog.Logger
+	clock *clock
+	// fixed: the clock is given, and not set.
+	fixed bool
+	ready atomic.Pointer[Dispatch]
+	stop  context.CancelFunc
 	// ending is closed when the store is to be closed.
 	ending chan struct{}
 	done   sync.WaitGroup
@@ -54,6 +62,8 @@ type engine interface {
 	// list runs a statement that reads, and has each read every row of it.
 	list(ctx context.Context, s rows.Statement, each func(scan func(...any) error) error) error
 	dialect() rows.Dialect
+	// clock asks what time it is; zero: the same as here.
+	clock(ctx context.Context) (time.Time, error)
 	ping(ctx context.Context) error
 	stats() Stats
 	// listen calls heard whenever something was told on a channel, until ctx ends. It may do nothing.
@@ -80,7 +90,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		e.close()
 		return nil, err
 	}
-	s := &Store{engine: e, log: cfg.Logger, ending: make(chan struct{})}
+	s := &Store{engine: e, log: cfg.Logger, clock: newClock(cfg.Clock), fixed: cfg.Clock != nil, ending: make(chan struct{})}
+	if err := s.setClock(ctx); err != nil {
+		e.close()
+		return nil, &UnavailableError{Err: err}
+	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() { s.sweepEvery(background, cfg.Sweep) })
@@ -196,6 +210,7 @@ func (s *Store) sweepEvery(ctx context.Context, every time.Duration) {
 func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 	q := s.queries()
 	return errors.Join(
+		s.setClock(ctx),
 		rounds(func() (int64, error) { return q.DeleteExpiredSessions(ctx, sweepRows) }),
 		rounds(func() (int64, error) { return q.DeleteExpiredRevocations(ctx, sweepRows) }),
 		rounds(func() (int64, error) { return q.DeleteExpiredLinks(ctx, sweepRows) }),

@@ -18,7 +18,7 @@ import (
 
 // TakenError says that something else has a value already that only one may have.
 type TakenError struct {
-	// Field is the column: "email" or "username" of a user, "user_id" of a team's member, "client_id" of a client.
+	// Field is the column: "email" or "username" of a user, "user_id" of a team's member, "client_id" of a client, "slug" of a script.
 	Field string
 }
 
@@ -275,7 +275,11 @@ func taken(err error) error {
 		{"users.username_key", "username"},
 		{"team_members", "user_id"},
 		{"oauth_clients_client_id", "client_id"},
+		{"scripts_slug", "slug"},
+		{"scripts.slug", "slug"},
 		{"oauth_clients.client_id", "client_id"},
+		{"scripts_slug", "slug"},
+		{"scripts.slug", "slug"},
 	} {
 		if strings.Contains(said, one.of) {
 			return &TakenError{Field: one.field}

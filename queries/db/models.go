@@ -49,6 +49,74 @@ type AuditLog struct {
 	Diff      json.RawMessage `db:"diff"`
 }
 
+type Execution struct {
+	ID                uuid.UUID       `db:"id"`
+	ScriptID          uuid.UUID       `db:"script_id"`
+	ScriptVersion     int64           `db:"script_version"`
+	UserID            uuid.UUID       `db:"user_id"`
+	Status            string          `db:"status"`
+	Reason            string          `db:"reason"`
+	Progress          int64           `db:"progress"`
+	Params            json.RawMessage `db:"params"`
+	ParamsKey         string          `db:"params_key"`
+	Results           json.RawMessage `db:"results"`
+	ResultsKey        string          `db:"results_key"`
+	ResultsSize       int64           `db:"results_size"`
+	Queue             string          `db:"queue"`
+	Priority          int64           `db:"priority"`
+	Attempt           int64           `db:"attempt"`
+	MaxAttempts       int64           `db:"max_attempts"`
+	RetryOn           string          `db:"retry_on"`
+	RetryDelayMs      int64           `db:"retry_delay_ms"`
+	TimeoutMs         int64           `db:"timeout_ms"`
+	IdempotencyKey    []byte          `db:"idempotency_key"`
+	BodyHash          []byte          `db:"body_hash"`
+	IsPluginExecution bool            `db:"is_plugin_execution"`
+	RerunOf           *uuid.UUID      `db:"rerun_of"`
+	LastLog           int64           `db:"last_log"`
+	LogBytes          int64           `db:"log_bytes"`
+	CreatedAt         time.Time       `db:"created_at"`
+	QueuedAt          time.Time       `db:"queued_at"`
+	DispatchedAt      *time.Time      `db:"dispatched_at"`
+	StartedAt         *time.Time      `db:"started_at"`
+	EndedAt           *time.Time      `db:"ended_at"`
+	UpdatedAt         time.Time       `db:"updated_at"`
+	DeletedAt         *time.Time      `db:"deleted_at"`
+}
+
+type ExecutionAttempt struct {
+	ID          uuid.UUID  `db:"id"`
+	ExecutionID uuid.UUID  `db:"execution_id"`
+	Number      int64      `db:"number"`
+	State       string     `db:"state"`
+	Outcome     string     `db:"outcome"`
+	Reason      string     `db:"reason"`
+	Stop        string     `db:"stop"`
+	Queue       string     `db:"queue"`
+	Priority    int64      `db:"priority"`
+	AvailableAt time.Time  `db:"available_at"`
+	TimeoutMs   int64      `db:"timeout_ms"`
+	Fence       int64      `db:"fence"`
+	RunnerID    *uuid.UUID `db:"runner_id"`
+	LeaseUntil  *time.Time `db:"lease_until"`
+	DeadlineAt  *time.Time `db:"deadline_at"`
+	Handle      string     `db:"handle"`
+	TokenHash   []byte     `db:"token_hash"`
+	LogSeq      int64      `db:"log_seq"`
+	ExitCode    *int64     `db:"exit_code"`
+	CreatedAt   time.Time  `db:"created_at"`
+	ClaimedAt   *time.Time `db:"claimed_at"`
+	StartedAt   *time.Time `db:"started_at"`
+	HeartbeatAt *time.Time `db:"heartbeat_at"`
+	EndedAt     *time.Time `db:"ended_at"`
+}
+
+type ExecutionLimit struct {
+	UserID    uuid.UUID `db:"user_id"`
+	AtMost    int64     `db:"at_most"`
+	UpdatedAt time.Time `db:"updated_at"`
+}
+
 type IdempotencyKey struct {
 	KeyHash     []byte     `db:"key_hash"`
 	BodyHash    []byte     `db:"body_hash"`
@@ -65,6 +133,18 @@ type Lease struct {
 	Holder    string    `db:"holder"`
 	Fence     int64     `db:"fence"`
 	ExpiresAt time.Time `db:"expires_at"`
+}
+
+type LogChunk struct {
+	ExecutionID uuid.UUID `db:"execution_id"`
+	Attempt     int64     `db:"attempt"`
+	Seq         int64     `db:"seq"`
+	FirstID     int64     `db:"first_id"`
+	LastID      int64     `db:"last_id"`
+	FirstAt     time.Time `db:"first_at"`
+	LastAt      time.Time `db:"last_at"`
+	Data        []byte    `db:"data"`
+	CreatedAt   time.Time `db:"created_at"`
 }
 
 type Mark struct {
@@ -164,6 +244,94 @@ type RevocationCounter struct {
 	Number int64 `db:"number"`
 }
 
+type Runner struct {
+	ID           uuid.UUID       `db:"id"`
+	Name         string          `db:"name"`
+	Host         string          `db:"host"`
+	Version      string          `db:"version"`
+	Queues       json.RawMessage `db:"queues"`
+	Slots        int64           `db:"slots"`
+	State        string          `db:"state"`
+	RegisteredAt time.Time       `db:"registered_at"`
+	HeartbeatAt  time.Time       `db:"heartbeat_at"`
+	LeaseUntil   time.Time       `db:"lease_until"`
+	GoneAt       *time.Time      `db:"gone_at"`
+}
+
+type Script struct {
+	ID                 uuid.UUID  `db:"id"`
+	Slug               string     `db:"slug"`
+	Name               string     `db:"name"`
+	Description        string     `db:"description"`
+	UserID             uuid.UUID  `db:"user_id"`
+	Status             string     `db:"status"`
+	BuildError         string     `db:"build_error"`
+	Public             bool       `db:"public"`
+	Restricted         bool       `db:"restricted"`
+	CurrentVersion     int64      `db:"current_version"`
+	CpuReservation     int64      `db:"cpu_reservation"`
+	CpuLimit           int64      `db:"cpu_limit"`
+	MemoryReservation  int64      `db:"memory_reservation"`
+	MemoryLimit        int64      `db:"memory_limit"`
+	Environment        string     `db:"environment"`
+	EnvironmentVersion string     `db:"environment_version"`
+	ComputeType        string     `db:"compute_type"`
+	UsesGee            bool       `db:"uses_gee"`
+	LastLog            int64      `db:"last_log"`
+	Version            int64      `db:"version"`
+	CreatedAt          time.Time  `db:"created_at"`
+	UpdatedAt          time.Time  `db:"updated_at"`
+	PublishedAt        *time.Time `db:"published_at"`
+	DeletedAt          *time.Time `db:"deleted_at"`
+}
+
+type ScriptLog struct {
+	ScriptID     uuid.UUID `db:"script_id"`
+	ID           int64     `db:"id"`
+	Number       int64     `db:"number"`
+	Text         string    `db:"text"`
+	RegisterDate time.Time `db:"register_date"`
+}
+
+type ScriptRole struct {
+	ScriptID  uuid.UUID `db:"script_id"`
+	Role      string    `db:"role"`
+	CreatedAt time.Time `db:"created_at"`
+}
+
+type ScriptUser struct {
+	ScriptID  uuid.UUID `db:"script_id"`
+	UserID    uuid.UUID `db:"user_id"`
+	CreatedAt time.Time `db:"created_at"`
+}
+
+type ScriptVersion struct {
+	ScriptID           uuid.UUID       `db:"script_id"`
+	Number             int64           `db:"number"`
+	Status             string          `db:"status"`
+	BuildError         string          `db:"build_error"`
+	BlobKey            string          `db:"blob_key"`
+	BlobSha256         []byte          `db:"blob_sha256"`
+	BlobSize           int64           `db:"blob_size"`
+	BuiltKey           string          `db:"built_key"`
+	Configuration      json.RawMessage `db:"configuration"`
+	Parameters         json.RawMessage `db:"parameters"`
+	CpuReservation     int64           `db:"cpu_reservation"`
+	CpuLimit           int64           `db:"cpu_limit"`
+	MemoryReservation  int64           `db:"memory_reservation"`
+	MemoryLimit        int64           `db:"memory_limit"`
+	Environment        string          `db:"environment"`
+	EnvironmentVersion string          `db:"environment_version"`
+	ComputeType        string          `db:"compute_type"`
+	UsesGee            bool            `db:"uses_gee"`
+	CreatedBy          uuid.UUID       `db:"created_by"`
+	CreatedAt          time.Time       `db:"created_at"`
+	Builder            *uuid.UUID      `db:"builder"`
+	Fence              int64           `db:"fence"`
+	LeaseUntil         *time.Time      `db:"lease_until"`
+	BuiltAt            *time.Time      `db:"built_at"`
+}
+
 type Session struct {
 	SessionIndex []byte    `db:"session_index"`
 	Generation   int64     `db:"generation"`
@@ -182,6 +350,16 @@ type SigningKey struct {
 	CreatedAt time.Time `db:"created_at"`
 	SignsAt   time.Time `db:"signs_at"`
 	RetiresAt time.Time `db:"retires_at"`
+}
+
+type StatusLog struct {
+	ID          int64     `db:"id"`
+	ExecutionID uuid.UUID `db:"execution_id"`
+	At          time.Time `db:"at"`
+	StatusFrom  string    `db:"status_from"`
+	StatusTo    string    `db:"status_to"`
+	Reason      string    `db:"reason"`
+	Attempt     int64     `db:"attempt"`
 }
 
 type Team struct {

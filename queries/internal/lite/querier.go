@@ -6,6 +6,7 @@ package lite
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 )
@@ -13,26 +14,48 @@ import (
 type Querier interface {
 	// Adds requests that were refused a while ago to those of their window, whose length is window_ms.
 	AddRefusals(ctx context.Context, arg AddRefusalsParams) error
+	// Gives a runner that has begun anew what it held, under another fence.
+	AdoptAttempts(ctx context.Context, arg AdoptAttemptsParams) ([]AdoptAttemptsRow, error)
 	AnswerIdempotencyKey(ctx context.Context, arg AnswerIdempotencyKeyParams) (int64, error)
+	// Gives attempts of a queue that wait to a runner, each to one.
+	ClaimAttempts(ctx context.Context, arg ClaimAttemptsParams) ([]ClaimAttemptsRow, error)
+	// Gives the version that has waited longest, or whose builder was not heard of any more, to a builder.
+	ClaimBuild(ctx context.Context, arg ClaimBuildParams) ([]ScriptVersion, error)
 	// Leases some of those that are due, which nobody else has.
 	ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error)
+	// The same of those that are named, wherever they wait. Who comes second is given none.
+	ClaimTheseAttempts(ctx context.Context, arg ClaimTheseAttemptsParams) ([]ClaimTheseAttemptsRow, error)
 	ClearBucket(ctx context.Context, key []byte) (int64, error)
 	// Deletes those in a range of keys that are not empty; the others the sweep deletes.
 	ClearBuckets(ctx context.Context, arg ClearBucketsParams) (int64, error)
+	CountActive(ctx context.Context) (int64, error)
+	CountActiveOf(ctx context.Context, userID uuid.UUID) (int64, error)
+	// Those that wait in its queue for a runner and are before another.
+	CountAheadOfAttempt(ctx context.Context, arg CountAheadOfAttemptParams) (int64, error)
+	// Those that wait and are before another.
+	CountAheadOfExecution(ctx context.Context, arg CountAheadOfExecutionParams) (int64, error)
+	// The same of the user's own.
+	CountAheadOfExecutionOfUser(ctx context.Context, arg CountAheadOfExecutionOfUserParams) (int64, error)
 	// How many of the buckets in a range of keys are not empty, and how many of them are not empty for longer than full_us.
 	CountBuckets(ctx context.Context, arg CountBucketsParams) (CountBucketsRow, error)
 	CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (int64, error)
 	// Those of a topic that wait or are worked on, and those that were laid aside.
 	CountOutbox(ctx context.Context, topic string) (CountOutboxRow, error)
+	// How many wait for runners, by queue.
+	CountQueued(ctx context.Context) ([]CountQueuedRow, error)
 	CountReused(ctx context.Context, arg CountReusedParams) (int64, error)
+	// Whether a user was given it, or everybody of a role.
+	CountScriptGrants(ctx context.Context, arg CountScriptGrantsParams) (int64, error)
 	CountTeams(ctx context.Context) (int64, error)
 	CountUsers(ctx context.Context) (int64, error)
+	CountWaitingOf(ctx context.Context, userID uuid.UUID) (int64, error)
 	// Deletes some of those that were laid aside long ago.
 	DeleteDeadOutbox(ctx context.Context, arg DeleteDeadOutboxParams) (int64, error)
 	// Deletes some of those that have been empty for a while.
 	DeleteEmptyBuckets(ctx context.Context, arg DeleteEmptyBucketsParams) (int64, error)
 	// Deletes some of those that ended a while ago, with their tokens.
 	DeleteEndedFamilies(ctx context.Context, arg DeleteEndedFamiliesParams) (int64, error)
+	DeleteExecution(ctx context.Context, arg DeleteExecutionParams) (int64, error)
 	// Deletes some of those that expired a while ago.
 	DeleteExpiredAPITokens(ctx context.Context, arg DeleteExpiredAPITokensParams) (int64, error)
 	// Deletes some of those that have expired.
@@ -45,8 +68,15 @@ type Querier interface {
 	DeleteExpiredRevocations(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of the expired records.
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
+	DeleteLimit(ctx context.Context, userID uuid.UUID) error
 	// Deletes some of those that were long ago.
 	DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsParams) (int64, error)
+	// Frees its slug.
+	DeleteScript(ctx context.Context, arg DeleteScriptParams) (Script, error)
+	DeleteScriptRole(ctx context.Context, arg DeleteScriptRoleParams) (int64, error)
+	DeleteScriptRoles(ctx context.Context, scriptID uuid.UUID) (int64, error)
+	DeleteScriptUser(ctx context.Context, arg DeleteScriptUserParams) (int64, error)
+	DeleteScriptUsers(ctx context.Context, scriptID uuid.UUID) (int64, error)
 	DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error)
 	// Deletes some of those that are beyond the newest.
 	DeleteSurplusRefusals(ctx context.Context, arg DeleteSurplusRefusalsParams) (int64, error)
@@ -54,10 +84,18 @@ type Querier interface {
 	DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (TeamMember, error)
 	// It stays, and its addresses are free.
 	DeleteUser(ctx context.Context, id uuid.UUID) (User, error)
+	// What its holder says is over. The executions are locked. What has not run cannot have succeeded.
+	EndAttempts(ctx context.Context, arg EndAttemptsParams) ([]EndAttemptsRow, error)
 	EndFamiliesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error)
 	EndFamily(ctx context.Context, arg EndFamilyParams) (int64, error)
+	// Takes it from whoever holds it. The execution is locked.
+	EndHeldAttempt(ctx context.Context, arg EndHeldAttemptParams) (int64, error)
 	// Those of a user that were not used.
 	EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error)
+	// The same, if it still is. The executions are locked.
+	EndOverdueAttempts(ctx context.Context, arg EndOverdueAttemptsParams) ([]EndOverdueAttemptsRow, error)
+	// What nobody has claimed is over. The execution is locked.
+	EndQueuedAttempt(ctx context.Context, arg EndQueuedAttemptParams) (int64, error)
 	// Ends the family of a token that was used longer ago than that.
 	EndReusedFamily(ctx context.Context, arg EndReusedFamilyParams) (uuid.UUID, error)
 	// Has refusals be over that a reset has ended: of one caller or address, or with an empty key all.
@@ -66,16 +104,24 @@ type Querier interface {
 	ExtendRefreshToken(ctx context.Context, arg ExtendRefreshTokenParams) (uuid.UUID, error)
 	// Gives one back for later, or lays it aside after so many attempts.
 	FailOutbox(ctx context.Context, arg FailOutboxParams) (int64, error)
+	FinishBuild(ctx context.Context, arg FinishBuildParams) (ScriptVersion, error)
 	FinishOutbox(ctx context.Context, arg FinishOutboxParams) (int64, error)
 	GetAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
 	// Whatever has become of it.
 	GetAPITokenByHash(ctx context.Context, hash []byte) (ApiToken, error)
 	GetAPITokenByNumber(ctx context.Context, number int64) (ApiToken, error)
+	GetAttempt(ctx context.Context, id uuid.UUID) (ExecutionAttempt, error)
+	// That of a token, as long as it is held.
+	GetAttemptByToken(ctx context.Context, arg GetAttemptByTokenParams) (ExecutionAttempt, error)
 	// now_us is the clock of the database.
 	GetBucket(ctx context.Context, key []byte) (GetBucketRow, error)
 	// Revoked and expired ones, too.
 	GetClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
+	GetExecution(ctx context.Context, id uuid.UUID) (Execution, error)
+	GetExecutionByKey(ctx context.Context, arg GetExecutionByKeyParams) (Execution, error)
 	GetIdempotencyKey(ctx context.Context, keyHash []byte) (GetIdempotencyKeyRow, error)
+	// What a living user's role is, and how many executions may run where it is not what is set for all; below 0: it is.
+	GetLimit(ctx context.Context, id uuid.UUID) (GetLimitRow, error)
 	// One that is good still: not used, not expired, and its user has the address that it was mailed to.
 	GetLink(ctx context.Context, hash []byte) (GetLinkRow, error)
 	// Not those of users who were deleted, or are not active.
@@ -84,6 +130,9 @@ type Querier interface {
 	// Whatever has become of it.
 	GetRefreshToken(ctx context.Context, hash []byte) (GetRefreshTokenRow, error)
 	GetRevocationNumber(ctx context.Context) (int64, error)
+	GetScript(ctx context.Context, id uuid.UUID) (Script, error)
+	GetScriptBySlug(ctx context.Context, slug string) (Script, error)
+	GetScriptVersion(ctx context.Context, arg GetScriptVersionParams) (ScriptVersion, error)
 	// left_ms is how long it has by the clock of the database.
 	GetSession(ctx context.Context, sessionIndex []byte) (GetSessionRow, error)
 	// What has become of what a token speaks of. No row: there is no such living user.
@@ -102,8 +151,12 @@ type Querier interface {
 	// Deleted ones, too.
 	HasUsers(ctx context.Context) (bool, error)
 	InsertAPIToken(ctx context.Context, arg InsertAPITokenParams) (ApiToken, error)
+	// The numbers are those of the executions, which count them.
+	InsertAttempts(ctx context.Context, arg InsertAttemptsParams) ([]InsertAttemptsRow, error)
 	InsertAudit(ctx context.Context, arg InsertAuditParams) error
 	InsertClient(ctx context.Context, arg InsertClientParams) (OauthClient, error)
+	// No row: the user has one with this idempotency key.
+	InsertExecution(ctx context.Context, arg InsertExecutionParams) (Execution, error)
 	// No row: the user is not there, or was deleted.
 	InsertFamily(ctx context.Context, arg InsertFamilyParams) (int64, error)
 	InsertLink(ctx context.Context, arg InsertLinkParams) error
@@ -114,6 +167,11 @@ type Querier interface {
 	// It ends with its family.
 	InsertRefreshToken(ctx context.Context, arg InsertRefreshTokenParams) (int64, error)
 	InsertRevocation(ctx context.Context, arg InsertRevocationParams) error
+	InsertScript(ctx context.Context, arg InsertScriptParams) (Script, error)
+	InsertScriptLogs(ctx context.Context, arg InsertScriptLogsParams) error
+	InsertScriptRole(ctx context.Context, arg InsertScriptRoleParams) (int64, error)
+	InsertScriptUser(ctx context.Context, arg InsertScriptUserParams) (int64, error)
+	InsertScriptVersion(ctx context.Context, arg InsertScriptVersionParams) (ScriptVersion, error)
 	// Writes a first record, or one in the place of an expired one.
 	InsertSession(ctx context.Context, arg InsertSessionParams) (int64, error)
 	// Adds a key if the newest that has not retired is still this one; empty: there is none. Of those who try at once one does.
@@ -124,6 +182,8 @@ type Querier interface {
 	InsertUser(ctx context.Context, arg InsertUserParams) (User, error)
 	// Those that have not ended, of a user or of all, of a kind or of all.
 	ListAPITokens(ctx context.Context, arg ListAPITokensParams) ([]ApiToken, error)
+	// Those of an execution, in order.
+	ListAttempts(ctx context.Context, executionID uuid.UUID) ([]ExecutionAttempt, error)
 	// The newest first.
 	ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error)
 	// The newest first.
@@ -132,11 +192,29 @@ type Querier interface {
 	ListClientsOf(ctx context.Context, ownerID *uuid.UUID) ([]OauthClient, error)
 	// The oldest first.
 	ListDeadOutbox(ctx context.Context, atMost int64) ([]Outbox, error)
+	// The execution of an attempt that its holder has ended so before.
+	ListEndedAttempt(ctx context.Context, arg ListEndedAttemptParams) ([]uuid.UUID, error)
 	// Those of a user that live and have a token that does, the newest first.
 	ListFamilies(ctx context.Context, userID uuid.UUID) ([]TokenFamily, error)
+	// Those of some that their holder still has.
+	ListHeldAttempts(ctx context.Context, batch string) ([]ListHeldAttemptsRow, error)
+	// What a runner holds.
+	ListHeldBy(ctx context.Context, runnerID *uuid.UUID) ([]ListHeldByRow, error)
+	// What nobody renewed, or what runs longer than it may by far.
+	ListOverdueAttempts(ctx context.Context, arg ListOverdueAttemptsParams) ([]ListOverdueAttemptsRow, error)
 	// Those that the hashes of living users have, each once.
 	ListPasswordParameters(ctx context.Context) ([]string, error)
+	// What has waited for a runner since a time.
+	ListQueuedSince(ctx context.Context, arg ListQueuedSinceParams) ([]ListQueuedSinceRow, error)
 	ListRevocations(ctx context.Context, arg ListRevocationsParams) ([]ListRevocationsRow, error)
+	// Lines behind one, and later than a time.
+	ListScriptLogs(ctx context.Context, arg ListScriptLogsParams) ([]ScriptLog, error)
+	// The last lines, the last one first.
+	ListScriptLogsBackward(ctx context.Context, arg ListScriptLogsBackwardParams) ([]ScriptLog, error)
+	ListScriptRoles(ctx context.Context, scriptID uuid.UUID) ([]string, error)
+	ListScriptUsers(ctx context.Context, scriptID uuid.UUID) ([]uuid.UUID, error)
+	// The newest first.
+	ListScriptVersions(ctx context.Context, arg ListScriptVersionsParams) ([]ScriptVersion, error)
 	// Those that have not retired, the oldest first. signs_in_ms and retires_in_ms are by the clock of the database.
 	ListSigningKeys(ctx context.Context) ([]ListSigningKeysRow, error)
 	// Those who live.
@@ -144,11 +222,27 @@ type Querier interface {
 	ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, error)
 	ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]Team, error)
 	ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error)
+	// The first of a user's executions that wait for admission.
+	ListWaitingOf(ctx context.Context, arg ListWaitingOfParams) ([]ListWaitingOfRow, error)
+	// The users who have executions that wait for admission: one look into an index for each.
+	ListWaitingUsers(ctx context.Context) ([]ListWaitingUsersRow, error)
+	// What whoever runs an attempt needs to know of its execution and script.
+	ListWork(ctx context.Context, ids string) ([]ListWorkRow, error)
 	LockAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
+	// One transaction at a time admits what counts for a number. A file has one that writes, at all.
+	LockAdmission(ctx context.Context, number int64) error
+	// Nobody else moves them until the transaction ends. Whoever locks several does it in this order, and before their attempts.
+	LockExecutions(ctx context.Context, ids string) ([]LockExecutionsRow, error)
+	// The same of those that nobody else has locked.
+	LockFreeExecutions(ctx context.Context, ids string) ([]LockFreeExecutionsRow, error)
+	// Nobody else changes it until the transaction ends.
+	LockScript(ctx context.Context, id uuid.UUID) (Script, error)
 	// Nobody else changes it until the transaction ends.
 	LockTeam(ctx context.Context, id uuid.UUID) (Team, error)
 	// Nobody else changes it until the transaction ends.
 	LockUser(ctx context.Context, id uuid.UUID) (User, error)
+	// Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
+	MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]uuid.UUID, error)
 	// Nobody else gets one until the transaction ends.
 	NextRevocation(ctx context.Context) (int64, error)
 	// Writes another hash of the same password, unless it was changed meanwhile.
@@ -157,6 +251,9 @@ type Querier interface {
 	ReleaseIdempotencyKey(ctx context.Context, arg ReleaseIdempotencyKeyParams) (int64, error)
 	// The row stays for its fence.
 	ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error)
+	// Leases last longer, of those whose holder asks. What somebody changes at this moment is left out, so that it waits for nobody.
+	RenewAttempts(ctx context.Context, arg RenewAttemptsParams) ([]RenewAttemptsRow, error)
+	RenewBuild(ctx context.Context, arg RenewBuildParams) (int64, error)
 	// Has a lease last longer that nobody else has taken.
 	RenewOutbox(ctx context.Context, arg RenewOutboxParams) (int64, error)
 	// Writes a key sealed anew, unless somebody did meanwhile.
@@ -171,6 +268,18 @@ type Querier interface {
 	RevokeClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
 	// Marks a token as used, if it was not: of those who try at once, one does.
 	RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (uuid.UUID, error)
+	SetHandle(ctx context.Context, arg SetHandleParams) (int64, error)
+	SetLimit(ctx context.Context, arg SetLimitParams) error
+	SetProgress(ctx context.Context, arg SetProgressParams) (int64, error)
+	SetResults(ctx context.Context, arg SetResultsParams) (int64, error)
+	// That of the script's newest version.
+	SetScriptStatus(ctx context.Context, arg SetScriptStatusParams) (int64, error)
+	// What was claimed runs now. The executions are locked.
+	StartAttempts(ctx context.Context, arg StartAttemptsParams) ([]uuid.UUID, error)
+	// Who holds it is told to end it. The execution is locked.
+	StopAttempt(ctx context.Context, executionID uuid.UUID) (int64, error)
+	// Who holds what has run for as long as it may is told so.
+	StopLateAttempts(ctx context.Context, now *time.Time) (int64, error)
 	// Gives a fence to who may do what a key is for: nobody has done it, or what was kept has expired, or who did it is dead. No row:
 	// somebody has done it, or is doing it, or with another body.
 	TakeIdempotencyKey(ctx context.Context, arg TakeIdempotencyKeyParams) (int64, error)
@@ -179,6 +288,8 @@ type Querier interface {
 	TakeLease(ctx context.Context, arg TakeLeaseParams) (int64, error)
 	// Adds one to a bucket that then holds at most full_level, and gives for how long that lasts. No row: it is full.
 	TakeRate(ctx context.Context, arg TakeRateParams) (int64, error)
+	// Numbers for so many lines more, which nobody else gets.
+	TakeScriptLogs(ctx context.Context, arg TakeScriptLogsParams) (int64, error)
 	// Writes at most once in a while.
 	TouchAPIToken(ctx context.Context, arg TouchAPITokenParams) (int64, error)
 	// Writes at most once in a while.
@@ -193,6 +304,8 @@ type Querier interface {
 	TryBucket(ctx context.Context, arg TryBucketParams) (int64, error)
 	UndoBucket(ctx context.Context, arg UndoBucketParams) (int64, error)
 	UpdateAPIToken(ctx context.Context, arg UpdateAPITokenParams) (ApiToken, error)
+	// Changes one that nobody has changed since.
+	UpdateScript(ctx context.Context, arg UpdateScriptParams) (Script, error)
 	UpdateSession(ctx context.Context, arg UpdateSessionParams) (int64, error)
 	UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, error)
 	// Changes one whose version is still this.

@@ -4,6 +4,7 @@ package lite
 
 import (
 	"context"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -22,8 +23,35 @@ func (a Adapter) AddRefusals(ctx context.Context, arg db.AddRefusalsParams) erro
 	return a.q.AddRefusals(ctx, AddRefusalsParams(arg))
 }
 
+func (a Adapter) AdoptAttempts(ctx context.Context, arg db.AdoptAttemptsParams) ([]db.AdoptAttemptsRow, error) {
+	rows, err := a.q.AdoptAttempts(ctx, AdoptAttemptsParams(arg))
+	out := make([]db.AdoptAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.AdoptAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) AnswerIdempotencyKey(ctx context.Context, arg db.AnswerIdempotencyKeyParams) (int64, error) {
 	return a.q.AnswerIdempotencyKey(ctx, AnswerIdempotencyKeyParams(arg))
+}
+
+func (a Adapter) ClaimAttempts(ctx context.Context, arg db.ClaimAttemptsParams) ([]db.ClaimAttemptsRow, error) {
+	rows, err := a.q.ClaimAttempts(ctx, ClaimAttemptsParams(arg))
+	out := make([]db.ClaimAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.ClaimAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ClaimBuild(ctx context.Context, arg db.ClaimBuildParams) ([]db.ScriptVersion, error) {
+	rows, err := a.q.ClaimBuild(ctx, ClaimBuildParams(arg))
+	out := make([]db.ScriptVersion, len(rows))
+	for i := range rows {
+		out[i] = db.ScriptVersion(rows[i])
+	}
+	return out, err
 }
 
 func (a Adapter) ClaimOutbox(ctx context.Context, arg db.ClaimOutboxParams) ([]db.ClaimOutboxRow, error) {
@@ -35,12 +63,41 @@ func (a Adapter) ClaimOutbox(ctx context.Context, arg db.ClaimOutboxParams) ([]d
 	return out, err
 }
 
+func (a Adapter) ClaimTheseAttempts(ctx context.Context, arg db.ClaimTheseAttemptsParams) ([]db.ClaimTheseAttemptsRow, error) {
+	rows, err := a.q.ClaimTheseAttempts(ctx, ClaimTheseAttemptsParams(arg))
+	out := make([]db.ClaimTheseAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.ClaimTheseAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ClearBucket(ctx context.Context, key []byte) (int64, error) {
 	return a.q.ClearBucket(ctx, key)
 }
 
 func (a Adapter) ClearBuckets(ctx context.Context, arg db.ClearBucketsParams) (int64, error) {
 	return a.q.ClearBuckets(ctx, ClearBucketsParams(arg))
+}
+
+func (a Adapter) CountActive(ctx context.Context) (int64, error) {
+	return a.q.CountActive(ctx)
+}
+
+func (a Adapter) CountActiveOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+	return a.q.CountActiveOf(ctx, userID)
+}
+
+func (a Adapter) CountAheadOfAttempt(ctx context.Context, arg db.CountAheadOfAttemptParams) (int64, error) {
+	return a.q.CountAheadOfAttempt(ctx, CountAheadOfAttemptParams(arg))
+}
+
+func (a Adapter) CountAheadOfExecution(ctx context.Context, arg db.CountAheadOfExecutionParams) (int64, error) {
+	return a.q.CountAheadOfExecution(ctx, CountAheadOfExecutionParams(arg))
+}
+
+func (a Adapter) CountAheadOfExecutionOfUser(ctx context.Context, arg db.CountAheadOfExecutionOfUserParams) (int64, error) {
+	return a.q.CountAheadOfExecutionOfUser(ctx, CountAheadOfExecutionOfUserParams(arg))
 }
 
 func (a Adapter) CountBuckets(ctx context.Context, arg db.CountBucketsParams) (db.CountBucketsRow, error) {
@@ -57,8 +114,21 @@ func (a Adapter) CountOutbox(ctx context.Context, topic string) (db.CountOutboxR
 	return db.CountOutboxRow(row), err
 }
 
+func (a Adapter) CountQueued(ctx context.Context) ([]db.CountQueuedRow, error) {
+	rows, err := a.q.CountQueued(ctx)
+	out := make([]db.CountQueuedRow, len(rows))
+	for i := range rows {
+		out[i] = db.CountQueuedRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) CountReused(ctx context.Context, arg db.CountReusedParams) (int64, error) {
 	return a.q.CountReused(ctx, CountReusedParams(arg))
+}
+
+func (a Adapter) CountScriptGrants(ctx context.Context, arg db.CountScriptGrantsParams) (int64, error) {
+	return a.q.CountScriptGrants(ctx, CountScriptGrantsParams(arg))
 }
 
 func (a Adapter) CountTeams(ctx context.Context) (int64, error) {
@@ -67,6 +137,10 @@ func (a Adapter) CountTeams(ctx context.Context) (int64, error) {
 
 func (a Adapter) CountUsers(ctx context.Context) (int64, error) {
 	return a.q.CountUsers(ctx)
+}
+
+func (a Adapter) CountWaitingOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+	return a.q.CountWaitingOf(ctx, userID)
 }
 
 func (a Adapter) DeleteDeadOutbox(ctx context.Context, arg db.DeleteDeadOutboxParams) (int64, error) {
@@ -79,6 +153,10 @@ func (a Adapter) DeleteEmptyBuckets(ctx context.Context, arg db.DeleteEmptyBucke
 
 func (a Adapter) DeleteEndedFamilies(ctx context.Context, arg db.DeleteEndedFamiliesParams) (int64, error) {
 	return a.q.DeleteEndedFamilies(ctx, DeleteEndedFamiliesParams(arg))
+}
+
+func (a Adapter) DeleteExecution(ctx context.Context, arg db.DeleteExecutionParams) (int64, error) {
+	return a.q.DeleteExecution(ctx, DeleteExecutionParams(arg))
 }
 
 func (a Adapter) DeleteExpiredAPITokens(ctx context.Context, arg db.DeleteExpiredAPITokensParams) (int64, error) {
@@ -105,8 +183,33 @@ func (a Adapter) DeleteExpiredSessions(ctx context.Context, atMost int64) (int64
 	return a.q.DeleteExpiredSessions(ctx, atMost)
 }
 
+func (a Adapter) DeleteLimit(ctx context.Context, userID uuid.UUID) error {
+	return a.q.DeleteLimit(ctx, userID)
+}
+
 func (a Adapter) DeleteOldRefusals(ctx context.Context, arg db.DeleteOldRefusalsParams) (int64, error) {
 	return a.q.DeleteOldRefusals(ctx, DeleteOldRefusalsParams(arg))
+}
+
+func (a Adapter) DeleteScript(ctx context.Context, arg db.DeleteScriptParams) (db.Script, error) {
+	row, err := a.q.DeleteScript(ctx, DeleteScriptParams(arg))
+	return db.Script(row), err
+}
+
+func (a Adapter) DeleteScriptRole(ctx context.Context, arg db.DeleteScriptRoleParams) (int64, error) {
+	return a.q.DeleteScriptRole(ctx, DeleteScriptRoleParams(arg))
+}
+
+func (a Adapter) DeleteScriptRoles(ctx context.Context, scriptID uuid.UUID) (int64, error) {
+	return a.q.DeleteScriptRoles(ctx, scriptID)
+}
+
+func (a Adapter) DeleteScriptUser(ctx context.Context, arg db.DeleteScriptUserParams) (int64, error) {
+	return a.q.DeleteScriptUser(ctx, DeleteScriptUserParams(arg))
+}
+
+func (a Adapter) DeleteScriptUsers(ctx context.Context, scriptID uuid.UUID) (int64, error) {
+	return a.q.DeleteScriptUsers(ctx, scriptID)
 }
 
 func (a Adapter) DeleteSession(ctx context.Context, arg db.DeleteSessionParams) (int64, error) {
@@ -131,6 +234,15 @@ func (a Adapter) DeleteUser(ctx context.Context, id uuid.UUID) (db.User, error) 
 	return db.User(row), err
 }
 
+func (a Adapter) EndAttempts(ctx context.Context, arg db.EndAttemptsParams) ([]db.EndAttemptsRow, error) {
+	rows, err := a.q.EndAttempts(ctx, EndAttemptsParams(arg))
+	out := make([]db.EndAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.EndAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) EndFamiliesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error) {
 	return a.q.EndFamiliesOf(ctx, userID)
 }
@@ -139,8 +251,25 @@ func (a Adapter) EndFamily(ctx context.Context, arg db.EndFamilyParams) (int64, 
 	return a.q.EndFamily(ctx, EndFamilyParams(arg))
 }
 
+func (a Adapter) EndHeldAttempt(ctx context.Context, arg db.EndHeldAttemptParams) (int64, error) {
+	return a.q.EndHeldAttempt(ctx, EndHeldAttemptParams(arg))
+}
+
 func (a Adapter) EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	return a.q.EndLinksOf(ctx, userID)
+}
+
+func (a Adapter) EndOverdueAttempts(ctx context.Context, arg db.EndOverdueAttemptsParams) ([]db.EndOverdueAttemptsRow, error) {
+	rows, err := a.q.EndOverdueAttempts(ctx, EndOverdueAttemptsParams(arg))
+	out := make([]db.EndOverdueAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.EndOverdueAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) EndQueuedAttempt(ctx context.Context, arg db.EndQueuedAttemptParams) (int64, error) {
+	return a.q.EndQueuedAttempt(ctx, EndQueuedAttemptParams(arg))
 }
 
 func (a Adapter) EndReusedFamily(ctx context.Context, arg db.EndReusedFamilyParams) (uuid.UUID, error) {
@@ -157,6 +286,11 @@ func (a Adapter) ExtendRefreshToken(ctx context.Context, arg db.ExtendRefreshTok
 
 func (a Adapter) FailOutbox(ctx context.Context, arg db.FailOutboxParams) (int64, error) {
 	return a.q.FailOutbox(ctx, FailOutboxParams(arg))
+}
+
+func (a Adapter) FinishBuild(ctx context.Context, arg db.FinishBuildParams) (db.ScriptVersion, error) {
+	row, err := a.q.FinishBuild(ctx, FinishBuildParams(arg))
+	return db.ScriptVersion(row), err
 }
 
 func (a Adapter) FinishOutbox(ctx context.Context, arg db.FinishOutboxParams) (int64, error) {
@@ -178,6 +312,16 @@ func (a Adapter) GetAPITokenByNumber(ctx context.Context, number int64) (db.ApiT
 	return db.ApiToken(row), err
 }
 
+func (a Adapter) GetAttempt(ctx context.Context, id uuid.UUID) (db.ExecutionAttempt, error) {
+	row, err := a.q.GetAttempt(ctx, id)
+	return db.ExecutionAttempt(row), err
+}
+
+func (a Adapter) GetAttemptByToken(ctx context.Context, arg db.GetAttemptByTokenParams) (db.ExecutionAttempt, error) {
+	row, err := a.q.GetAttemptByToken(ctx, GetAttemptByTokenParams(arg))
+	return db.ExecutionAttempt(row), err
+}
+
 func (a Adapter) GetBucket(ctx context.Context, key []byte) (db.GetBucketRow, error) {
 	row, err := a.q.GetBucket(ctx, key)
 	return db.GetBucketRow(row), err
@@ -188,9 +332,24 @@ func (a Adapter) GetClient(ctx context.Context, id uuid.UUID) (db.OauthClient, e
 	return db.OauthClient(row), err
 }
 
+func (a Adapter) GetExecution(ctx context.Context, id uuid.UUID) (db.Execution, error) {
+	row, err := a.q.GetExecution(ctx, id)
+	return db.Execution(row), err
+}
+
+func (a Adapter) GetExecutionByKey(ctx context.Context, arg db.GetExecutionByKeyParams) (db.Execution, error) {
+	row, err := a.q.GetExecutionByKey(ctx, GetExecutionByKeyParams(arg))
+	return db.Execution(row), err
+}
+
 func (a Adapter) GetIdempotencyKey(ctx context.Context, keyHash []byte) (db.GetIdempotencyKeyRow, error) {
 	row, err := a.q.GetIdempotencyKey(ctx, keyHash)
 	return db.GetIdempotencyKeyRow(row), err
+}
+
+func (a Adapter) GetLimit(ctx context.Context, id uuid.UUID) (db.GetLimitRow, error) {
+	row, err := a.q.GetLimit(ctx, id)
+	return db.GetLimitRow(row), err
 }
 
 func (a Adapter) GetLink(ctx context.Context, hash []byte) (db.GetLinkRow, error) {
@@ -215,6 +374,21 @@ func (a Adapter) GetRefreshToken(ctx context.Context, hash []byte) (db.GetRefres
 
 func (a Adapter) GetRevocationNumber(ctx context.Context) (int64, error) {
 	return a.q.GetRevocationNumber(ctx)
+}
+
+func (a Adapter) GetScript(ctx context.Context, id uuid.UUID) (db.Script, error) {
+	row, err := a.q.GetScript(ctx, id)
+	return db.Script(row), err
+}
+
+func (a Adapter) GetScriptBySlug(ctx context.Context, slug string) (db.Script, error) {
+	row, err := a.q.GetScriptBySlug(ctx, slug)
+	return db.Script(row), err
+}
+
+func (a Adapter) GetScriptVersion(ctx context.Context, arg db.GetScriptVersionParams) (db.ScriptVersion, error) {
+	row, err := a.q.GetScriptVersion(ctx, GetScriptVersionParams(arg))
+	return db.ScriptVersion(row), err
 }
 
 func (a Adapter) GetSession(ctx context.Context, sessionIndex []byte) (db.GetSessionRow, error) {
@@ -275,6 +449,15 @@ func (a Adapter) InsertAPIToken(ctx context.Context, arg db.InsertAPITokenParams
 	return db.ApiToken(row), err
 }
 
+func (a Adapter) InsertAttempts(ctx context.Context, arg db.InsertAttemptsParams) ([]db.InsertAttemptsRow, error) {
+	rows, err := a.q.InsertAttempts(ctx, InsertAttemptsParams(arg))
+	out := make([]db.InsertAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.InsertAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) InsertAudit(ctx context.Context, arg db.InsertAuditParams) error {
 	return a.q.InsertAudit(ctx, InsertAuditParams(arg))
 }
@@ -282,6 +465,11 @@ func (a Adapter) InsertAudit(ctx context.Context, arg db.InsertAuditParams) erro
 func (a Adapter) InsertClient(ctx context.Context, arg db.InsertClientParams) (db.OauthClient, error) {
 	row, err := a.q.InsertClient(ctx, InsertClientParams(arg))
 	return db.OauthClient(row), err
+}
+
+func (a Adapter) InsertExecution(ctx context.Context, arg db.InsertExecutionParams) (db.Execution, error) {
+	row, err := a.q.InsertExecution(ctx, InsertExecutionParams(arg))
+	return db.Execution(row), err
 }
 
 func (a Adapter) InsertFamily(ctx context.Context, arg db.InsertFamilyParams) (int64, error) {
@@ -306,6 +494,28 @@ func (a Adapter) InsertRefreshToken(ctx context.Context, arg db.InsertRefreshTok
 
 func (a Adapter) InsertRevocation(ctx context.Context, arg db.InsertRevocationParams) error {
 	return a.q.InsertRevocation(ctx, InsertRevocationParams(arg))
+}
+
+func (a Adapter) InsertScript(ctx context.Context, arg db.InsertScriptParams) (db.Script, error) {
+	row, err := a.q.InsertScript(ctx, InsertScriptParams(arg))
+	return db.Script(row), err
+}
+
+func (a Adapter) InsertScriptLogs(ctx context.Context, arg db.InsertScriptLogsParams) error {
+	return a.q.InsertScriptLogs(ctx, InsertScriptLogsParams(arg))
+}
+
+func (a Adapter) InsertScriptRole(ctx context.Context, arg db.InsertScriptRoleParams) (int64, error) {
+	return a.q.InsertScriptRole(ctx, InsertScriptRoleParams(arg))
+}
+
+func (a Adapter) InsertScriptUser(ctx context.Context, arg db.InsertScriptUserParams) (int64, error) {
+	return a.q.InsertScriptUser(ctx, InsertScriptUserParams(arg))
+}
+
+func (a Adapter) InsertScriptVersion(ctx context.Context, arg db.InsertScriptVersionParams) (db.ScriptVersion, error) {
+	row, err := a.q.InsertScriptVersion(ctx, InsertScriptVersionParams(arg))
+	return db.ScriptVersion(row), err
 }
 
 func (a Adapter) InsertSession(ctx context.Context, arg db.InsertSessionParams) (int64, error) {
@@ -336,6 +546,15 @@ func (a Adapter) ListAPITokens(ctx context.Context, arg db.ListAPITokensParams) 
 	out := make([]db.ApiToken, len(rows))
 	for i := range rows {
 		out[i] = db.ApiToken(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListAttempts(ctx context.Context, executionID uuid.UUID) ([]db.ExecutionAttempt, error) {
+	rows, err := a.q.ListAttempts(ctx, executionID)
+	out := make([]db.ExecutionAttempt, len(rows))
+	for i := range rows {
+		out[i] = db.ExecutionAttempt(rows[i])
 	}
 	return out, err
 }
@@ -385,6 +604,10 @@ func (a Adapter) ListDeadOutbox(ctx context.Context, atMost int64) ([]db.Outbox,
 	return out, err
 }
 
+func (a Adapter) ListEndedAttempt(ctx context.Context, arg db.ListEndedAttemptParams) ([]uuid.UUID, error) {
+	return a.q.ListEndedAttempt(ctx, ListEndedAttemptParams(arg))
+}
+
 func (a Adapter) ListFamilies(ctx context.Context, userID uuid.UUID) ([]db.TokenFamily, error) {
 	rows, err := a.q.ListFamilies(ctx, userID)
 	out := make([]db.TokenFamily, len(rows))
@@ -394,8 +617,44 @@ func (a Adapter) ListFamilies(ctx context.Context, userID uuid.UUID) ([]db.Token
 	return out, err
 }
 
+func (a Adapter) ListHeldAttempts(ctx context.Context, batch string) ([]db.ListHeldAttemptsRow, error) {
+	rows, err := a.q.ListHeldAttempts(ctx, batch)
+	out := make([]db.ListHeldAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListHeldAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListHeldBy(ctx context.Context, runnerID *uuid.UUID) ([]db.ListHeldByRow, error) {
+	rows, err := a.q.ListHeldBy(ctx, runnerID)
+	out := make([]db.ListHeldByRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListHeldByRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListOverdueAttempts(ctx context.Context, arg db.ListOverdueAttemptsParams) ([]db.ListOverdueAttemptsRow, error) {
+	rows, err := a.q.ListOverdueAttempts(ctx, ListOverdueAttemptsParams(arg))
+	out := make([]db.ListOverdueAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListOverdueAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListPasswordParameters(ctx context.Context) ([]string, error) {
 	return a.q.ListPasswordParameters(ctx)
+}
+
+func (a Adapter) ListQueuedSince(ctx context.Context, arg db.ListQueuedSinceParams) ([]db.ListQueuedSinceRow, error) {
+	rows, err := a.q.ListQueuedSince(ctx, ListQueuedSinceParams(arg))
+	out := make([]db.ListQueuedSinceRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListQueuedSinceRow(rows[i])
+	}
+	return out, err
 }
 
 func (a Adapter) ListRevocations(ctx context.Context, arg db.ListRevocationsParams) ([]db.ListRevocationsRow, error) {
@@ -403,6 +662,41 @@ func (a Adapter) ListRevocations(ctx context.Context, arg db.ListRevocationsPara
 	out := make([]db.ListRevocationsRow, len(rows))
 	for i := range rows {
 		out[i] = db.ListRevocationsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListScriptLogs(ctx context.Context, arg db.ListScriptLogsParams) ([]db.ScriptLog, error) {
+	rows, err := a.q.ListScriptLogs(ctx, ListScriptLogsParams(arg))
+	out := make([]db.ScriptLog, len(rows))
+	for i := range rows {
+		out[i] = db.ScriptLog(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListScriptLogsBackward(ctx context.Context, arg db.ListScriptLogsBackwardParams) ([]db.ScriptLog, error) {
+	rows, err := a.q.ListScriptLogsBackward(ctx, ListScriptLogsBackwardParams(arg))
+	out := make([]db.ScriptLog, len(rows))
+	for i := range rows {
+		out[i] = db.ScriptLog(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListScriptRoles(ctx context.Context, scriptID uuid.UUID) ([]string, error) {
+	return a.q.ListScriptRoles(ctx, scriptID)
+}
+
+func (a Adapter) ListScriptUsers(ctx context.Context, scriptID uuid.UUID) ([]uuid.UUID, error) {
+	return a.q.ListScriptUsers(ctx, scriptID)
+}
+
+func (a Adapter) ListScriptVersions(ctx context.Context, arg db.ListScriptVersionsParams) ([]db.ScriptVersion, error) {
+	rows, err := a.q.ListScriptVersions(ctx, ListScriptVersionsParams(arg))
+	out := make([]db.ScriptVersion, len(rows))
+	for i := range rows {
+		out[i] = db.ScriptVersion(rows[i])
 	}
 	return out, err
 }
@@ -452,9 +746,63 @@ func (a Adapter) ListUsers(ctx context.Context, arg db.ListUsersParams) ([]db.Us
 	return out, err
 }
 
+func (a Adapter) ListWaitingOf(ctx context.Context, arg db.ListWaitingOfParams) ([]db.ListWaitingOfRow, error) {
+	rows, err := a.q.ListWaitingOf(ctx, ListWaitingOfParams(arg))
+	out := make([]db.ListWaitingOfRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListWaitingOfRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListWaitingUsers(ctx context.Context) ([]db.ListWaitingUsersRow, error) {
+	rows, err := a.q.ListWaitingUsers(ctx)
+	out := make([]db.ListWaitingUsersRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListWaitingUsersRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListWork(ctx context.Context, ids string) ([]db.ListWorkRow, error) {
+	rows, err := a.q.ListWork(ctx, ids)
+	out := make([]db.ListWorkRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListWorkRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) LockAPIToken(ctx context.Context, id uuid.UUID) (db.ApiToken, error) {
 	row, err := a.q.LockAPIToken(ctx, id)
 	return db.ApiToken(row), err
+}
+
+func (a Adapter) LockAdmission(ctx context.Context, number int64) error {
+	return a.q.LockAdmission(ctx, number)
+}
+
+func (a Adapter) LockExecutions(ctx context.Context, ids string) ([]db.LockExecutionsRow, error) {
+	rows, err := a.q.LockExecutions(ctx, ids)
+	out := make([]db.LockExecutionsRow, len(rows))
+	for i := range rows {
+		out[i] = db.LockExecutionsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) LockFreeExecutions(ctx context.Context, ids string) ([]db.LockFreeExecutionsRow, error) {
+	rows, err := a.q.LockFreeExecutions(ctx, ids)
+	out := make([]db.LockFreeExecutionsRow, len(rows))
+	for i := range rows {
+		out[i] = db.LockFreeExecutionsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) LockScript(ctx context.Context, id uuid.UUID) (db.Script, error) {
+	row, err := a.q.LockScript(ctx, id)
+	return db.Script(row), err
 }
 
 func (a Adapter) LockTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
@@ -465,6 +813,10 @@ func (a Adapter) LockTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
 func (a Adapter) LockUser(ctx context.Context, id uuid.UUID) (db.User, error) {
 	row, err := a.q.LockUser(ctx, id)
 	return db.User(row), err
+}
+
+func (a Adapter) MoveExecutions(ctx context.Context, arg db.MoveExecutionsParams) ([]uuid.UUID, error) {
+	return a.q.MoveExecutions(ctx, MoveExecutionsParams(arg))
 }
 
 func (a Adapter) NextRevocation(ctx context.Context) (int64, error) {
@@ -481,6 +833,19 @@ func (a Adapter) ReleaseIdempotencyKey(ctx context.Context, arg db.ReleaseIdempo
 
 func (a Adapter) ReleaseLease(ctx context.Context, arg db.ReleaseLeaseParams) (int64, error) {
 	return a.q.ReleaseLease(ctx, ReleaseLeaseParams(arg))
+}
+
+func (a Adapter) RenewAttempts(ctx context.Context, arg db.RenewAttemptsParams) ([]db.RenewAttemptsRow, error) {
+	rows, err := a.q.RenewAttempts(ctx, RenewAttemptsParams(arg))
+	out := make([]db.RenewAttemptsRow, len(rows))
+	for i := range rows {
+		out[i] = db.RenewAttemptsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) RenewBuild(ctx context.Context, arg db.RenewBuildParams) (int64, error) {
+	return a.q.RenewBuild(ctx, RenewBuildParams(arg))
 }
 
 func (a Adapter) RenewOutbox(ctx context.Context, arg db.RenewOutboxParams) (int64, error) {
@@ -518,6 +883,38 @@ func (a Adapter) RotateRefreshToken(ctx context.Context, arg db.RotateRefreshTok
 	return a.q.RotateRefreshToken(ctx, RotateRefreshTokenParams(arg))
 }
 
+func (a Adapter) SetHandle(ctx context.Context, arg db.SetHandleParams) (int64, error) {
+	return a.q.SetHandle(ctx, SetHandleParams(arg))
+}
+
+func (a Adapter) SetLimit(ctx context.Context, arg db.SetLimitParams) error {
+	return a.q.SetLimit(ctx, SetLimitParams(arg))
+}
+
+func (a Adapter) SetProgress(ctx context.Context, arg db.SetProgressParams) (int64, error) {
+	return a.q.SetProgress(ctx, SetProgressParams(arg))
+}
+
+func (a Adapter) SetResults(ctx context.Context, arg db.SetResultsParams) (int64, error) {
+	return a.q.SetResults(ctx, SetResultsParams(arg))
+}
+
+func (a Adapter) SetScriptStatus(ctx context.Context, arg db.SetScriptStatusParams) (int64, error) {
+	return a.q.SetScriptStatus(ctx, SetScriptStatusParams(arg))
+}
+
+func (a Adapter) StartAttempts(ctx context.Context, arg db.StartAttemptsParams) ([]uuid.UUID, error) {
+	return a.q.StartAttempts(ctx, StartAttemptsParams(arg))
+}
+
+func (a Adapter) StopAttempt(ctx context.Context, executionID uuid.UUID) (int64, error) {
+	return a.q.StopAttempt(ctx, executionID)
+}
+
+func (a Adapter) StopLateAttempts(ctx context.Context, now *time.Time) (int64, error) {
+	return a.q.StopLateAttempts(ctx, now)
+}
+
 func (a Adapter) TakeIdempotencyKey(ctx context.Context, arg db.TakeIdempotencyKeyParams) (int64, error) {
 	return a.q.TakeIdempotencyKey(ctx, TakeIdempotencyKeyParams(arg))
 }
@@ -528,6 +925,10 @@ func (a Adapter) TakeLease(ctx context.Context, arg db.TakeLeaseParams) (int64, 
 
 func (a Adapter) TakeRate(ctx context.Context, arg db.TakeRateParams) (int64, error) {
 	return a.q.TakeRate(ctx, TakeRateParams(arg))
+}
+
+func (a Adapter) TakeScriptLogs(ctx context.Context, arg db.TakeScriptLogsParams) (int64, error) {
+	return a.q.TakeScriptLogs(ctx, TakeScriptLogsParams(arg))
 }
 
 func (a Adapter) TouchAPIToken(ctx context.Context, arg db.TouchAPITokenParams) (int64, error) {
@@ -561,6 +962,11 @@ func (a Adapter) UndoBucket(ctx context.Context, arg db.UndoBucketParams) (int64
 func (a Adapter) UpdateAPIToken(ctx context.Context, arg db.UpdateAPITokenParams) (db.ApiToken, error) {
 	row, err := a.q.UpdateAPIToken(ctx, UpdateAPITokenParams(arg))
 	return db.ApiToken(row), err
+}
+
+func (a Adapter) UpdateScript(ctx context.Context, arg db.UpdateScriptParams) (db.Script, error) {
+	row, err := a.q.UpdateScript(ctx, UpdateScriptParams(arg))
+	return db.Script(row), err
 }
 
 func (a Adapter) UpdateSession(ctx context.Context, arg db.UpdateSessionParams) (int64, error) {

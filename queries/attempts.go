@@ -1,0 +1,313 @@
+package queries
+
+import (
+	"context"
+	"encoding/hex"
+	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// Times of attempts.
+const (
+	// DefaultLease is for how long an attempt is its runner's after a heartbeat.
+	DefaultLease = time.Minute
+	// DefaultStartWithin is how long a runner may take to start what it has claimed.
+	DefaultStartWithin = 10 * time.Minute
+)
+
+// Holder is who holds an attempt: the answer to a claim. Whatever a runner writes, it names this.
+type Holder struct {
+	Attempt, Execution uuid.UUID
+	// Fence grows with each claim.
+	Fence int64
+}
+
+// ClaimRequest is what a runner has room for.
+type ClaimRequest struct {
+	// Runner is the id of the runner.
+	Runner uuid.UUID
+	// Attempts are those that it was told of, wherever they wait. Without any, it takes those that wait in Queues, of the first one
+	// first, at most Most.
+	Attempts []uuid.UUID
+	Queues   []string
+	Most     int
+	// Lease is for how long they are its own. Default DefaultLease.
+	Lease time.Duration
+	// StartWithin is how long it may take until it starts them. Default DefaultStartWithin.
+	StartWithin time.Duration
+}
+
+// Claimed is an attempt that a runner holds, and what it has to do. It is to be started (Start) before anything is run, and
+// finished (Finish).
+type Claimed struct {
+	Holder
+	// Number is that of the attempt, from 1.
+	Number int64
+	// LogSeq is the number of the last chunk of its log, 0: there is none.
+	LogSeq int64
+	// Timeout is how long it may run.
+	Timeout time.Duration
+	// Lease is when it is its runner's no more, unless it is renewed, by the clock of the store.
+	Lease time.Time
+	// Work is what is to be run.
+	Work db.ListWorkRow
+}
+
+// Claim gives attempts that wait to a runner, each to one. Of Attempts that somebody else has, or that have ended, it gives none.
+func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
+	if r.Lease <= 0 {
+		r.Lease = DefaultLease
+	}
+	if r.StartWithin <= 0 {
+		r.StartWithin = DefaultStartWithin
+	}
+	var out []Claimed
+	err := s.move(ctx, func(q db.Querier, now time.Time) (err error) {
+		out, err = claimSome(ctx, q, now, r)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func claimSome(ctx context.Context, q db.Querier, now time.Time, r ClaimRequest) ([]Claimed, error) {
+	lease, deadline := now.Add(r.Lease), now.Add(r.StartWithin)
+	var got []db.ClaimAttemptsRow
+	if len(r.Attempts) > 0 {
+		rows, err := q.ClaimTheseAttempts(ctx, db.ClaimTheseAttemptsParams{Ids: idList(r.Attempts), RunnerID: &r.Runner, LeaseUntil: &lease, DeadlineAt: &deadline, Now: &now})
+		if err != nil {
+			return nil, err
+		}
+		for _, row := range rows {
+			got = append(got, db.ClaimAttemptsRow(row))
+		}
+	} else {
+		for _, queue := range r.Queues {
+			if len(got) >= r.Most {
+				break
+			}
+			rows, err := q.ClaimAttempts(ctx, db.ClaimAttemptsParams{Queue: queue, AtMost: int64(r.Most - len(got)), RunnerID: &r.Runner, LeaseUntil: &lease, DeadlineAt: &deadline, Now: &now})
+			if err != nil {
+				return nil, err
+			}
+			got = append(got, rows...)
+		}
+	}
+	if len(got) == 0 {
+		return nil, nil
+	}
+	ids := make([]uuid.UUID, len(got))
+	for i, a := range got {
+		ids[i] = a.ExecutionID
+	}
+	work, err := q.ListWork(ctx, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[uuid.UUID]db.ListWorkRow, len(work))
+	for _, w := range work {
+		byID[w.ID] = w
+	}
+	out := make([]Claimed, len(got))
+	for i, a := range got {
+		out[i] = Claimed{
+			Holder: Holder{Attempt: a.ID, Execution: a.ExecutionID, Fence: a.Fence}, Number: a.Number, LogSeq: a.LogSeq,
+			Timeout: time.Duration(a.TimeoutMs) * time.Millisecond, Lease: lease, Work: byID[a.ExecutionID],
+		}
+	}
+	return out, nil
+}
+
+// Verdict is what the store says of an attempt to who holds it.
+type Verdict struct {
+	// Held: it is the holder's still. If not, whatever runs is to be killed, and counts for nothing.
+	Held bool
+	// Stop: it is to be ended: OutcomeCancelled or OutcomeTimeout. Default "": it is not.
+	Stop Outcome
+}
+
+// StartRequest says that a runner is about to run what it has claimed.
+type StartRequest struct {
+	Holder
+	// Timeout is how long it may run: that of the claim.
+	Timeout time.Duration
+	// Handle is how its executor finds it again, after the runner was begun anew. Default "".
+	Handle string
+	// TokenHash is the SHA-256 of the attempt's token, by which AttemptOfToken finds it. Default none.
+	TokenHash []byte
+}
+
+// Start moves executions to RUNNING, before anything of them is run. Those that are not held, or are to be stopped, are not to be
+// run; the latter are to be finished.
+func (s *Store) Start(ctx context.Context, all []StartRequest, lease time.Duration) ([]Verdict, error) {
+	if lease <= 0 {
+		lease = DefaultLease
+	}
+	var out []Verdict
+	err := s.move(ctx, func(q db.Querier, now time.Time) error {
+		out = make([]Verdict, len(all))
+		holders := make([]Holder, len(all))
+		for i := range all {
+			holders[i] = all[i].Holder
+		}
+		locked, err := lockExecutions(ctx, q, holders)
+		if err != nil {
+			return err
+		}
+		starts, index := map[uuid.UUID]map[string]any{}, map[uuid.UUID]int{}
+		for i, r := range all {
+			switch e := locked[r.Execution]; e.Status {
+			case StatusReady, StatusRunning:
+				starts[r.Attempt] = map[string]any{
+					"fence": r.Fence, "deadline_at": sqlTime(now.Add(max(r.Timeout, time.Millisecond))), "handle": r.Handle, "token_hash": nil,
+				}
+				if r.TokenHash != nil {
+					starts[r.Attempt]["token_hash"] = hex.EncodeToString(r.TokenHash)
+				}
+				index[r.Attempt] = i
+			case StatusCancelling:
+				out[i].Stop = OutcomeCancelled // whether it is held is asked below
+			}
+		}
+		if len(starts) > 0 {
+			if err := startAll(ctx, q, s, now, lease, all, starts, index, locked, out); err != nil {
+				return err
+			}
+		}
+		return heldOnes(ctx, q, holders, out)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func startAll(ctx context.Context, q db.Querier, s *Store, now time.Time, lease time.Duration, all []StartRequest, starts map[uuid.UUID]map[string]any, index map[uuid.UUID]int, locked map[uuid.UUID]db.LockExecutionsRow, out []Verdict) error {
+	batch, err := batchOf(starts)
+	if err != nil {
+		return err
+	}
+	until := now.Add(lease)
+	started, err := q.StartAttempts(ctx, db.StartAttemptsParams{Now: &now, LeaseUntil: &until, Batch: batch})
+	if err != nil {
+		return err
+	}
+	moves := make([]movement, 0, len(started))
+	for _, id := range started {
+		i := index[id]
+		out[i].Held = true
+		if e := locked[all[i].Execution]; e.Status == StatusReady {
+			moves = append(moves, movement{ID: e.ID, Was: StatusReady, Status: StatusRunning})
+		}
+	}
+	_, err = s.moveAll(ctx, q, now, moves)
+	return err
+}
+
+// lockExecutions locks those of holders, in order.
+func lockExecutions(ctx context.Context, q db.Querier, holders []Holder) (map[uuid.UUID]db.LockExecutionsRow, error) {
+	ids := make([]uuid.UUID, len(holders))
+	for i, h := range holders {
+		ids[i] = h.Execution
+	}
+	rows, err := q.LockExecutions(ctx, idList(ids))
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[uuid.UUID]db.LockExecutionsRow, len(rows))
+	for _, r := range rows {
+		out[r.ID] = r
+	}
+	return out, nil
+}
+
+// fenced is a holder in a batch.
+type fenced struct {
+	ID    uuid.UUID `json:"id"`
+	Fence int64     `json:"fence"`
+}
+
+// heldOnes looks for those that are not known to be held, whether they are.
+func heldOnes(ctx context.Context, q db.Querier, holders []Holder, out []Verdict) error {
+	ask, index := []fenced{}, map[uuid.UUID]int{}
+	for i, h := range holders {
+		if !out[i].Held {
+			ask, index[h.Attempt] = append(ask, fenced{h.Attempt, h.Fence}), i
+		}
+	}
+	if len(ask) == 0 {
+		return nil
+	}
+	batch, err := json.Marshal(ask)
+	if err != nil {
+		return err
+	}
+	rows, err := q.ListHeldAttempts(ctx, string(batch))
+	for _, r := range rows {
+		out[index[r.ID]] = Verdict{Held: true, Stop: Outcome(r.Stop)}
+	}
+	return err
+}
+
+// Renew has the leases of attempts last so long from now, and says what is to become of them. It waits for nobody who changes them
+// at this moment: their leases stay as they are. Call it several times within a lease.
+func (s *Store) Renew(ctx context.Context, all []Holder, lease time.Duration) ([]Verdict, error) {
+	if len(all) == 0 {
+		return nil, nil
+	}
+	if lease <= 0 {
+		lease = DefaultLease
+	}
+	ask, index := make([]fenced, len(all)), make(map[uuid.UUID]int, len(all))
+	for i, h := range all {
+		ask[i], index[h.Attempt] = fenced{h.Attempt, h.Fence}, i
+	}
+	batch, err := json.Marshal(ask)
+	if err != nil {
+		return nil, err
+	}
+	now := s.clock.Now()
+	until := now.Add(lease)
+	rows, err := s.queries().RenewAttempts(ctx, db.RenewAttemptsParams{LeaseUntil: &until, Now: &now, Batch: string(batch)})
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Verdict, len(all))
+	for _, r := range rows {
+		out[index[r.ID]] = Verdict{Held: true, Stop: Outcome(r.Stop)}
+	}
+	return out, heldOnes(ctx, s.queries(), all, out)
+}
+
+// Progress says how far an execution is, 0 to 100; ErrFenced: the attempt is not the holder's, or is to be stopped.
+func (s *Store) Progress(ctx context.Context, h Holder, percent int) error {
+	n, err := s.queries().SetProgress(ctx, db.SetProgressParams{Progress: int64(min(max(percent, 0), 100)), Now: s.clock.Now(), ID: h.Execution, AttemptID: h.Attempt, Fence: h.Fence})
+	if err == nil && n == 0 {
+		err = ErrFenced
+	}
+	return err
+}
+
+// SetHandle says how the executor finds an attempt again.
+func (s *Store) SetHandle(ctx context.Context, h Holder, handle string) error {
+	if err := plain(handle); err != nil {
+		return err
+	}
+	n, err := s.queries().SetHandle(ctx, db.SetHandleParams{ID: h.Attempt, Fence: h.Fence, Handle: handle})
+	if err == nil && n == 0 {
+		err = ErrFenced
+	}
+	return err
+}
+
+// AttemptOfToken gives the attempt that runs now and has the token of this SHA-256; sql.ErrNoRows: there is none, or it has ended.
+func (s *Store) AttemptOfToken(ctx context.Context, hash []byte) (db.ExecutionAttempt, error) {
+	now := s.clock.Now()
+	return s.queries().GetAttemptByToken(ctx, db.GetAttemptByTokenParams{TokenHash: hash, Now: &now})
+}

@@ -1,0 +1,185 @@
+-- name: InsertAttempts :many
+-- The numbers are those of the executions, which count them.
+insert into execution_attempts (id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, handle, log_seq, created_at)
+select i.id, e.id, e.attempt, 'QUEUED', '', '', '', e.queue, e.priority, i.available_at, e.timeout_ms, 0, '', 0, sqlc.arg(now)
+from json_to_recordset(sqlc.arg(batch)::text::json) as i(id uuid, execution_id uuid, available_at timestamptz)
+join executions e on e.id = i.execution_id
+returning id, execution_id, number, queue, priority, available_at;
+
+-- name: ClaimAttempts :many
+-- Gives attempts of a queue that wait to a runner, each to one.
+with picked as materialized (
+	select a.id from execution_attempts a
+	where a.state = 'QUEUED' and a.queue = sqlc.arg(queue) and a.available_at <= sqlc.arg(now)
+	order by a.priority desc, a.available_at, a.id
+	limit sqlc.arg(at_most)::bigint
+	for no key update skip locked
+)
+update execution_attempts
+set state = 'STARTING', fence = execution_attempts.fence + 1, runner_id = sqlc.arg(runner_id), lease_until = sqlc.arg(lease_until), deadline_at = sqlc.arg(deadline_at), claimed_at = sqlc.arg(now), heartbeat_at = sqlc.arg(now)
+from picked
+where execution_attempts.id = picked.id
+returning execution_attempts.id, execution_attempts.execution_id, execution_attempts.number, execution_attempts.fence, execution_attempts.log_seq, execution_attempts.timeout_ms, execution_attempts.priority, execution_attempts.available_at;
+
+-- name: ClaimTheseAttempts :many
+-- The same of those that are named, wherever they wait. Who comes second is given none.
+with picked as materialized (
+	select a.id from execution_attempts a
+	where a.id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)) and a.state = 'QUEUED'
+	order by a.id
+	for no key update skip locked
+)
+update execution_attempts
+set state = 'STARTING', fence = execution_attempts.fence + 1, runner_id = sqlc.arg(runner_id), lease_until = sqlc.arg(lease_until), deadline_at = sqlc.arg(deadline_at), claimed_at = sqlc.arg(now), heartbeat_at = sqlc.arg(now)
+from picked
+where execution_attempts.id = picked.id
+returning execution_attempts.id, execution_attempts.execution_id, execution_attempts.number, execution_attempts.fence, execution_attempts.log_seq, execution_attempts.timeout_ms, execution_attempts.priority, execution_attempts.available_at;
+
+-- name: AdoptAttempts :many
+-- Gives a runner that has begun anew what it held, under another fence.
+update execution_attempts
+set fence = fence + 1, lease_until = sqlc.arg(lease_until), heartbeat_at = sqlc.arg(now)
+where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)) and runner_id = sqlc.arg(runner_id) and state in ('STARTING', 'RUNNING')
+returning id, execution_id, number, state, stop, fence, log_seq, timeout_ms, deadline_at, handle;
+
+-- name: ListHeldBy :many
+-- What a runner holds.
+select id, execution_id
+from execution_attempts
+where runner_id = sqlc.arg(runner_id) and state in ('STARTING', 'RUNNING')
+order by id;
+
+-- name: ListWork :many
+-- What whoever runs an attempt needs to know of its execution and script.
+select e.id, e.user_id, e.script_id, e.script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
+	s.slug, v.blob_key, v.blob_sha256, v.blob_size, v.built_key, v.configuration,
+	v.cpu_reservation, v.cpu_limit, v.memory_reservation, v.memory_limit, v.environment, v.environment_version, v.compute_type, v.uses_gee
+from executions e
+join scripts s on s.id = e.script_id
+join script_versions v on v.script_id = e.script_id and v.number = e.script_version
+where e.id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json));
+
+-- name: StartAttempts :many
+-- What was claimed runs now. The executions are locked.
+update execution_attempts
+set state = 'RUNNING', started_at = sqlc.arg(now), heartbeat_at = sqlc.arg(now), lease_until = sqlc.arg(lease_until), deadline_at = (i.value ->> 'deadline_at')::timestamptz, handle = (i.value ->> 'handle'), token_hash = decode(i.value ->> 'token_hash', 'hex')
+from (select x.key::uuid as id, x.value::json as value from json_each(sqlc.arg(batch)::text::json) as x(key, value)) i
+where execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and execution_attempts.state = 'STARTING'
+returning execution_attempts.id;
+
+-- name: SetHandle :execrows
+update execution_attempts
+set handle = sqlc.arg(handle)
+where id = sqlc.arg(id) and fence = sqlc.arg(fence) and state in ('STARTING', 'RUNNING');
+
+-- name: RenewAttempts :many
+-- Leases last longer, of those whose holder asks. What somebody changes at this moment is left out, so that it waits for nobody.
+with mine as materialized (
+	select a.id from json_to_recordset(sqlc.arg(batch)::text::json) as i(id uuid, fence bigint)
+	join execution_attempts a on a.id = i.id and a.fence = i.fence
+	where a.state in ('STARTING', 'RUNNING')
+	for no key update of a skip locked
+)
+update execution_attempts
+set lease_until = sqlc.arg(lease_until), heartbeat_at = sqlc.arg(now)
+from mine
+where execution_attempts.id = mine.id
+returning execution_attempts.id, execution_attempts.stop;
+
+-- name: ListHeldAttempts :many
+-- Those of some that their holder still has.
+select a.id, a.stop
+from json_to_recordset(sqlc.arg(batch)::text::json) as i(id uuid, fence bigint)
+join execution_attempts a on a.id = i.id and a.fence = i.fence
+where a.state in ('STARTING', 'RUNNING');
+
+-- name: EndAttempts :many
+-- What its holder says is over. The executions are locked. What has not run cannot have succeeded.
+update execution_attempts
+set ended_at = sqlc.arg(now), state = 'ENDED', outcome = (i.value ->> 'outcome'), reason = (i.value ->> 'reason'), exit_code = (i.value ->> 'exit_code')::bigint, lease_until = null, token_hash = null
+from (select x.key::uuid as id, x.value::json as value from json_each(sqlc.arg(batch)::text::json) as x(key, value)) i
+where execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and (execution_attempts.state = 'RUNNING' or execution_attempts.state = 'STARTING' and (i.value ->> 'outcome') <> 'SUCCEEDED')
+returning execution_attempts.id, execution_attempts.execution_id, execution_attempts.started_at;
+
+-- name: ListEndedAttempt :many
+-- The execution of an attempt that its holder has ended so before.
+select execution_id
+from execution_attempts
+where id = sqlc.arg(id) and fence = sqlc.arg(fence) and state = 'ENDED' and outcome = sqlc.arg(outcome);
+
+-- name: ListOverdueAttempts :many
+-- What nobody renewed, or what runs longer than it may by far.
+select id, execution_id
+from execution_attempts
+where state in ('STARTING', 'RUNNING') and (lease_until <= sqlc.arg(now) or deadline_at <= sqlc.arg(late))
+limit sqlc.arg(at_most)::bigint;
+
+-- name: EndOverdueAttempts :many
+-- The same, if it still is. The executions are locked.
+update execution_attempts
+set state = 'ENDED', outcome = case when lease_until <= sqlc.arg(now) then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= sqlc.arg(now) then cast(sqlc.arg(lost) as text) else cast(sqlc.arg(timeout) as text) end,
+	lease_until = null, token_hash = null, ended_at = sqlc.arg(now)
+where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)) and state in ('STARTING', 'RUNNING') and (lease_until <= sqlc.arg(now) or deadline_at <= sqlc.arg(late))
+returning id, execution_id, number, outcome, reason, started_at;
+
+-- name: StopLateAttempts :execrows
+-- Who holds what has run for as long as it may is told so.
+update execution_attempts
+set stop = 'TIMEOUT'
+where id in (
+	select a.id from execution_attempts a
+	where a.state in ('STARTING', 'RUNNING') and a.deadline_at <= sqlc.arg(now) and a.stop = ''
+	for no key update skip locked
+);
+
+-- name: EndQueuedAttempt :execrows
+-- What nobody has claimed is over. The execution is locked.
+update execution_attempts
+set state = 'ENDED', outcome = sqlc.arg(outcome), reason = sqlc.arg(reason), ended_at = sqlc.arg(now)
+where execution_id = sqlc.arg(execution_id) and state = 'QUEUED';
+
+-- name: StopAttempt :execrows
+-- Who holds it is told to end it. The execution is locked.
+update execution_attempts
+set stop = 'CANCELLED'
+where execution_id = sqlc.arg(execution_id) and state in ('STARTING', 'RUNNING');
+
+-- name: EndHeldAttempt :execrows
+-- Takes it from whoever holds it. The execution is locked.
+update execution_attempts
+set state = 'ENDED', outcome = sqlc.arg(outcome), reason = sqlc.arg(reason), lease_until = null, token_hash = null, ended_at = sqlc.arg(now)
+where execution_id = sqlc.arg(execution_id) and state in ('STARTING', 'RUNNING');
+
+-- name: GetAttempt :one
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+from execution_attempts
+where id = sqlc.arg(id);
+
+-- name: GetAttemptByToken :one
+-- That of a token, as long as it is held.
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+from execution_attempts
+where token_hash = sqlc.arg(token_hash) and state = 'RUNNING' and lease_until > sqlc.arg(now);
+
+-- name: ListAttempts :many
+-- Those of an execution, in order.
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+from execution_attempts
+where execution_id = sqlc.arg(execution_id)
+order by number;
+
+-- name: ListQueuedSince :many
+-- What has waited for a runner since a time.
+select id, execution_id, number, queue, priority, available_at
+from execution_attempts
+where state = 'QUEUED' and available_at <= sqlc.arg(since)
+order by id
+limit sqlc.arg(at_most)::bigint;
+
+-- name: CountQueued :many
+-- How many wait for runners, by queue.
+select queue, count(*) as waiting
+from execution_attempts
+where state = 'QUEUED'
+group by queue
+order by queue;

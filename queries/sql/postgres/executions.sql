@@ -1,0 +1,139 @@
+-- name: InsertExecution :one
+-- No row: the user has one with this idempotency key.
+insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority,
+	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at)
+values (sqlc.arg(id), sqlc.arg(script_id), sqlc.arg(script_version), sqlc.arg(user_id), 'PENDING', '', 0, sqlc.arg(params), sqlc.arg(params_key), 'null', '', 0, sqlc.arg(queue), sqlc.arg(priority),
+	0, sqlc.arg(max_attempts), sqlc.arg(retry_on), sqlc.arg(retry_delay_ms), sqlc.arg(timeout_ms), sqlc.narg(idempotency_key), sqlc.narg(body_hash), sqlc.arg(is_plugin_execution), sqlc.narg(rerun_of), 0, 0,
+	sqlc.arg(now), sqlc.arg(now), sqlc.arg(now))
+on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
+returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at;
+
+-- name: GetExecution :one
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+from executions
+where id = sqlc.arg(id);
+
+-- name: GetExecutionByKey :one
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+from executions
+where user_id = sqlc.arg(user_id) and idempotency_key = sqlc.arg(idempotency_key);
+
+-- name: LockExecutions :many
+-- Nobody else moves them until the transaction ends. Whoever locks several does it in this order, and before their attempts.
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+from executions
+where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))
+order by id
+for no key update;
+
+-- name: LockFreeExecutions :many
+-- The same of those that nobody else has locked.
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+from executions
+where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))
+order by id
+for no key update skip locked;
+
+-- name: MoveExecutions :many
+-- Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
+update executions
+set updated_at = sqlc.arg(now), status = (i.value ->> 'status'), reason = (i.value ->> 'reason'), attempt = executions.attempt + (i.value ->> 'again')::bigint,
+	progress = case when (i.value ->> 'ends')::bigint > 0 then 100 when (i.value ->> 'again')::bigint > 0 then 0 else executions.progress end,
+	dispatched_at = case when (i.value ->> 'status') = 'READY' then coalesce(executions.dispatched_at, sqlc.arg(now)) else executions.dispatched_at end,
+	started_at = case when (i.value ->> 'status') = 'RUNNING' then coalesce(executions.started_at, sqlc.arg(now)) else executions.started_at end,
+	ended_at = case when (i.value ->> 'ends')::bigint > 0 then sqlc.arg(now) end
+from (select x.key::uuid as id, x.value::json as value from json_each(sqlc.arg(batch)::text::json) as x(key, value)) i
+where executions.id = i.id and executions.status = (i.value ->> 'was')
+returning executions.id;
+
+-- name: SetResults :execrows
+update executions
+set results = sqlc.arg(results), results_key = sqlc.arg(results_key), results_size = sqlc.arg(results_size)
+where id = sqlc.arg(id) and status in ('RUNNING', 'CANCELLING');
+
+-- name: SetProgress :execrows
+update executions
+set progress = sqlc.arg(progress), updated_at = sqlc.arg(now)
+where executions.id = sqlc.arg(id) and status = 'RUNNING'
+	and exists (select 1 from execution_attempts a where a.id = sqlc.arg(attempt_id) and a.execution_id = sqlc.arg(id) and a.number = executions.attempt and a.fence = sqlc.arg(fence) and a.state = 'RUNNING');
+
+-- name: DeleteExecution :execrows
+update executions
+set deleted_at = sqlc.arg(now), updated_at = sqlc.arg(now)
+where id = sqlc.arg(id) and ended_at is not null and deleted_at is null;
+
+-- name: CountAheadOfExecution :one
+-- Those that wait and are before another.
+select count(*) from (
+	select 1 from executions o
+	where o.status = 'PENDING' and o.priority >= sqlc.arg(priority) and (o.priority > sqlc.arg(priority) or o.queued_at < sqlc.arg(queued_at) or o.queued_at = sqlc.arg(queued_at) and o.id < sqlc.arg(id))
+	limit sqlc.arg(at_most)::bigint
+) ahead;
+
+-- name: CountAheadOfExecutionOfUser :one
+-- The same of the user's own.
+select count(*) from (
+	select 1 from executions o
+	where o.user_id = sqlc.arg(user_id) and o.status = 'PENDING' and o.priority >= sqlc.arg(priority) and (o.priority > sqlc.arg(priority) or o.queued_at < sqlc.arg(queued_at) or o.queued_at = sqlc.arg(queued_at) and o.id < sqlc.arg(id))
+	limit sqlc.arg(at_most)::bigint
+) ahead;
+
+-- name: CountAheadOfAttempt :one
+-- Those that wait in its queue for a runner and are before another.
+select count(*) from (
+	select 1 from execution_attempts o
+	where o.state = 'QUEUED' and o.queue = sqlc.arg(queue) and o.priority >= sqlc.arg(priority) and (o.priority > sqlc.arg(priority) or o.available_at < sqlc.arg(available_at) or o.available_at = sqlc.arg(available_at) and o.id < sqlc.arg(id))
+	limit sqlc.arg(at_most)::bigint
+) ahead;
+
+-- name: LockAdmission :exec
+-- One transaction at a time admits what counts for a number. A file has one that writes, at all.
+select pg_advisory_xact_lock(sqlc.arg(number)::bigint);
+
+-- name: GetLimit :one
+-- What a living user's role is, and how many executions may run where it is not what is set for all; below 0: it is.
+select users.role, (coalesce(execution_limits.at_most, -1))::bigint as at_most
+from users
+left join execution_limits on execution_limits.user_id = users.id
+where users.id = sqlc.arg(id) and users.deleted_at is null;
+
+-- name: SetLimit :exec
+insert into execution_limits (user_id, at_most, updated_at)
+values (sqlc.arg(user_id), sqlc.arg(at_most), sqlc.arg(now))
+on conflict (user_id) do update
+set at_most = excluded.at_most, updated_at = excluded.updated_at;
+
+-- name: DeleteLimit :exec
+delete from execution_limits where user_id = sqlc.arg(user_id);
+
+-- name: ListWaitingUsers :many
+-- The users who have executions that wait for admission: one look into an index for each.
+with recursive waiting as (
+	select u.id as user_id from users u
+	where u.id = (select e.user_id from executions e where e.status = 'PENDING' order by e.user_id limit 1)
+	union all
+	select u.id as user_id from waiting w
+	join users u on u.id = (select e.user_id from executions e where e.status = 'PENDING' and e.user_id > w.user_id order by e.user_id limit 1)
+)
+select users.id, users.role, (coalesce(execution_limits.at_most, -1))::bigint as at_most
+from waiting
+join users on users.id = waiting.user_id
+left join execution_limits on execution_limits.user_id = users.id
+order by users.id;
+
+-- name: CountActive :one
+select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING');
+
+-- name: CountActiveOf :one
+select count(*) from executions where user_id = sqlc.arg(user_id) and status in ('READY', 'RUNNING', 'CANCELLING');
+
+-- name: CountWaitingOf :one
+select count(*) from executions where user_id = sqlc.arg(user_id) and status = 'PENDING';
+
+-- name: ListWaitingOf :many
+-- The first of a user's executions that wait for admission.
+select id, user_id, priority, queued_at
+from executions
+where user_id = sqlc.arg(user_id) and status = 'PENDING'
+order by priority desc, queued_at, id
+limit sqlc.arg(at_most)::bigint;

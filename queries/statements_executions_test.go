@@ -1,0 +1,240 @@
+package queries
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// executionSteps moves four executions: one finishes, one is lost, one is cancelled before it ran, and one waits.
+func executionSteps() []step {
+	user, script, runner := fresh(), fresh(), fresh()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
+	later, before := now.Add(time.Minute), now.Add(-time.Hour)
+	ids, attempts := []uuid.UUID{fresh(), fresh(), fresh(), fresh()}, []uuid.UUID{fresh(), fresh(), fresh(), fresh()}
+	token := slices.Concat(script[:], script[:])
+	name, queue := "e-"+script.String(), "q-"+script.String()
+	insert := func(i int) db.InsertExecutionParams {
+		return db.InsertExecutionParams{
+			ID: ids[i], ScriptID: script, ScriptVersion: 1, UserID: user, Params: []byte(`{"a" :1.0}`), Queue: queue, Priority: int64(i), MaxAttempts: 1, TimeoutMs: 1000, Now: now,
+			IdempotencyKey: index(byte(i)), BodyHash: index(1),
+		}
+	}
+	count := func(n int, err error) (any, error) { return n, err }
+	move := func(was, status string, again, ends int, of ...int) func(context.Context, db.Querier) (any, error) {
+		return func(ctx context.Context, q db.Querier) (any, error) {
+			batch := map[string]any{}
+			for _, i := range of {
+				batch[ids[i].String()] = movement{Was: was, Status: status, Reason: `it "is"`, Again: again, Ends: ends}
+			}
+			text, err := batchOf(batch)
+			if err != nil {
+				return nil, err
+			}
+			moved, err := q.MoveExecutions(ctx, db.MoveExecutionsParams{Now: now, Batch: text})
+			return count(len(moved), err)
+		}
+	}
+	byAttempt := func(i int, of string) string { return fmt.Sprintf(`{"%s": {%s}}`, attempts[i], of) }
+	return []step{
+		insertOwner(user),
+		{"", func(ctx context.Context, q db.Querier) (any, error) {
+			if _, err := q.InsertScript(ctx, db.InsertScriptParams{ID: script, Slug: name, Name: "n", UserID: user, Now: now}); err != nil {
+				return nil, err
+			}
+			_, err := q.InsertScriptVersion(ctx, db.InsertScriptVersionParams{ScriptID: script, Number: 1, BlobKey: "k", BlobSha256: index(1), Configuration: []byte("null"), Parameters: []byte("null"), CreatedBy: user, Now: before})
+			if err != nil {
+				return nil, err
+			}
+			if _, err := q.ClaimBuild(ctx, db.ClaimBuildParams{Builder: &runner, LeaseUntil: &later, Now: &now}); err != nil {
+				return nil, err
+			}
+			_, err = q.FinishBuild(ctx, db.FinishBuildParams{ScriptID: script, Number: 1, Fence: 1, Status: "SUCCESS", Now: &now})
+			return nil, err
+		}, nil},
+		{"InsertExecution", func(ctx context.Context, q db.Querier) (any, error) {
+			for i := range ids {
+				e, err := q.InsertExecution(ctx, insert(i))
+				if err != nil || string(e.Params) != `{"a" :1.0}` || string(e.Results) != "null" || !e.CreatedAt.Equal(now) {
+					return e, err
+				}
+			}
+			return nil, nil
+		}, nil},
+		{"GetExecution", func(ctx context.Context, q db.Querier) (any, error) {
+			e, err := q.GetExecution(ctx, ids[0])
+			return e.Status, err
+		}, "PENDING"},
+		{"GetExecutionByKey", func(ctx context.Context, q db.Querier) (any, error) {
+			e, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: user, IdempotencyKey: index(1)})
+			return e.ID == ids[1], err
+		}, true},
+		{"LockAdmission", func(ctx context.Context, q db.Querier) (any, error) { return nil, q.LockAdmission(ctx, 7) }, nil},
+		{"SetLimit", func(ctx context.Context, q db.Querier) (any, error) {
+			return nil, q.SetLimit(ctx, db.SetLimitParams{UserID: user, AtMost: 4, Now: now})
+		}, nil},
+		{"GetLimit", func(ctx context.Context, q db.Querier) (any, error) { return q.GetLimit(ctx, user) }, db.GetLimitRow{Role: "USER", AtMost: 4}},
+		{"DeleteLimit", func(ctx context.Context, q db.Querier) (any, error) { return nil, q.DeleteLimit(ctx, user) }, nil},
+		{"ListWaitingUsers", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListWaitingUsers(ctx)
+			found := 0
+			for _, u := range all {
+				if u.ID == user && u.AtMost == -1 && u.Role == "USER" {
+					found++
+				}
+			}
+			return count(found, err)
+		}, 1},
+		{"CountWaitingOf", func(ctx context.Context, q db.Querier) (any, error) { return q.CountWaitingOf(ctx, user) }, int64(4)},
+		{"ListWaitingOf", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListWaitingOf(ctx, db.ListWaitingOfParams{UserID: user, AtMost: 1})
+			return len(all) == 1 && all[0].ID == ids[3], err
+		}, true},
+		{"CountAheadOfExecution", func(ctx context.Context, q db.Querier) (any, error) {
+			n, err := q.CountAheadOfExecution(ctx, db.CountAheadOfExecutionParams{Priority: 1, QueuedAt: now, ID: ids[1], AtMost: 100})
+			return n >= 2, err
+		}, true},
+		{"CountAheadOfExecutionOfUser", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.CountAheadOfExecutionOfUser(ctx, db.CountAheadOfExecutionOfUserParams{UserID: user, Priority: 1, QueuedAt: now, ID: ids[1], AtMost: 100})
+		}, int64(2)},
+		{"LockExecutions", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.LockExecutions(ctx, idList(ids))
+			return count(len(all), err)
+		}, 4},
+		{"LockFreeExecutions", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.LockFreeExecutions(ctx, idList(ids))
+			return count(len(all), err)
+		}, 4},
+		{"MoveExecutions", move("PENDING", "READY", 1, 0, 0, 1, 2), 3},
+		{"", move("RUNNING", "FINISHED", 0, 1, 0), 0},
+		{"InsertAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all := []map[string]any{}
+			for i := range 3 {
+				all = append(all, map[string]any{"id": attempts[i], "execution_id": ids[i], "available_at": sqlTime(now)})
+			}
+			text, err := batchOf(all)
+			if err != nil {
+				return nil, err
+			}
+			made, err := q.InsertAttempts(ctx, db.InsertAttemptsParams{Now: now, Batch: text})
+			return []any{len(made), made[0].Number, made[0].Queue == queue, made[0].AvailableAt.Equal(now)}, err
+		}, []any{3, int64(1), true, true}},
+		{"CountActive", func(ctx context.Context, q db.Querier) (any, error) {
+			n, err := q.CountActive(ctx)
+			return n >= 3, err
+		}, true},
+		{"CountActiveOf", func(ctx context.Context, q db.Querier) (any, error) { return q.CountActiveOf(ctx, user) }, int64(3)},
+		{"CountAheadOfAttempt", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.CountAheadOfAttempt(ctx, db.CountAheadOfAttemptParams{Queue: queue, Priority: 0, AvailableAt: now, ID: attempts[0], AtMost: 10})
+		}, int64(2)},
+		{"CountQueued", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.CountQueued(ctx)
+			for _, c := range all {
+				if c.Queue == queue {
+					return c.Waiting, err
+				}
+			}
+			return nil, err
+		}, int64(3)},
+		{"ListQueuedSince", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListQueuedSince(ctx, db.ListQueuedSinceParams{Since: now, AtMost: 100})
+			return len(all) >= 3, err
+		}, true},
+		{"ClaimAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ClaimAttempts(ctx, db.ClaimAttemptsParams{Queue: queue, AtMost: 1, RunnerID: &runner, LeaseUntil: &later, DeadlineAt: &later, Now: &now})
+			return []any{len(all), all[0].ID == attempts[2], all[0].Fence, all[0].TimeoutMs}, err
+		}, []any{1, true, int64(1), int64(1000)}},
+		{"ClaimTheseAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ClaimTheseAttempts(ctx, db.ClaimTheseAttemptsParams{Ids: idList([]uuid.UUID{attempts[0], attempts[2], fresh()}), RunnerID: &runner, LeaseUntil: &later, DeadlineAt: &later, Now: &now})
+			return []any{len(all), all[0].ID == attempts[0]}, err
+		}, []any{1, true}},
+		{"ListWork", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListWork(ctx, idList(ids[:2]))
+			return []any{len(all), all[0].Slug == name, all[0].BlobKey, string(all[0].Params)}, err
+		}, []any{2, true, "k", `{"a" :1.0}`}},
+		{"ListHeldBy", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListHeldBy(ctx, &runner)
+			return count(len(all), err)
+		}, 2},
+		{"StartAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			started, err := q.StartAttempts(ctx, db.StartAttemptsParams{Now: &now, LeaseUntil: &later, Batch: byAttempt(0, `"fence": 1, "deadline_at": "`+sqlTime(later)+`", "handle": "h", "token_hash": "`+hex.EncodeToString(token)+`"`)})
+			return len(started) == 1 && started[0] == attempts[0], err
+		}, true},
+		{"", move("READY", "RUNNING", 0, 0, 0), 1},
+		{"GetAttempt", func(ctx context.Context, q db.Querier) (any, error) {
+			a, err := q.GetAttempt(ctx, attempts[0])
+			return []any{a.State, a.Handle, a.DeadlineAt.Equal(later), *a.RunnerID == runner}, err
+		}, []any{"RUNNING", "h", true, true}},
+		{"GetAttemptByToken", func(ctx context.Context, q db.Querier) (any, error) {
+			a, err := q.GetAttemptByToken(ctx, db.GetAttemptByTokenParams{TokenHash: token, Now: &now})
+			return a.ID == attempts[0], err
+		}, true},
+		{"SetHandle", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.SetHandle(ctx, db.SetHandleParams{ID: attempts[0], Fence: 1, Handle: "i"})
+		}, int64(1)},
+		{"SetProgress", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.SetProgress(ctx, db.SetProgressParams{ID: ids[0], AttemptID: attempts[0], Fence: 1, Progress: 7, Now: now})
+		}, int64(1)},
+		{"RenewAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.RenewAttempts(ctx, db.RenewAttemptsParams{LeaseUntil: &later, Now: &now, Batch: fmt.Sprintf(`[{"id": "%s", "fence": 1}, {"id": "%s", "fence": 2}]`, attempts[0], attempts[2])})
+			return len(all) == 1 && all[0].ID == attempts[0], err
+		}, true},
+		{"ListHeldAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListHeldAttempts(ctx, fmt.Sprintf(`[{"id": "%s", "fence": 1}, {"id": "%s", "fence": 2}]`, attempts[0], attempts[2]))
+			return len(all) == 1 && all[0].ID == attempts[0], err
+		}, true},
+		{"AdoptAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.AdoptAttempts(ctx, db.AdoptAttemptsParams{LeaseUntil: &later, Now: &now, Ids: idList(attempts[:1]), RunnerID: &runner})
+			return []any{len(all), all[0].Fence, all[0].Handle}, err
+		}, []any{1, int64(2), "i"}},
+		{"StopLateAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			n, err := q.StopLateAttempts(ctx, &before)
+			return n, err
+		}, int64(0)},
+		{"StopAttempt", func(ctx context.Context, q db.Querier) (any, error) { return q.StopAttempt(ctx, ids[0]) }, int64(1)},
+		{"SetResults", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.SetResults(ctx, db.SetResultsParams{ID: ids[0], Results: []byte(`{"b" :1.0}`), ResultsSize: 10})
+		}, int64(1)},
+		{"EndAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.EndAttempts(ctx, db.EndAttemptsParams{Now: &now, Batch: byAttempt(0, `"fence": 2, "outcome": "SUCCEEDED", "reason": "", "exit_code": 0`)})
+			return []any{len(all), all[0].ExecutionID == ids[0], all[0].StartedAt.Equal(now)}, err
+		}, []any{1, true, true}},
+		{"", move("RUNNING", "FINISHED", 0, 1, 0), 1},
+		{"ListEndedAttempt", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListEndedAttempt(ctx, db.ListEndedAttemptParams{ID: attempts[0], Fence: 2, Outcome: "SUCCEEDED"})
+			return count(len(all), err)
+		}, 1},
+		{"ListAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListAttempts(ctx, ids[0])
+			return []any{len(all), all[0].Outcome, *all[0].ExitCode, all[0].LeaseUntil == nil}, err
+		}, []any{1, "SUCCEEDED", int64(0), true}},
+		{"DeleteExecution", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.DeleteExecution(ctx, db.DeleteExecutionParams{ID: ids[0], Now: &now})
+		}, int64(1)},
+		{"ListOverdueAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListOverdueAttempts(ctx, db.ListOverdueAttemptsParams{Now: &later, Late: &before, AtMost: 10})
+			return len(all) == 1 && all[0].ID == attempts[2], err
+		}, true},
+		{"EndOverdueAttempts", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.EndOverdueAttempts(ctx, db.EndOverdueAttemptsParams{Now: &later, Late: &before, Lost: "lost", Timeout: "late", Ids: idList(attempts)})
+			return []any{len(all), all[0].ID == attempts[2], all[0].Outcome, all[0].Reason, all[0].StartedAt == nil}, err
+		}, []any{1, true, "LOST", "lost", true}},
+		{"EndHeldAttempt", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.EndHeldAttempt(ctx, db.EndHeldAttemptParams{ExecutionID: ids[2], Outcome: "FAILED", Now: &now})
+		}, int64(0)},
+		{"EndQueuedAttempt", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.EndQueuedAttempt(ctx, db.EndQueuedAttemptParams{ExecutionID: ids[1], Outcome: "CANCELLED", Reason: "r", Now: &now})
+		}, int64(1)},
+		{"", move("READY", "CANCELLING", 0, 0, 1), 1},
+		{"", move("CANCELLING", "CANCELLED", 0, 1, 1), 1},
+		{"", move("READY", "FAILED", 0, 1, 2), 1},
+		{"", move("PENDING", "CANCELLED", 0, 1, 3), 1},
+		deleteOwner(user),
+	}
+}
