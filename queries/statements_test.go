@@ -120,6 +120,11 @@ func userSteps() []step {
 		{"InsertTeamMember", func(ctx context.Context, q db.Querier) (any, error) {
 			return member(q.InsertTeamMember(ctx, db.InsertTeamMemberParams{TeamID: team, UserID: id, IsLeader: true}))
 		}, true},
+		{"CountTeamMembers", func(ctx context.Context, q db.Querier) (any, error) { return q.CountTeamMembers(ctx, team) }, db.CountTeamMembersRow{Members: 1, Leaders: 1}},
+		{"TouchTeam", func(ctx context.Context, q db.Querier) (any, error) {
+			t, err := q.TouchTeam(ctx, team)
+			return t.Version, err
+		}, int64(3)},
 		{"GetTeamMember", func(ctx context.Context, q db.Querier) (any, error) {
 			return member(q.GetTeamMember(ctx, db.GetTeamMemberParams{TeamID: team, UserID: id}))
 		}, true},

@@ -6,11 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -252,80 +250,6 @@ func execute(t testing.TB, s *Store, text string) error {
 		_, err = e.pool.Exec(t.Context(), text)
 	}
 	return err
-}
-
-func TestTeams(t *testing.T) {
-	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
-		t.Helper()
-		s := openStore(t, dsn)
-		leader, member := create(t, s, aUser("l@x.org")), create(t, s, aUser("m@x.org"))
-		team, err := s.CreateTeam(t.Context(), by(), "one", leader.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
-		var taken atomic.Int64
-		won := race(t, 20, func(int) (bool, error) {
-			_, err := s.AddMember(t.Context(), by(), team.ID, member.ID, false)
-			if _, ok := errors.AsType[*TakenError](err); ok {
-				taken.Add(1)
-				return false, nil
-			}
-			return err == nil, err
-		})
-		if won != 1 || taken.Load() != 19 {
-			t.Errorf("%d won, %d were told that it is taken", won, taken.Load())
-		}
-		members := func(want ...uuid.UUID) {
-			t.Helper()
-			rows, err := s.Queries().ListTeamMembers(t.Context(), team.ID)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var got []uuid.UUID
-			for _, r := range rows {
-				got = append(got, r.UserID)
-				if r.IsLeader != (r.UserID == leader.ID) {
-					t.Errorf("%+v", r)
-				}
-			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Error(diff)
-			}
-		}
-		members(leader.ID, member.ID)
-		if _, err := s.DeleteUser(t.Context(), by(), member.ID); err != nil {
-			t.Fatal(err)
-		}
-		members(leader.ID)
-		_, err1 := s.AddMember(t.Context(), by(), team.ID, fresh(), false)
-		_, err2 := s.AddMember(t.Context(), by(), fresh(), leader.ID, false)
-		_, err3 := s.CreateTeam(t.Context(), by(), "two", member.ID) // deleted
-		_, err4 := s.RenameTeam(t.Context(), by(), fresh(), "x")
-		for i, err := range []error{err1, err2, err3, err4, s.DeleteTeam(t.Context(), by(), fresh()), s.RemoveMember(t.Context(), by(), team.ID, fresh())} {
-			if !errors.Is(err, sql.ErrNoRows) {
-				t.Errorf("%d: %v", i, err)
-			}
-		}
-		if _, err := s.RestoreUser(t.Context(), by(), member.ID); err != nil {
-			t.Fatal(err)
-		}
-		members(leader.ID, member.ID)
-		if err := s.RemoveMember(t.Context(), by(), team.ID, member.ID); err != nil {
-			t.Fatal(err)
-		}
-		members(leader.ID)
-		if got, err := s.RenameTeam(t.Context(), by(), team.ID, "new"); err != nil || got.Title != "new" || got.Version != 2 {
-			t.Errorf("%+v, %v", got, err)
-		}
-		if err := s.DeleteTeam(t.Context(), by(), team.ID); err != nil || count(t, s, "team_members") != 0 || count(t, s, "teams") != 0 {
-			t.Error(err)
-		}
-		names, _ := actions(t, s, "team:"+team.ID.String())
-		if diff := cmp.Diff([]string{"team.create", "team.add", "team.remove", "team.change", "team.delete"}, names); diff != "" {
-			t.Error(diff)
-		}
-	})
 }
 
 // TestFindUser holds that an address comes before a name, in any case, and that a hash is replaced where it is still the same.

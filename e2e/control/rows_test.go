@@ -32,6 +32,7 @@ func sections() []section {
 		{"trends_auth", "Trends.Earth, authentication (1.1, 1.3)", trendsAuth(), nil},
 		{"trends_users", "Trends.Earth, users as far as passwords go (1.1, 1.8, 1.9)", trendsUsers(), nil},
 		{"people", "Users over HTTP, in both representations (1.1, 1.4, 1.8, 1.9, 4.4, 4.5)", people(), nil},
+		{"teams", "Teams, and If-None-Match (4.2, 4.4, 4.5)", teams(), nil},
 		{"trends_mail", "Trends.Earth, POST /email (0.3, 1.9)", trendsMail(), nil},
 		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients(), nil},
 		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken(), nil},

@@ -13,6 +13,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/people"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/control/teams"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/modules/docs"
 	"github.com/fairway-gateway/fairway/modules/request"
@@ -24,7 +25,6 @@ func table() *permit.Table { return permit.New().Without(later()...) }
 // later are operations of the table that this version does not serve yet.
 func later() []string {
 	return []string{
-		"teams.change", "teams.create", "teams.delete", "teams.get", "teams.list", "teams.members.add", "teams.members.list", "teams.members.remove",
 		"user.me.clients", // nobody writes down which versions of clients there are
 	}
 }
@@ -57,8 +57,13 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
+	groups, err := teams.New(p.Store, a.Table())
+	if err != nil {
+		return nil, err
+	}
 	ty := typed.New(a, d.Version)
 	users.Register(ty)
+	groups.Register(a, ty)
 	p.Mail.Register(a)
 	limited, err := limits.New(l.limiter, p.Store, log)
 	if err != nil {
@@ -76,7 +81,7 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 // creating are the operations that make something, which an Idempotency-Key has be made once. Those by which tokens are given out
 // are none: an answer of theirs that is given again may be a token that has ended.
 func creating() []string {
-	return []string{"user.create", "users.create", "teams.create", "client.create", "oauth2.clients.create", "tokens.create", "tokenauth.issue"}
+	return []string{"user.create", "users.create", "teams.create", "teams.members.add", "client.create", "oauth2.clients.create", "tokens.create", "tokenauth.issue"}
 }
 
 // ownSession takes every session for the caller's: the handlers ask for his sessions alone, so that another's is not found.

@@ -46,6 +46,8 @@ type Querier interface {
 	CountReused(ctx context.Context, arg CountReusedParams) (int64, error)
 	// Whether a user was given it, or everybody of a role.
 	CountScriptGrants(ctx context.Context, arg CountScriptGrantsParams) (int64, error)
+	// Those who live, and how many of them lead.
+	CountTeamMembers(ctx context.Context, teamID uuid.UUID) (CountTeamMembersRow, error)
 	CountTeams(ctx context.Context) (int64, error)
 	CountUsers(ctx context.Context) (int64, error)
 	CountWaitingOf(ctx context.Context, userID uuid.UUID) (int64, error)
@@ -298,6 +300,8 @@ type Querier interface {
 	TouchClient(ctx context.Context, arg TouchClientParams) (int64, error)
 	TouchFamily(ctx context.Context, id uuid.UUID) (int64, error)
 	TouchLogin(ctx context.Context, id uuid.UUID) (int64, error)
+	// Who its members are has changed.
+	TouchTeam(ctx context.Context, id uuid.UUID) (Team, error)
 	// Adds an attempt to a bucket, which is never over full_level, and gives how many were in it before. No row: the last one was
 	// too short ago for what is in it: from free attempts on the delay is first, and doubles with each up to most. It is now
 	// when it was asked for, or when somebody else added one who was waited for.

@@ -11,6 +11,26 @@ import (
 	"github.com/google/uuid"
 )
 
+const countTeamMembers = `-- name: CountTeamMembers :one
+select count(*) as members, cast(coalesce(sum(case when m.is_leader then 1 else 0 end), 0) as bigint) as leaders
+from team_members m
+join users u on u.id = m.user_id
+where m.team_id = $1 and u.deleted_at is null
+`
+
+type CountTeamMembersRow struct {
+	Members int64 `db:"members"`
+	Leaders int64 `db:"leaders"`
+}
+
+// Those who live, and how many of them lead.
+func (q *Queries) CountTeamMembers(ctx context.Context, teamID uuid.UUID) (CountTeamMembersRow, error) {
+	row := q.db.QueryRow(ctx, countTeamMembers, teamID)
+	var i CountTeamMembersRow
+	err := row.Scan(&i.Members, &i.Leaders)
+	return i, err
+}
+
 const countTeams = `-- name: CountTeams :one
 select count(*) from teams
 `
@@ -291,6 +311,28 @@ for update
 // Nobody else changes it until the transaction ends.
 func (q *Queries) LockTeam(ctx context.Context, id uuid.UUID) (Team, error) {
 	row := q.db.QueryRow(ctx, lockTeam, id)
+	var i Team
+	err := row.Scan(
+		&i.ID,
+		&i.Number,
+		&i.Title,
+		&i.Version,
+		&i.CreatedAt,
+		&i.UpdatedAt,
+	)
+	return i, err
+}
+
+const touchTeam = `-- name: TouchTeam :one
+update teams
+set version = version + 1, updated_at = clock_timestamp()
+where id = $1
+returning id, number, title, version, created_at, updated_at
+`
+
+// Who its members are has changed.
+func (q *Queries) TouchTeam(ctx context.Context, id uuid.UUID) (Team, error) {
+	row := q.db.QueryRow(ctx, touchTeam, id)
 	var i Team
 	err := row.Scan(
 		&i.ID,

@@ -187,15 +187,16 @@ func (f *Fields) Text(name string) string {
 	return text
 }
 
-// Bool gives a member that is true or false, or what it is by default. The strings of older clients, "true" and "false", count.
+// Bool gives a member that is true or false, or what it is by default. The strings of older clients and of forms count: "true",
+// "True", "1", "false", "False", "0".
 func (f *Fields) Bool(name string, byDefault bool) bool {
 	if !f.Has(name) {
 		return byDefault
 	}
 	switch string(f.members[name]) {
-	case "true", `"true"`:
+	case "true", `"true"`, `"True"`, `"1"`:
 		return true
-	case "false", `"false"`:
+	case "false", `"false"`, `"False"`, `"0"`:
 		return false
 	}
 	f.fail(name, "true or false")

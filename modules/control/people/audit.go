@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 	"github.com/fairway-gateway/fairway/queries/rows"
@@ -64,6 +65,6 @@ func auditResource() listing.Resource {
 	}
 }
 
-func (p *People) listAudit(ctx context.Context, _ *struct{ listing.Params }) (*bareList[Entry], error) {
-	return bare(ctx, p.store, p.audit, queries.Audit(), entry)
+func (p *People) listAudit(ctx context.Context, _ *struct{ listing.Params }) (*paged.Bare[Entry], error) {
+	return paged.List(ctx, p.store, p.audit, queries.Audit(), entry)
 }

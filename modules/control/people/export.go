@@ -15,6 +15,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/export"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -36,7 +37,7 @@ func cells(u db.User) []any {
 }
 
 func (p *People) export(ctx context.Context, _ *struct{ listing.Params }) (*huma.StreamResponse, error) {
-	q, request, err := query(ctx, p.trends)
+	q, request, err := paged.Query(ctx, p.trends, true)
 	if err != nil {
 		return nil, err
 	}

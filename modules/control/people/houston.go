@@ -2,10 +2,10 @@ package people
 
 import (
 	"context"
-	"strconv"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries"
@@ -25,25 +25,8 @@ func (p *People) registerHouston(t *typed.API) {
 	typed.Register(t, typed.Operation{
 		ID: "users.change", Summary: "Changes a user",
 		Description: "An array has the operations of RFC 6902, an object is laid over the user. Before anything is written, current_password is tested: the caller's own, or the user's.",
-		Bodies:      map[string]any{"application/json": []operation{}, patch.OperationsType: []operation{}, patch.MergeType: houstonPatch{}}, Wrap: inflated(),
+		Bodies:      map[string]any{"application/json": []typed.PatchOperation{}, patch.OperationsType: []typed.PatchOperation{}, patch.MergeType: houstonPatch{}}, Wrap: inflated(),
 	}, p.changeHouston)
-}
-
-// BriefUser is a user as Houston shows it in lists.
-type BriefUser struct {
-	ID         int64  `json:"id" doc:"A number; paths take the UUID, too" example:"1"`
-	Username   string `json:"username" example:"root"`
-	FirstName  string `json:"first_name"`
-	MiddleName string `json:"middle_name"`
-	LastName   string `json:"last_name"`
-}
-
-func brief(u db.User) BriefUser {
-	out := BriefUser{ID: u.Number, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName}
-	if u.Username != nil {
-		out.Username = *u.Username
-	}
-	return out
 }
 
 // numbered is what the path names, for the document.
@@ -91,35 +74,8 @@ func houstonResource() listing.Resource {
 	}
 }
 
-// bareList is a list of Houston's: a bare array, and how many there are in a header, but in a walk.
-type bareList[T any] struct {
-	Total string `header:"X-Total-Count" doc:"How many there are in all"`
-	Link  string `header:"Link" doc:"The other pages"`
-	Body  []T
-}
-
-// bare makes a list of rows.
-func bare[T, R any](ctx context.Context, s *queries.Store, of *listing.Resource, t *rows.Table[R], show func(R) T) (*bareList[T], error) {
-	q, request, err := query(ctx, of)
-	if err != nil {
-		return nil, err
-	}
-	all, link, total, err := page(ctx, s, t, q, request)
-	if err != nil {
-		return nil, err
-	}
-	out := &bareList[T]{Link: link, Body: make([]T, len(all))}
-	for i := range all {
-		out.Body[i] = show(all[i])
-	}
-	if total != nil {
-		out.Total = strconv.FormatInt(*total, 10)
-	}
-	return out, nil
-}
-
-func (p *People) listHouston(ctx context.Context, _ *struct{ listing.Params }) (*bareList[BriefUser], error) {
-	return bare(ctx, p.store, p.houston, queries.Users(), brief)
+func (p *People) listHouston(ctx context.Context, _ *struct{ listing.Params }) (*paged.Bare[accounts.BriefUser], error) {
+	return paged.List(ctx, p.store, p.houston, queries.Users(), accounts.Brief)
 }
 
 // form is what signing up needs.

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"net/url"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
@@ -91,21 +90,6 @@ func (p *People) me(ctx context.Context) (db.User, error) {
 		return db.User{}, err
 	}
 	return target.Value.(db.User), nil //nolint:forcetypeassert // it is what Resolve gives
-}
-
-// query reads the parameters of a list out of the request itself: there a parameter can be twice.
-func query(ctx context.Context, r *listing.Resource) (*listing.Query, *http.Request, error) {
-	request := api.RequestIn(ctx)
-	values, err := url.ParseQuery(request.URL.RawQuery)
-	if err != nil {
-		return nil, nil, api.Failure{Status: http.StatusBadRequest, Detail: "The query is no list of parameters."} // URL.Query would leave some out
-	}
-	params, err := listing.ParamsOf(values)
-	if err != nil {
-		return nil, nil, err
-	}
-	q, err := r.Parse(params, true) // whoever may list users is an administrator
-	return q, request, err
 }
 
 // errStale says that somebody else has changed a user since he was read.

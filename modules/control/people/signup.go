@@ -1,17 +1,8 @@
 package people
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
-	"io"
-	"mime"
-	"mime/multipart"
 	"net/http"
-	"net/url"
-	"strings"
-	"unicode/utf8"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
@@ -67,7 +58,7 @@ func kindOf(ctx context.Context) string { return api.RequestIn(ctx).Header.Get("
 
 // readSignUp reads a body.
 func readSignUp(contentType string, raw []byte) (signUp, error) {
-	get, err := members(contentType, raw)
+	fields, err := body.Parse(contentType, raw)
 	if err != nil {
 		return signUp{}, err
 	}
@@ -86,11 +77,13 @@ func readSignUp(contentType string, raw []byte) (signUp, error) {
 		{"last_name", &s.LastName, false},
 		{"recaptcha_key", &s.RecaptchaKey, false},
 	} {
-		text, ok := get(f.name)
-		switch *f.to = text; {
-		case !ok:
+		// One after the other: all that are wrong are told.
+		one := *fields
+		*f.to = one.Text(f.name)
+		switch {
+		case one.Err() != nil:
 			messages[f.name] = []string{"Not a valid string."}
-		case text == "" && f.wanted:
+		case *f.to == "" && f.wanted:
 			messages[f.name] = []string{"Missing data for required field."}
 		}
 	}
@@ -98,70 +91,4 @@ func readSignUp(contentType string, raw []byte) (signUp, error) {
 		return signUp{}, api.Failure{Status: http.StatusUnprocessableEntity, Detail: "Some fields are missing, or are no text.", Messages: messages}
 	}
 	return s, nil
-}
-
-// members gives the members of a body, "": there is none; false: it is no text.
-func members(contentType string, raw []byte) (func(name string) (string, bool), error) {
-	bad := api.Failure{Status: http.StatusUnprocessableEntity, Detail: "The body is no form, and no JSON object."}
-	kind, options, err := mime.ParseMediaType(contentType)
-	if err != nil {
-		return nil, bad
-	}
-	var values url.Values
-	switch kind {
-	case "application/json":
-		object, err := body.Object(raw)
-		if err != nil {
-			return nil, err
-		}
-		return func(name string) (string, bool) {
-			raw, there := object[name]
-			if !there {
-				return "", true
-			}
-			var text string // of null it stays empty
-			err := json.Unmarshal(raw, &text)
-			return text, err == nil && plain(text)
-		}, nil
-	case "application/x-www-form-urlencoded":
-		if values, err = url.ParseQuery(string(raw)); err != nil {
-			return nil, bad
-		}
-	case "multipart/form-data":
-		if values, err = readParts(raw, options["boundary"]); err != nil {
-			return nil, bad
-		}
-	default:
-		return nil, bad
-	}
-	return func(name string) (string, bool) {
-		return values.Get(name), len(values[name]) < 2 && plain(values.Get(name))
-	}, nil
-}
-
-// plain is text that both engines keep.
-func plain(text string) bool { return utf8.ValidString(text) && !strings.ContainsRune(text, 0) }
-
-// mostParts is how many fields a form has.
-const mostParts = 50
-
-// readParts reads the fields of a multipart form. The body is bounded, so they are, too.
-func readParts(raw []byte, boundary string) (url.Values, error) {
-	values := url.Values{}
-	parts := multipart.NewReader(bytes.NewReader(raw), boundary)
-	for range mostParts {
-		part, err := parts.NextRawPart()
-		if errors.Is(err, io.EOF) {
-			return values, nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		text, err := io.ReadAll(part)
-		if err != nil {
-			return nil, err
-		}
-		values.Add(part.FormName(), string(text))
-	}
-	return nil, errors.New("there are too many fields")
 }

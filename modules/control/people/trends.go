@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -14,6 +13,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
@@ -29,7 +29,7 @@ func (p *People) registerTrends(t *typed.API) {
 	typed.Register(t, typed.Operation{ID: "user.get", Summary: "A user", Description: "By id, number or address."}, p.getTrends)
 	typed.Register(t, typed.Operation{ID: "user.me.get", Summary: "Who I am"}, p.getMe)
 	patches := map[string]any{
-		"application/json": trendsPatch{}, patch.MergeType: trendsPatch{}, patch.OperationsType: []operation{},
+		"application/json": trendsPatch{}, patch.MergeType: trendsPatch{}, patch.OperationsType: []typed.PatchOperation{},
 	}
 	typed.Register(t, typed.Operation{
 		ID: "user.me.change", Summary: "Changes who I am", Bodies: patches, Wrap: inflated(),
@@ -39,14 +39,6 @@ func (p *People) registerTrends(t *typed.API) {
 	typed.Register(t, typed.Operation{ID: "user.change", Summary: "Changes a user", Bodies: patches, Wrap: inflated(), Description: "An object is laid over the user, an array has the operations of RFC 6902."}, p.changeTrends)
 	typed.Register(t, typed.Operation{ID: "user.delete", Summary: "Deletes a user", Description: "The user stays in the store, and can be restored."}, p.deleteTrends)
 	typed.Register(t, typed.Operation{ID: "user.restore", Summary: "Restores a deleted user", Description: "409 where somebody else has the address now."}, p.restore)
-}
-
-// operation is one of a patch, for the document.
-type operation struct {
-	Op    string `json:"op" required:"true" enum:"test,add,remove,replace,move,copy" doc:"What is done"`
-	Path  string `json:"path" required:"true" doc:"Where, a JSON pointer" example:"/name"`
-	From  string `json:"from,omitempty" doc:"Whence, of move and copy"`
-	Value any    `json:"value,omitempty"`
 }
 
 // trendsPatch is what an object may have, for the document.
@@ -204,11 +196,11 @@ type trendsList struct {
 }
 
 func (p *People) listTrends(ctx context.Context, _ *struct{ listing.Params }) (*trendsList, error) {
-	q, request, err := query(ctx, p.trends)
+	q, request, err := paged.Query(ctx, p.trends, true) // whoever may list users is an administrator
 	if err != nil {
 		return nil, err
 	}
-	all, link, total, err := page(ctx, p.store, queries.Users(), q, request)
+	all, link, total, err := paged.Page(ctx, p.store, queries.Users(), q, request)
 	if err != nil {
 		return nil, err
 	}
@@ -221,17 +213,4 @@ func (p *People) listTrends(ctx context.Context, _ *struct{ listing.Params }) (*
 		out.Body.Page, out.Body.PerPage, out.Body.Total = q.Page, q.Request.Limit, total
 	}
 	return out, nil
-}
-
-// page reads what a query is about, with the header Link. Total is how many there are in all, nil in a walk and without pages.
-func page[T any](ctx context.Context, s *queries.Store, t *rows.Table[T], q *listing.Query, r *http.Request) (all []T, link string, total *int64, err error) {
-	if all, err = queries.List(ctx, s, t, q.Request); err != nil || !q.Paged {
-		return all, "", nil, err
-	}
-	if q.Walk {
-		next, err := listing.Next(q, t, all)
-		return all, q.Links(r.URL, 0, next), nil, err
-	}
-	n, err := queries.CountOf(ctx, s, t, q.Request.Where)
-	return all, q.Links(r.URL, n, ""), &n, err
 }

@@ -77,6 +77,9 @@ func (a adapter) Handle(op *huma.Operation, handle func(huma.Context)) {
 		w.Header().Set("Cache-Control", "no-store")
 		handle(humago.NewContext(op, r, w))
 	})
+	if op.Responses[strconv.Itoa(http.StatusNotModified)] != nil {
+		h = notModified(h)
+	}
 	around, _ := op.Metadata[wrapKey].([]func(http.Handler) http.Handler)
 	for _, wrap := range slices.Backward(around) {
 		h = wrap(h)
@@ -139,6 +142,9 @@ func Register[I, O any](a *API, o Operation, handle func(context.Context, *I) (*
 	}
 	for _, status := range slices.Sorted(maps.Keys(said.Denials)) {
 		h.Responses[strconv.Itoa(status)] = &huma.Response{Description: said.Denials[status]}
+	}
+	if op.Method == http.MethodGet && tagged[O]() {
+		describeNotModified(&h)
 	}
 	content := a.bodies(o.Bodies)
 	if content != nil {

@@ -131,6 +131,11 @@ func (a Adapter) CountScriptGrants(ctx context.Context, arg db.CountScriptGrants
 	return a.q.CountScriptGrants(ctx, CountScriptGrantsParams(arg))
 }
 
+func (a Adapter) CountTeamMembers(ctx context.Context, teamID uuid.UUID) (db.CountTeamMembersRow, error) {
+	row, err := a.q.CountTeamMembers(ctx, teamID)
+	return db.CountTeamMembersRow(row), err
+}
+
 func (a Adapter) CountTeams(ctx context.Context) (int64, error) {
 	return a.q.CountTeams(ctx)
 }
@@ -949,6 +954,11 @@ func (a Adapter) TouchFamily(ctx context.Context, id uuid.UUID) (int64, error) {
 
 func (a Adapter) TouchLogin(ctx context.Context, id uuid.UUID) (int64, error) {
 	return a.q.TouchLogin(ctx, id)
+}
+
+func (a Adapter) TouchTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
+	row, err := a.q.TouchTeam(ctx, id)
+	return db.Team(row), err
 }
 
 func (a Adapter) TryBucket(ctx context.Context, arg db.TryBucketParams) (int64, error) {

@@ -35,6 +35,13 @@ set title = sqlc.arg(title), version = version + 1, updated_at = clock_timestamp
 where id = sqlc.arg(id)
 returning id, number, title, version, created_at, updated_at;
 
+-- name: TouchTeam :one
+-- Who its members are has changed.
+update teams
+set version = version + 1, updated_at = clock_timestamp()
+where id = sqlc.arg(id)
+returning id, number, title, version, created_at, updated_at;
+
 -- name: DeleteTeam :execrows
 delete from teams
 where id = sqlc.arg(id);
@@ -64,6 +71,13 @@ from team_members m
 join users u on u.id = m.user_id
 where m.team_id = sqlc.arg(team_id) and u.deleted_at is null
 order by u.number;
+
+-- name: CountTeamMembers :one
+-- Those who live, and how many of them lead.
+select count(*) as members, cast(coalesce(sum(case when m.is_leader then 1 else 0 end), 0) as bigint) as leaders
+from team_members m
+join users u on u.id = m.user_id
+where m.team_id = sqlc.arg(team_id) and u.deleted_at is null;
 
 -- name: ListTeamsOfUser :many
 select t.id, t.number, t.title, t.version, t.created_at, t.updated_at
