@@ -67,7 +67,7 @@ func (s *scene) stage(op permit.Operation, who permit.Standing) cast {
 		if who.Name != memberOfTeam {
 			return
 		}
-		if _, err := s.store.AddMember(context.Background(), queries.By{Actor: "test"}, team, *caller, false); err != nil {
+		if _, err := s.store.AddMember(context.Background(), queries.By{Actor: "test"}, team, *caller, false, nil); err != nil {
 			s.t.Fatal(err)
 		}
 	})
