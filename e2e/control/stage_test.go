@@ -162,7 +162,7 @@ func (s *scene) target(op permit.Operation, owner uuid.UUID, team func(uuid.UUID
 				return owner.String()
 			}
 			member := s.insert(db.User{Role: "USER", IsActive: true})
-			_, err := s.store.AddMember(ctx, by, teamID, member.ID, false)
+			_, err := s.store.AddMember(ctx, by, teamID, member.ID, false, nil)
 			must(err)
 			return member.ID.String()
 		case "{session}":
