@@ -28,8 +28,11 @@ type described struct {
 	media string
 	// header are headers of a good answer, with what they say.
 	header map[string]string
-	// fails are statuses, beside those of permit's, that callers have to expect, with what they mean.
+	// fails are statuses, beside those of permit's, that callers have to expect, with what they mean. Of paths with variables, lists
+	// and bodies the usual ones need not be here.
 	fails map[int]string
+	// page: those are pages, too.
+	page bool
 	// oauth: errors are those of RFC 6749.
 	oauth bool
 }

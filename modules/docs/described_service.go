@@ -24,7 +24,10 @@ func relengTokens() map[string]described {
 	kinds := choice("typ", "Only those of a type.", "prm", "usr", "tmp")
 	bad := badBody("The body or an argument is wrong, or Authorization is none.")
 	return map[string]described{
-		"tokenauth.list":        {summary: "Tokens (RelengAPI)", query: list(kinds), answer: result[[]relengToken]{}, fails: bad},
+		"tokenauth.list": {
+			summary: "Tokens (RelengAPI)", query: list(kinds), answer: result[[]relengToken]{},
+			fails: and(bad, map[int]string{http.StatusUnauthorized: "Credentials that are not needed, and wrong."}),
+		},
 		"tokenauth.issue":       {summary: "A new token (RelengAPI)", text: "It is shown this once.", body: relengToken{}, answer: result[relengToken]{}, fails: bad},
 		"tokenauth.query":       {summary: "What a token is (RelengAPI)", body: "", answer: result[relengToken]{}, fails: and(bad, none(), map[int]string{http.StatusForbidden: "This token is not yours to see."})},
 		"tokenauth.get":         {summary: "A token (RelengAPI)", answer: result[relengToken]{}, fails: bad},
@@ -59,11 +62,12 @@ func service() map[string]described {
 
 // documents are this document's own.
 func documents() map[string]described {
+	kept := map[int]string{http.StatusNotModified: "It is what If-None-Match names."}
 	return map[string]described{
 		"docs.pages":        {summary: "This document as a page", media: "text/html", answer: ""},
 		"docs.assets":       {summary: "Files of that page", media: "*/*", answer: "", fails: none()},
-		"docs.openapi":      {summary: "This document, OpenAPI 3.1", answer: map[string]any{}},
-		"docs.openapi_yaml": {summary: "This document as YAML", media: "application/yaml", answer: ""},
-		"docs.swagger":      {summary: "This document as Swagger 2.0, for older programs", answer: map[string]any{}},
+		"docs.openapi":      {summary: "This document, OpenAPI 3.1", answer: map[string]any{}, fails: kept},
+		"docs.openapi_yaml": {summary: "This document as YAML", media: "application/yaml", answer: "", fails: kept},
+		"docs.swagger":      {summary: "This document as Swagger 2.0, for older programs", answer: map[string]any{}, fails: kept},
 	}
 }

@@ -29,6 +29,8 @@ const patchText = "An object, or application/merge-patch+json, is RFC 7396; an a
 // users are Trends.Earth's.
 func users() map[string]described {
 	invalid := badBody("A member is missing or wrong.")
+	weak := map[int]string{http.StatusUnprocessableEntity: "The password is not good; messages says why."}
+	credentials := map[int]string{http.StatusUnauthorized: "Credentials that are not needed, and wrong."}
 	one := func(summary string) described {
 		return described{summary: summary, answer: data[accounts.TrendsUser]{}, fails: none()}
 	}
@@ -41,7 +43,7 @@ func users() map[string]described {
 	return map[string]described{
 		"user.create": {
 			summary: "Sign up", text: "Without a password a link is mailed by which it is set. Only super administrators make administrators.", body: newUser{},
-			answer: data[accounts.TrendsUser]{}, fails: and(invalid, map[int]string{http.StatusForbidden: "The role is not yours to give.", http.StatusTooManyRequests: "Too many sign-ups."}),
+			answer: data[accounts.TrendsUser]{}, fails: and(invalid, weak, credentials, map[int]string{http.StatusForbidden: "The role is not yours to give.", http.StatusTooManyRequests: "Too many sign-ups."}),
 		},
 		"user.list":      {summary: "Users", query: trendsList(), answer: userPage{}, fails: badBody("A parameter is wrong.")},
 		"user.export":    {summary: "Users as CSV", query: trendsList()[:2], media: "text/csv", answer: "", fails: badBody("A parameter is wrong.")},
@@ -49,7 +51,7 @@ func users() map[string]described {
 		"user.me.change": change("Change what is said of me", ""),
 		"user.me.delete": one("Delete my account"),
 		"user.me.password": {
-			summary: "Change my password", body: ownPassword{}, answer: data[accounts.TrendsUser]{}, fails: invalid,
+			summary: "Change my password", body: ownPassword{}, answer: data[accounts.TrendsUser]{}, fails: and(invalid, weak),
 		},
 		"user.me.clients": {summary: "My service clients", answer: data[[]serviceClient]{}},
 		"user.get":        one("A user, by id, number or address"),
@@ -57,18 +59,25 @@ func users() map[string]described {
 		"user.delete":     one("Delete a user"),
 		"user.restore":    one("Restore a deleted user"),
 		"user.password": {
-			summary: "Set a user's password", body: otherPassword{}, answer: data[accounts.TrendsUser]{}, fails: and(none(), invalid),
+			summary: "Set a user's password", body: otherPassword{}, answer: data[accounts.TrendsUser]{}, fails: and(none(), invalid, weak),
 		},
 		"user.recover": {
 			summary: "A mailed link for a new password", text: "The answer is the same whether there is such an account or not.",
 			answer: data[message]{}, fails: map[int]string{http.StatusTooManyRequests: "Too many letters."},
 		},
-		"user.reset":      {summary: "Set a password by a mailed link", body: resetPassword{}, answer: data[message]{}, fails: invalid},
+		"user.reset":      {summary: "Set a password by a mailed link", body: resetPassword{}, answer: data[message]{}, fails: and(invalid, weak, map[int]string{http.StatusNotFound: "The link is not good."})},
 		"user.reset.page": {summary: "A page for who sets a password by a mailed link", query: list(query("token", "string", "That of the link.")), media: "text/html", answer: ""},
 		"user.reset.form": {
-			summary: "The form of that page", body: resetForm{}, types: form()[:1], media: "text/html", answer: "",
-			fails: map[int]string{http.StatusBadRequest: "The link is not good.", http.StatusUnprocessableEntity: "The password is not good; the page says why."},
+			summary: "The form of that page", body: resetForm{}, types: form()[:1], media: "text/html", answer: "", page: true,
+			fails: map[int]string{http.StatusBadRequest: "The body is no form.", http.StatusNotFound: "The link is not good.", http.StatusUnprocessableEntity: "The password is not good; the page says why."},
 		},
+	}
+}
+
+func signUpFails() map[int]string {
+	return map[int]string{
+		http.StatusUnauthorized: "Credentials that are not needed, and wrong.", http.StatusForbidden: "recaptcha_key is another than the form's.",
+		http.StatusTooManyRequests: "Too many sign-ups.",
 	}
 }
 
@@ -76,7 +85,7 @@ func users() map[string]described {
 func people() map[string]described {
 	return map[string]described{
 		"users.list":        {summary: "Users", query: houstonList(), answer: []houstonUser{}, header: map[string]string{"X-Total-Count": "How many there are."}, fails: wrongFields()},
-		"users.create":      {summary: "Sign up", body: newHoustonUser{}, types: append(form(), "application/json"), answer: houstonUser{}, fails: wrongFields()},
+		"users.create":      {summary: "Sign up", body: newHoustonUser{}, types: append(form(), "application/json"), answer: houstonUser{}, fails: and(wrongFields(), signUpFails())},
 		"users.signup_form": {summary: "What signing up needs", answer: signUpForm{}},
 		"users.me.get":      {summary: "Who I am", answer: houstonUser{}},
 		"users.get":         {summary: "A user, by number or id", answer: houstonUser{}, fails: none()},

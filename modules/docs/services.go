@@ -155,6 +155,9 @@ func (d *document) answers(s wrap.Description, r wrap.RouteDescription, id strin
 		}
 	}
 	out := map[string]*huma.Response{"200": good}
+	if r.Method == http.MethodGet {
+		out["304"] = &huma.Response{Description: "It is what If-None-Match names."}
+	}
 	fail := func(status int, text string) {
 		out[strconv.Itoa(status)] = &huma.Response{Description: text, Content: map[string]*huma.MediaType{problemMedia: {Schema: &huma.Schema{Ref: schemaPrefix + "Problem"}}}}
 	}

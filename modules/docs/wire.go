@@ -39,9 +39,9 @@ type problem struct {
 	ErrorCode string              `json:"error_code,omitempty"`
 	Error     any                 `json:"error,omitempty" doc:"A word, on paths of RelengAPI an object"`
 	Retry     int                 `json:"retry_after,omitempty" doc:"In seconds"`
-	Reason    *string             `json:"reason,omitempty" doc:"Services: the backend's phrase"`
+	Reason    *string             `json:"reason,omitempty" nullable:"true" doc:"Services: the backend's phrase"`
 	Code      int                 `json:"status_code,omitempty" doc:"Services: the status again"`
-	Content   *string             `json:"error_content,omitempty" doc:"Services: what the backend said, at most 1 KiB of text"`
+	Content   *string             `json:"error_content,omitempty" nullable:"true" doc:"Services: what the backend said, at most 1 KiB of text"`
 	Backend   int                 `json:"backend_status,omitempty" doc:"Services: the backend's status"`
 }
 

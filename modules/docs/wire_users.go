@@ -128,7 +128,7 @@ type apiToken struct {
 type newAPIToken struct {
 	Type        string   `json:"typ,omitempty" enum:"prm,usr,tmp" default:"usr"`
 	Scopes      []string `json:"scopes" required:"true" example:"[\"users:read\"]"`
-	Description string   `json:"description,omitempty"`
+	Description string   `json:"description,omitempty" doc:"Wanted of those that are not temporary"`
 	Metadata    any      `json:"metadata,omitempty"`
 	NotBefore   string   `json:"not_before,omitempty"`
 	Expires     string   `json:"expires_at,omitempty" example:"2027-01-01T00:00:00+00:00"`

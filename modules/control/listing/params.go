@@ -11,17 +11,18 @@ import (
 	"github.com/fairway-gateway/fairway/queries/rows"
 )
 
-// Params are the parameters of a list, as they are in the query; "": it is not given. Embed it in the input of an operation.
+// Params are the parameters of a list, as they are in the query; "": it is not given. Embed it in the input of an operation. How long
+// they may be ParamsOf says, so that it is told as everything else that is wrong with them.
 type Params struct {
-	Filter  string `query:"filter" maxLength:"4096" doc:"Conditions with commas between them, which all must hold; alternatives are in parentheses, with OR between them. Operators are = != < <= > >= and like." example:"(role='ADMIN' OR name like '%ann%'),created_at>=2026-01-01"`
-	Sort    string `query:"sort" maxLength:"4096" doc:"Fields with commas between them, each with asc or desc behind it, or - before it." example:"created_at desc,name"`
-	Include string `query:"include" maxLength:"4096" doc:"What the answer should have beside what it always has, with commas between."`
-	Exclude string `query:"exclude" maxLength:"4096" doc:"What the answer should not have, with commas between."`
-	Page    string `query:"page" maxLength:"4096" doc:"Which page, from 1." example:"1"`
-	PerPage string `query:"per_page" maxLength:"4096" doc:"How many there are on a page, 1 to 100. By default 20." example:"20"`
-	Limit   string `query:"limit" maxLength:"4096" doc:"How many there are at most, 1 to 100. By default 20." example:"20"`
-	Offset  string `query:"offset" maxLength:"4096" doc:"How many are left out before, from 0." example:"0"`
-	Cursor  string `query:"cursor" maxLength:"4096" doc:"* begins a walk through all; each page names the cursor of the next one."`
+	Filter  string `query:"filter" doc:"Conditions with commas between them, which all must hold; alternatives are in parentheses, with OR between them. Operators are = != < <= > >= and like." example:"(role='ADMIN' OR name like '%ann%'),created_at>=2026-01-01"`
+	Sort    string `query:"sort" doc:"Fields with commas between them, each with asc or desc behind it, or - before it." example:"created_at desc,name"`
+	Include string `query:"include" doc:"What the answer should have beside what it always has, with commas between."`
+	Exclude string `query:"exclude" doc:"What the answer should not have, with commas between."`
+	Page    string `query:"page" doc:"Which page, from 1." example:"1"`
+	PerPage string `query:"per_page" doc:"How many there are on a page, 1 to 100. By default 20." example:"20"`
+	Limit   string `query:"limit" doc:"How many there are at most, 1 to 100. By default 20." example:"20"`
+	Offset  string `query:"offset" doc:"How many are left out before, from 0." example:"0"`
+	Cursor  string `query:"cursor" doc:"* begins a walk through all; each page names the cursor of the next one."`
 }
 
 // ParamsOf takes the parameters out of a query. The error is an *Error: one of them is there twice, or too long, or no text.

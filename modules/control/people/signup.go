@@ -12,9 +12,9 @@ import (
 
 // signUp is what somebody says who signs up at Houston's, by a form or as JSON.
 type signUp struct {
-	Username     string `json:"username" example:"ann"`
-	Email        string `json:"email" example:"ann@example.org"`
-	Password     string `json:"password"`
+	Username     string `json:"username" required:"true" example:"ann"`
+	Email        string `json:"email" required:"true" example:"ann@example.org"`
+	Password     string `json:"password" required:"true" format:"password"`
 	FirstName    string `json:"first_name,omitempty"`
 	MiddleName   string `json:"middle_name,omitempty"`
 	LastName     string `json:"last_name,omitempty"`

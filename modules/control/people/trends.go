@@ -79,11 +79,22 @@ func (p *People) getMe(ctx context.Context, _ *struct{}) (*trendsAnswer, error) 
 	return answer(p.me(ctx))
 }
 
-func (p *People) deleteMe(ctx context.Context, _ *struct{}) (*trendsAnswer, error) {
+// removing is the header of who deletes, for the document.
+type removing struct {
+	IfMatch string `header:"If-Match" doc:"The ETag that the user must still have"`
+}
+
+// removingUser is removing, of the user whom the path names.
+type removingUser struct {
+	User    string `path:"user" doc:"The id, the number, or the e-mail address" example:"ann@example.org"`
+	IfMatch string `header:"If-Match" doc:"The ETag that the user must still have"`
+}
+
+func (p *People) deleteMe(ctx context.Context, _ *removing) (*trendsAnswer, error) {
 	return answer(p.remove(ctx, "user.me.delete", p.me))
 }
 
-func (p *People) deleteTrends(ctx context.Context, _ *inPath) (*trendsAnswer, error) {
+func (p *People) deleteTrends(ctx context.Context, _ *removingUser) (*trendsAnswer, error) {
 	return answer(p.remove(ctx, "user.delete", found))
 }
 
