@@ -42,6 +42,7 @@ func sections() []section {
 		{"audit", "Audit log of every change: actor, request id, diff", audit(), nil},
 		{"callers", "callers users, on services and plain Caddy routes", callersOfServices(), callersSite},
 		{"limits", "Trends.Earth, rate limits (1.8); rate and cors", limitsOfServices(), callersSite},
+		{"not_wanted", "What is not wanted of the older systems", notWanted(), nil},
 		{"jwt_confusion", "Held to: JWT confusion", jwtConfusion(), nil},
 		{"scope_widening", "Held to: scope widening on refresh", scopeWidening(), nil},
 		{"client_swap", "Held to: client swap", clientSwap(), nil},
@@ -126,6 +127,7 @@ func others() [][2]string {
 		{"commands user, token, client, secrets, db (Houston 4.7)", "TestCommands, TestDatabaseCommands"},
 		{"databases by name, migrations, SQLite where none is configured (RelengAPI 5.6)", "TestDatabaseCommands, TestNoDatabaseConfigured"},
 		{"Permissions proved: each operation of the table by each role, owner, member of the team and stranger, with and without scope (1.4, 4.2, 4.3)", "TestPermissions"},
+		{"SQL injection through every parameter, NUL and invalid UTF-8, mass assignment, IDOR on every id, oversized and deeply nested JSON, duplicate keys, patch bombs", "TestHostileCallers"},
 		{"401 for tokens that are revoked, expired, disabled, not yet good, of a deleted user, for each operation; RelengAPI's 400", "TestCredentialsThatAreNone"},
 		{"500 Authentication failed; nobody is let in while the store is gone (1.3: the blocklist fails closed)", "TestStoreIsGone"},
 	}

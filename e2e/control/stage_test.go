@@ -20,6 +20,7 @@ import (
 type cast struct {
 	operation permit.Operation
 	standing  permit.Standing
+	caller    uuid.UUID // uuid.Nil: no user
 	target    string
 	token     string // "": nobody's
 	// refused: the token is not good.
@@ -47,7 +48,7 @@ func (s *scene) stage(op permit.Operation, who permit.Standing) cast {
 		made := s.insert(db.User{
 			Role: string(who.Caller.Role), IsActive: who.Caller.Active, IsRegularUser: who.Caller.Regular, IsInternal: who.Caller.Internal,
 		})
-		caller = &made.ID
+		caller, c.caller = &made.ID, made.ID
 	}
 	switch {
 	case caller != nil && aboutLogins(op):

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/fairway-gateway/fairway/e2e/gateway"
 	"github.com/fairway-gateway/fairway/internal/pgtest"
@@ -130,9 +131,16 @@ func start(t *testing.T, e engine, o gateway.Options) *world {
 		t.Fatal(err)
 	}
 	w := &world{engine: e, gateway: gateway.Start(t, builder, o)}
-	// What a store has from the start is there once the API answers, and not made where there are users already.
-	if a := w.gateway.Get("/.well-known/jwks.json", "", ""); a.Status != http.StatusOK {
-		t.Fatalf("the API does not answer: %s", a)
+	// What a store has from the start is there once the API answers, and not made where there are users already. A busy machine's
+	// first answers may be that the store is not there yet.
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
+		a := w.gateway.Get("/.well-known/jwks.json", "", "")
+		if a.Status == http.StatusOK {
+			break
+		}
+		if a.Status != http.StatusServiceUnavailable || time.Now().After(deadline) {
+			t.Fatalf("the API does not answer: %s", a)
+		}
 	}
 	store, err := queries.Open(context.Background(), queries.Config{DSN: e.dsn})
 	if err != nil {
