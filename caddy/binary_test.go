@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -330,5 +331,27 @@ func TestNoCommandIsMissing(t *testing.T) {
 	}
 	if _, err := os.Stat(s.socket("admin")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("asking for help opened the admin socket: %v", err)
+	}
+}
+
+func TestBinaryIsAKeeper(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("there are none elsewhere")
+	}
+	bin, err := build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	// There is nothing to keep in an empty directory, and a keeper says so there.
+	dir := t.TempDir()
+	cmd := exec.Command(bin)
+	cmd.Args = []string{"fairway-keeper", "keep", dir}
+	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	said, err := os.ReadFile(filepath.Join(dir, "exit.json"))
+	if err != nil || !strings.Contains(string(said), "REFUSED") || !strings.Contains(string(said), "spec.json") {
+		t.Errorf("%s %v", said, err)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	_ "github.com/fairway-gateway/fairway/modules/fairway"
 	_ "github.com/fairway-gateway/fairway/modules/guard"
 	_ "github.com/fairway-gateway/fairway/modules/health"
+	_ "github.com/fairway-gateway/fairway/modules/keeper"
 	_ "github.com/fairway-gateway/fairway/modules/metadata"
 	_ "github.com/fairway-gateway/fairway/modules/openapi"
 	_ "github.com/fairway-gateway/fairway/modules/operate"

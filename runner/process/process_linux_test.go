@@ -1,0 +1,205 @@
+//go:build linux && (amd64 || arm64)
+
+package process_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/process"
+	"github.com/fairway-gateway/fairway/runner/process/keeper"
+)
+
+// patience is how long the tests wait for a process before they call it stuck.
+const patience = 60 * time.Second
+
+func TestMain(m *testing.M) {
+	keeper.Main()
+	code := m.Run()
+	if os.Getenv("FAIRWAY_TEST_ATTACKER") == "" {
+		if bin, err := attacker(); err == nil {
+			_ = os.RemoveAll(filepath.Dir(bin))
+		}
+	}
+	os.Exit(code)
+}
+
+// attacker compiles the program that tries what scripts must not.
+var attacker = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "fairway-attack")
+	if err != nil {
+		return "", err
+	}
+	bin := filepath.Join(dir, "attack")
+	cmd := exec.Command("go", "build", "-trimpath", "-o", bin, "./testdata/attack")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", errors.Join(fmt.Errorf("go build: %w\n%s", err, out), os.RemoveAll(dir))
+	}
+	return bin, nil
+})
+
+// place is an executor with its directory.
+type place struct {
+	executor.Executor
+	dir string
+	t   testing.TB
+}
+
+// home makes a directory that everybody can enter, unlike t.TempDir's.
+func home(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "fairway-process")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(dir, 0o711); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func open(t testing.TB, change func(*process.Options)) *place {
+	t.Helper()
+	dir := home(t)
+	options := process.Options{Directory: filepath.Join(dir, "runs")}
+	if change != nil {
+		change(&options)
+	}
+	e, err := process.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &place{Executor: e, dir: dir, t: t}
+	t.Cleanup(func() {
+		ctx, stop := context.WithTimeout(context.Background(), patience)
+		defer stop()
+		ids, err := e.Attempts(ctx)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, id := range ids {
+			if err := e.Forget(ctx, id); err != nil {
+				t.Errorf("forget %s: %v", id, err)
+			}
+		}
+	})
+	return p
+}
+
+// script is a version of files, of which those whose text begins with #! can be run.
+func script(version string, files map[string]string) executor.Script {
+	return executor.Script{Version: version, Slug: "a-script", Files: func(_ context.Context, dir string) error {
+		for name, text := range files {
+			path := filepath.Join(dir, name)
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}
+}
+
+// begin prepares and starts.
+func (p *place) begin(attempt executor.Attempt) executor.Run {
+	p.t.Helper()
+	if err := p.Prepare(p.t.Context(), attempt.Script, func(text string) { p.t.Log(text) }); err != nil {
+		p.t.Fatal(err)
+	}
+	run, err := p.Start(p.t.Context(), attempt)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return run
+}
+
+// shell starts lines of sh.
+func (p *place) shell(id, text string, limits executor.Limits) executor.Run {
+	p.t.Helper()
+	s := script("v-"+id, map[string]string{"main.sh": "#!/bin/sh\n" + text})
+	return p.begin(executor.Attempt{ID: id, Execution: "x-" + id, Number: 1, Script: s, Limits: limits})
+}
+
+// end waits for a run and gives its end with all that it said.
+func end(t testing.TB, run executor.Run) (executor.Exit, string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	exit, err := run.Wait(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return exit, said(t, run)
+}
+
+// said is all that a run said, until it ended; of standard error and notices each line begins with its stream.
+func said(t testing.TB, run executor.Run) string {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	output, err := run.Output(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	var text strings.Builder
+	for {
+		record, err := output.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return text.String()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if record.Stream != executor.Stdout {
+			fmt.Fprintf(&text, "%c:", record.Stream)
+		}
+		text.Write(record.Text)
+		if !record.Part {
+			text.WriteByte('\n')
+		}
+	}
+}
+
+// says waits until a run has said something.
+func says(t testing.TB, run executor.Run, want string) {
+	t.Helper()
+	ctx, stop := context.WithTimeout(t.Context(), patience)
+	defer stop()
+	output, err := run.Output(ctx, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer output.Close()
+	var all bytes.Buffer
+	for !strings.Contains(all.String(), want) {
+		record, err := output.Next(ctx)
+		if err != nil {
+			t.Fatalf("it said %q, not %q: %v", all.String(), want, err)
+		}
+		all.Write(record.Text)
+	}
+}
+
+func TestHello(t *testing.T) {
+	t.Parallel()
+	p := open(t, nil)
+	run := p.shell("a", `echo hello; echo oops >&2; cat; echo; env | sort; pwd; ls -l; id; echo '{"a":1}' > $FAIRWAY_RESULTS; cat main.sh | head -1; echo x > out.txt; chmod 600 out.txt && ls -l out.txt`, executor.Limits{})
+	exit, text := end(t, run)
+	t.Logf("%+v\n%s", exit, text)
+}
