@@ -112,7 +112,7 @@ func (r *run) owns(process string) bool {
 	}
 	if environ, err := os.ReadFile(process + "/environ"); err != nil {
 		return false // it is somebody else's
-	} else if bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+executor.EnvAttempt+"="+r.id+"\x00")) {
+	} else if bytes.Contains(append([]byte{0}, environ...), []byte("\x00"+executor.EnvWork+"="+r.file(keeper.Work)+"\x00")) {
 		return true
 	}
 	box := r.file(keeper.Box)
