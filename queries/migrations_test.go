@@ -29,7 +29,7 @@ func migrationsOf(t *testing.T, s *Store) *Migrations {
 // TestMigrations goes down to nothing, step by step, and up again, with data in the tables.
 func TestMigrations(t *testing.T) {
 	t.Parallel()
-	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00010_scripts.sql", "00011_executions.sql"}
+	names := []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00009_user_clients.sql", "00010_scripts.sql", "00011_executions.sql"}
 	versions := []int64{0} // of none, of the first and so on
 	for _, name := range names {
 		n, err := strconv.ParseInt(name[:5], 10, 64)
@@ -134,6 +134,9 @@ func fill(t *testing.T, s *Store) {
 	sc := aScript(t, s, u.ID, "script")
 	run1(t, s, Limits{}, execution(sc))
 	start1(t, s, claim1(t, s, fresh()))
+	if err := s.SeeClient(t.Context(), u.ID, UserClient{Type: "cli"}, 3); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Mark(t.Context(), s.Queries(), "m"); err != nil {
 		t.Fatal(err)
 	}

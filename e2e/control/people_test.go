@@ -1,5 +1,12 @@
 package control_test
 
+import (
+	"fmt"
+	"strings"
+
+	"github.com/fairway-gateway/fairway/e2e/gateway"
+)
+
 // houstonUser is a user as Houston shows it in full.
 const houstonUser = `{"id":{user.number},"username":"{user.username}","email":"{user.email}","first_name":"<any>","middle_name":"<any>","last_name":"<any>","is_active":true,"is_regular_user":true,"is_admin":false,"created":"<re:.*\\+00:00>","updated":"<re:.*\\+00:00>"}`
 
@@ -52,6 +59,25 @@ func people() []row {
 			fresh(), post(users).form("username", "{new}x", "email", "{new}", "password", strongOther).gives(403, `{"message":"CAPTCHA key is incorrect.","...":0}`),
 			post(users).form("username", "{user.username}x", "email", "{new}", "password", strongOther, "recaptcha_key", "secret_key").gives(200, `{"email":"{new}","is_active":false,"is_admin":false,"...":0}`),
 			post(users).form("username", "{user.username}x", "email", "x{new}", "password", strongOther, "recaptcha_key", "secret_key").gives(409))},
+		{"GET /user/me/clients: client versions seen, by X-TE-Client: one entry for each type, of the version that was seen last", does(
+			get(me).bearer("{user.access}").header("X-TE-Client", "type=qgis_plugin; version=2.2.4; qgis_version=3.34.0; os=Windows; lang=en").gives(200),
+			get(me).bearer("{user.access}").header("X-TE-Client", "type=qgis_plugin; version=2.2.5; qgis_version=3.36.1; os=Windows; lang=fr; commit=abc").gives(200),
+			get(me+"/clients/").bearer("{user.access}").header("X-TE-Client", "type=cli; version=1.0.0").
+				gives(200, `{"data":[{"id":"<uuid>","user_id":"{user.id}","client_type":"cli","client_version":"1.0.0","os":null,"qgis_version":null,"language":null,"extra_metadata":null,"last_seen_at":"<naive>","created_at":"<naive>"},{"id":"<uuid>","user_id":"{user.id}","client_type":"qgis_plugin","client_version":"2.2.5","os":"Windows","qgis_version":"3.36.1","language":"fr","extra_metadata":{"commit":"abc"},"last_seen_at":"<naive>","created_at":"<naive>"}]}`),
+			get(me+"/clients").bearer("{other.access}").gives(200, `{"data":[{"client_type":"go-http-client","...":0}]}`).lacks("{user.id}"), get(me+"/clients").gives(401))},
+		{"GET /user/me/clients: otherwise by User-Agent; what is hostile is not kept; at most 20", does(
+			get(me).bearer("{user.access}").header("User-Agent", "python-requests/2.31.0").gives(200), get(me).bearer("{user.access}").header("User-Agent", "<script>/1").gives(200),
+			get(me+"/clients").bearer("{user.access}").header("User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:127.0) Gecko/20100101 Firefox/127.0").
+				gives(200, `{"data":[{"client_type":"firefox","client_version":"127.0","os":"Linux","...":0},{"client_type":"python-requests","client_version":"2.31.0","...":0}]}`),
+			act(func(s *scene) {
+				for i := range 40 {
+					get(me).bearer("{user.access}").header("X-TE-Client", fmt.Sprintf("type=p%d", i)).gives(200).do(s)
+				}
+			}), get(me+"/clients").bearer("{user.access}").gives(200).then(func(s *scene, a gateway.Answer) {
+				if n := strings.Count(a.Body, `"client_type"`); n < 3 || n > 20 {
+					s.t.Errorf("%d programs", n)
+				}
+			}))},
 		{"OPTIONS of one's own user and of another's", does(
 			options(users+"{user.number}").bearer("{user.oauth}").nothing(204).with("Allow", "GET, PATCH, OPTIONS"), options(users+"{user.number}").bearer("{other.oauth}").nothing(204).with("Allow", "OPTIONS"),
 			options(users).nothing(204).with("Allow", "POST, OPTIONS"), options(users+"{user.number}").gives(401))},

@@ -12,6 +12,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/limits"
 	"github.com/fairway-gateway/fairway/modules/control/people"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/modules/control/programs"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/control/teams"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
@@ -23,15 +24,12 @@ import (
 func table() *permit.Table { return permit.New().Without(later()...) }
 
 // later are operations of the table that this version does not serve yet.
-func later() []string {
-	return []string{
-		"user.me.clients", // nobody writes down which versions of clients there are
-	}
-}
+func later() []string { return []string{} }
 
 // operations makes the API over the parts of a realm. d has the services, their scopes, and the version, and is given the rest.
 func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (*api.API, error) {
-	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.config())})
+	seen := programs.New(p.Store, programs.Options{Logger: log})
+	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.config()), Seen: seen.See})
 	for id, handle := range map[string]http.HandlerFunc{
 		"auth.login":         p.Tokens.Auth,
 		"auth.refresh":       p.Tokens.AuthRefresh,
@@ -64,6 +62,7 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	ty := typed.New(a, d.Version)
 	users.Register(ty)
 	groups.Register(a, ty)
+	seen.Register(ty)
 	p.Mail.Register(a)
 	limited, err := limits.New(l.limiter, p.Store, log)
 	if err != nil {

@@ -421,3 +421,16 @@ type User struct {
 	UpdatedAt          time.Time       `db:"updated_at"`
 	DeletedAt          *time.Time      `db:"deleted_at"`
 }
+
+type UserClient struct {
+	ID            uuid.UUID       `db:"id"`
+	UserID        uuid.UUID       `db:"user_id"`
+	ClientType    string          `db:"client_type"`
+	ClientVersion string          `db:"client_version"`
+	Os            string          `db:"os"`
+	QgisVersion   string          `db:"qgis_version"`
+	Language      string          `db:"language"`
+	ExtraMetadata json.RawMessage `db:"extra_metadata"`
+	CreatedAt     time.Time       `db:"created_at"`
+	LastSeenAt    time.Time       `db:"last_seen_at"`
+}

@@ -54,6 +54,8 @@ type Options struct {
 	// Admit is asked before anybody is identified, with no caller, and again when it is known who calls. A failure refuses. What
 	// its limits say is kept in v. Default: all are admitted.
 	Admit func(w http.ResponseWriter, r *http.Request, c *callers.Caller, v *rate.Verdict) *Failure
+	// Seen is told who calls, and by what request, before it is decided whether he may. Default nothing.
+	Seen func(*http.Request, *callers.Caller)
 	// Logger is told of what failed that is no caller's fault. Default none.
 	Logger *slog.Logger
 }
@@ -218,6 +220,9 @@ func (a *API) enforce(op *permit.Operation, h http.Handler) http.Handler {
 			if forged(w.Header(), r, caller) {
 				Fail(w, r, Failure{Status: http.StatusForbidden, Detail: "A page of another site may not do this with a password that the browser remembers. Send a Bearer token."})
 				return
+			}
+			if a.options.Seen != nil && caller != nil {
+				a.options.Seen(r, caller)
 			}
 			if d := a.table.Enter(op.ID, caller.Permit()); d != nil {
 				Fail(w, r, denial(r, caller, d))

@@ -223,6 +223,7 @@ type Querier interface {
 	ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]TeamMember, error)
 	ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, error)
 	ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]Team, error)
+	ListUserClients(ctx context.Context, userID uuid.UUID) ([]UserClient, error)
 	ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error)
 	// The first of a user's executions that wait for admission.
 	ListWaitingOf(ctx context.Context, arg ListWaitingOfParams) ([]ListWaitingOfRow, error)
@@ -270,6 +271,8 @@ type Querier interface {
 	RevokeClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
 	// Marks a token as used, if it was not: of those who try at once, one does.
 	RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (uuid.UUID, error)
+	// Writes what is new, and else at most once a minute. What is not known any more stays as it was.
+	SeeUserClient(ctx context.Context, arg SeeUserClientParams) (int64, error)
 	SetHandle(ctx context.Context, arg SetHandleParams) (int64, error)
 	SetLimit(ctx context.Context, arg SetLimitParams) error
 	SetProgress(ctx context.Context, arg SetProgressParams) (int64, error)
@@ -302,6 +305,8 @@ type Querier interface {
 	TouchLogin(ctx context.Context, id uuid.UUID) (int64, error)
 	// Who its members are has changed.
 	TouchTeam(ctx context.Context, id uuid.UUID) (Team, error)
+	// Deletes all but those of a user that were seen last.
+	TrimUserClients(ctx context.Context, arg TrimUserClientsParams) (int64, error)
 	// Adds an attempt to a bucket, which is never over full_level, and gives how many were in it before. No row: the last one was
 	// too short ago for what is in it: from free attempts on the delay is first, and doubles with each up to most. It is now
 	// when it was asked for, or when somebody else added one who was waited for.

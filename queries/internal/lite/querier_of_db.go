@@ -742,6 +742,15 @@ func (a Adapter) ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]db.Te
 	return out, err
 }
 
+func (a Adapter) ListUserClients(ctx context.Context, userID uuid.UUID) ([]db.UserClient, error) {
+	rows, err := a.q.ListUserClients(ctx, userID)
+	out := make([]db.UserClient, len(rows))
+	for i := range rows {
+		out[i] = db.UserClient(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListUsers(ctx context.Context, arg db.ListUsersParams) ([]db.User, error) {
 	rows, err := a.q.ListUsers(ctx, ListUsersParams(arg))
 	out := make([]db.User, len(rows))
@@ -888,6 +897,10 @@ func (a Adapter) RotateRefreshToken(ctx context.Context, arg db.RotateRefreshTok
 	return a.q.RotateRefreshToken(ctx, RotateRefreshTokenParams(arg))
 }
 
+func (a Adapter) SeeUserClient(ctx context.Context, arg db.SeeUserClientParams) (int64, error) {
+	return a.q.SeeUserClient(ctx, SeeUserClientParams(arg))
+}
+
 func (a Adapter) SetHandle(ctx context.Context, arg db.SetHandleParams) (int64, error) {
 	return a.q.SetHandle(ctx, SetHandleParams(arg))
 }
@@ -959,6 +972,10 @@ func (a Adapter) TouchLogin(ctx context.Context, id uuid.UUID) (int64, error) {
 func (a Adapter) TouchTeam(ctx context.Context, id uuid.UUID) (db.Team, error) {
 	row, err := a.q.TouchTeam(ctx, id)
 	return db.Team(row), err
+}
+
+func (a Adapter) TrimUserClients(ctx context.Context, arg db.TrimUserClientsParams) (int64, error) {
+	return a.q.TrimUserClients(ctx, TrimUserClientsParams(arg))
 }
 
 func (a Adapter) TryBucket(ctx context.Context, arg db.TryBucketParams) (int64, error) {
