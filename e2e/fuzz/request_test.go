@@ -402,6 +402,6 @@ func (m *maker) headers(a *attempt, wrong func(string) bool) {
 		a.header[name] = []string{value}
 	}
 	if m.IntN(30) == 0 {
-		a.header.Set("Idempotency-Key", fmt.Sprintf("key-%d", m.IntN(5)))
+		a.header.Set("Idempotency-Key", fmt.Sprintf("key-%d", m.IntN(3)))
 	}
 }

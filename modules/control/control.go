@@ -86,7 +86,7 @@ func Document(app *fairway.App) (docs.Source, error) {
 	if _, err := operations(new(realm.Parts), new(limited), &d, slog.New(slog.DiscardHandler)); err != nil {
 		return docs.Source{}, err
 	}
-	src := docs.Source{Table: d.Table, Typed: d.Typed, Scopes: app.ScopesOfServices(), Version: d.Version}
+	src := docs.Source{Table: d.Table, Typed: d.Typed, Scopes: app.ScopesOfServices(), Once: d.Once, Version: d.Version}
 	for _, s := range app.Services() {
 		src.Services = append(src.Services, s.Describe())
 	}

@@ -69,7 +69,7 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 		return nil, err
 	}
 	limited.Register(a, ty)
-	d.Table, d.Typed = a.Table(), ty.OpenAPI()
+	d.Table, d.Typed, d.Once = a.Table(), ty.OpenAPI(), creating()
 	docs.New(*d).Register(a)
 	for _, id := range creating() {
 		a.Around(id, func(h http.Handler) http.Handler { return p.Once(id, h) })

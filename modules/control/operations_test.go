@@ -30,7 +30,7 @@ func TestDocumentIsValid(t *testing.T) {
 	for _, format := range []string{docs.OpenAPI31, docs.OpenAPI30, docs.Swagger20} {
 		t.Run(format, func(t *testing.T) {
 			t.Parallel()
-			raw, err := docs.Make(docs.Source{Table: d.Table, Typed: d.Typed, Version: d.Version, Address: "https://api.example.org"}, format)
+			raw, err := docs.Make(docs.Source{Table: d.Table, Typed: d.Typed, Once: d.Once, Version: d.Version, Address: "https://api.example.org"}, format)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -35,7 +35,7 @@ func TestComponents(t *testing.T) {
 	ty := typed.New(api.New(table, nil, api.Options{}), "1")
 	typed.Register(ty, typed.Operation{ID: "user.me.get", Summary: "A thing"}, func(context.Context, *struct{}) (*typed.Answer[thing], error) { return nil, nil })
 	typed.Register(ty, typed.Operation{ID: "user.me.change", Summary: "A change", Bodies: map[string]any{"application/json": wanted{}}}, func(context.Context, *struct{ RawBody []byte }) (*typed.Answer[wanted], error) { return nil, nil })
-	raw, doc := made(t, docs.Source{Table: table, Typed: ty.OpenAPI(), Version: "1"}, docs.OpenAPI31)
+	raw, doc := made(t, docs.Source{Table: table, Typed: ty.OpenAPI(), Once: []string{"tokens.create"}, Version: "1"}, docs.OpenAPI31)
 	schemas := doc["components"].(object)["schemas"].(object)
 	for name, want := range map[string]string{
 		"Thing":     `["name","at"]`, // what may be left out is not there
@@ -68,5 +68,11 @@ func TestComponents(t *testing.T) {
 		if responses[status] == nil {
 			t.Errorf("a change does not say that it answers %s", status)
 		}
+	}
+	// What is made once says so.
+	made := operation(t, doc, "/api/v1/tokens", "POST")
+	raw, _ = json.Marshal(made["parameters"])
+	if !strings.Contains(string(raw), `"name":"Idempotency-Key"`) || made["responses"].(object)["409"] == nil || made["responses"].(object)["422"] == nil {
+		t.Errorf("a token that is made once: %s", raw)
 	}
 }

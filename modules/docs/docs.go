@@ -61,6 +61,8 @@ type Options struct {
 	Services func() []*wrap.Service
 	// Scopes are those of services.
 	Scopes []permit.Scope
+	// Once are the operations that are done once for each Idempotency-Key. Default: none.
+	Once []string
 	// Version is that of the gateway.
 	Version string
 }
@@ -106,7 +108,7 @@ func (d *Docs) Register(a *api.API) {
 }
 
 func (d *Docs) make(format string) ([]byte, error) {
-	src := Source{Table: d.options.Table, Typed: d.options.Typed, Scopes: d.options.Scopes, Version: d.options.Version, Address: nowhere}
+	src := Source{Table: d.options.Table, Typed: d.options.Typed, Scopes: d.options.Scopes, Once: d.options.Once, Version: d.options.Version, Address: nowhere}
 	for _, s := range d.services {
 		src.Services = append(src.Services, s.Describe())
 	}

@@ -56,7 +56,7 @@ func services(t *testing.T) []*wrap.Service {
 		Metadata: meta, Prefixes: []string{"/weather", "/wx"}, Backends: backend,
 		Routes: []wrap.Route{
 			{
-				Method: "GET", Pattern: "/places/{place}", Summary: "A place", Describe: "Its **weather**.", Example: `{"n":9007199254740993}`, Schema: schema,
+				Method: "GET", Pattern: "/places/{place}", Summary: "A place", Describe: "Its **weather**.", Example: `{"at":{},"n":9007199254740993}`, Schema: schema,
 				Output: []string{"json", "csv"}, OutputSuffix: true,
 				Params: []wrap.Param{
 					{Name: "lang", Type: "string", Default: &lang, Enum: []string{"en", "de"}, Description: "The language"},

@@ -25,6 +25,8 @@ type Source struct {
 	Services []wrap.Description
 	// Scopes are those of services, beside the control API's.
 	Scopes []permit.Scope
+	// Once are the operations of the control API that are done once for each Idempotency-Key. Default: none.
+	Once []string
 	// Version is that of the gateway.
 	Version string
 	// Address is that of the gateway, https://api.example.org, for Swagger 2.0, where addresses of tokens are whole. Default: they
@@ -136,6 +138,9 @@ func (d *document) control(src *Source) {
 		if op == nil {
 			op = d.written(texts[line.ID], line, src.Table)
 		}
+		if slices.Contains(src.Once, line.ID) {
+			op.Parameters = append(op.Parameters, onceKey())
+		}
 		d.fails(op, texts[line.ID])
 		d.complete(op, line, texts[line.ID].oauth)
 		name, about := tagOfOperation(line.ID)
@@ -144,49 +149,6 @@ func (d *document) control(src *Source) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
 		d.Tags = append(d.Tags, &huma.Tag{Name: name, Description: tags[name]})
-	}
-}
-
-// fails adds what is written of an operation that is typed, too: its failures, and the media type of an answer that is written by hand.
-// What its path, its parameters and its body have in common with those of others need not be written.
-func (d *document) fails(op *huma.Operation, text described) {
-	said := maps.Clone(text.fails)
-	if said == nil {
-		said = map[int]string{}
-	}
-	add := func(status int, what string) {
-		if said[status] == "" {
-			said[status] = what
-		}
-	}
-	for _, p := range op.Parameters {
-		switch {
-		case p.In == "path":
-			add(http.StatusNotFound, "There is nothing of that name.")
-		case p.Name == "filter":
-			add(http.StatusBadRequest, "A parameter is wrong.")
-			add(http.StatusUnprocessableEntity, "A number is out of its range.")
-		case p.Name == "If-Match":
-			add(http.StatusPreconditionFailed, "It has changed since the ETag of If-Match.")
-		}
-	}
-	if op.RequestBody != nil {
-		add(http.StatusBadRequest, "The body is wrong.")
-		if op.RequestBody.Content["application/json-patch+json"] != nil {
-			add(http.StatusConflict, "A test of the patch does not hold.")
-			add(http.StatusUnprocessableEntity, "The patch is none, or a member is wrong.")
-		}
-	}
-	for status, what := range said {
-		if key := strconv.Itoa(status); op.Responses[key] == nil {
-			op.Responses[key] = &huma.Response{Description: what}
-		}
-		if text.page && text.fails[status] != "" {
-			op.Responses[strconv.Itoa(status)].Content = map[string]*huma.MediaType{text.media: {Schema: d.schema("")}}
-		}
-	}
-	if good := op.Responses["200"]; good != nil && good.Content == nil && text.media != "" {
-		good.Content = map[string]*huma.MediaType{text.media: {Schema: d.schema(text.answer)}}
 	}
 }
 

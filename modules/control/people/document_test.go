@@ -27,7 +27,7 @@ func TestDocument(t *testing.T) {
 			t.Errorf("%s: %s", path, d)
 		}
 	}
-	if d := cmp.Diff([]string{"application/json", "application/x-www-form-urlencoded"}, slices.Sorted(maps.Keys(doc.Paths["/api/v1/users"].Post.RequestBody.Content))); d != "" {
+	if d := cmp.Diff([]string{"application/json", "application/x-www-form-urlencoded", "multipart/form-data"}, slices.Sorted(maps.Keys(doc.Paths["/api/v1/users"].Post.RequestBody.Content))); d != "" {
 		t.Error(d)
 	}
 	list := doc.Paths["/api/v1/users"].Get

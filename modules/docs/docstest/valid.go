@@ -24,7 +24,7 @@ func Valid(t *testing.T, format string, raw []byte) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := doc.Validate(t.Context(), openapi3.DisableExamplesValidation()); err != nil {
+		if err := doc.Validate(t.Context(), openapi3.EnableExamplesValidation()); err != nil {
 			t.Error(err)
 		}
 		return
