@@ -43,6 +43,8 @@ func TestStoreIsGone(t *testing.T) {
 		post("/api/v1/user/{user.email}/recover-password").gives(500).or(503),
 		get(relengTokens).bearer("{user.access}").gives(500).or(503),
 		get("/").gives(200), // alive, and not ready
+		get("/api-health").gives(200, `{"status":"ok","timestamp":"<naive>","database":"unhealthy","version":"1.0"}`),
+		get("/ping").gives(200),
 	} {
 		a.do(s)
 	}

@@ -64,7 +64,7 @@ func (s *scene) always(a *ask, got gateway.Answer, complain func(string, ...any)
 	if got.Status == http.StatusUnauthorized && got.Header.Get("WWW-Authenticate") == "" {
 		complain("a 401 without WWW-Authenticate (RFC 9110, 15.5.2)")
 	}
-	if strings.Contains(got.Body, "access_token") && got.Header.Get("Cache-Control") != "no-store" {
+	if strings.Contains(got.Body, `"access_token":"`) && got.Header.Get("Cache-Control") != "no-store" {
 		complain("tokens without Cache-Control: no-store (RFC 6749, 5.1)")
 	}
 	for _, inside := range []string{"goroutine ", ".go:", "SQLSTATE", "sqlite", "pgx"} {

@@ -3,6 +3,7 @@
 package control
 
 import (
+	"context"
 	"log/slog"
 	"net/http"
 	"strings"
@@ -114,7 +115,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return next.ServeHTTP(w, r)
 	}
 	w.Header()[requestid.Header] = []string{request.ID(r)}
-	if h.limits.cors.Serve(w, r) {
+	secure(w.Header())
+	if h.limits.cors.Serve(w, r) || h.health().serve(w, r) {
 		return nil
 	}
 	a, err := h.api(r)
@@ -130,6 +132,25 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	a.ServeHTTP(w, r)
 	return nil
+}
+
+// secure has browsers take answers for what they are said to be, and put them into no page. Pages say themselves what they may.
+func secure(h http.Header) {
+	h["X-Content-Type-Options"] = []string{"nosniff"}
+	h["X-Frame-Options"] = []string{"DENY"}
+	h["Referrer-Policy"] = []string{"no-referrer"}
+	h["Content-Security-Policy"] = []string{"default-src 'none'; frame-ancestors 'none'"}
+}
+
+// health answers monitors.
+func (h *Handler) health() health {
+	return health{func(ctx context.Context) error {
+		parts, err := h.realm.Open(ctx)
+		if err != nil {
+			return err
+		}
+		return parts.Store.Ping(ctx)
+	}}
 }
 
 // api gives the API over the realm's parts.

@@ -9,6 +9,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/apitokens"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/clients"
+	"github.com/fairway-gateway/fairway/modules/control/inflate"
 	"github.com/fairway-gateway/fairway/modules/control/limits"
 	"github.com/fairway-gateway/fairway/modules/control/people"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
@@ -71,10 +72,30 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	limited.Register(a, ty)
 	d.Table, d.Typed, d.Once = a.Table(), ty.OpenAPI(), creating()
 	docs.New(*d).Register(a)
+	monitors := health{func(ctx context.Context) error { return p.Store.Ping(ctx) }}
+	a.HandleFunc("health.trends", monitors.serveHealth)
+	a.HandleFunc("health.trends_ping", monitors.servePing)
 	for _, id := range creating() {
 		a.Around(id, func(h http.Handler) http.Handler { return p.Once(id, h) })
 	}
+	for _, op := range a.Table().Operations() {
+		if op.Method != http.MethodGet {
+			a.Around(op.ID, inflated)
+		}
+	}
 	return a, a.Seal()
+}
+
+// inflated has an operation take bodies that are compressed. Those that are not it bounds itself.
+func inflated(h http.Handler) http.Handler {
+	inflating := inflate.Handler(h, inflate.Options{Fail: api.Refuse})
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.Header["Content-Encoding"]) == 0 {
+			h.ServeHTTP(w, r)
+			return
+		}
+		inflating.ServeHTTP(w, r)
+	})
 }
 
 // creating are the operations that make something, which an Idempotency-Key has be made once. Those by which tokens are given out

@@ -56,6 +56,8 @@ func service() map[string]described {
 		},
 		"limits.events":    {summary: "Who was refused by rate limits", answer: data[[]any]{}},
 		"audit.list":       {summary: "The audit log", answer: []any{}, fails: badBody("A parameter is wrong.")},
+		"health.trends":      {summary: "Whether the gateway is there, and its store", text: "For monitors of Trends.Earth: always a 200. /ready of the directive health says more.", answer: trendsHealth{}},
+		"health.trends_ping": {summary: "Whether the gateway is there", answer: trendsPong{}},
 		"permissions.list": {summary: "All scopes, and what they allow", answer: []scope{}},
 	}
 }
@@ -64,6 +66,8 @@ func service() map[string]described {
 func documents() map[string]described {
 	kept := map[int]string{http.StatusNotModified: "It is what If-None-Match names."}
 	return map[string]described{
+		"docs.trends":       {summary: "This document, OpenAPI 3.0, where clients of Trends.Earth look for it", answer: map[string]any{}},
+		"docs.trends_pages": {summary: "This document as a page, where people of Trends.Earth look for it", media: "text/html", answer: ""},
 		"docs.pages":        {summary: "This document as a page", media: "text/html", answer: ""},
 		"docs.assets":       {summary: "Files of that page", media: "*/*", answer: "", fails: none()},
 		"docs.openapi":      {summary: "This document, OpenAPI 3.1", answer: map[string]any{}, fails: kept},

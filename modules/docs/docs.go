@@ -103,6 +103,8 @@ func (d *Docs) Register(a *api.API) {
 		return yamlOf(doc)
 	}))
 	a.HandleFunc("docs.swagger", d.serve(Swagger20, jsonMedia, func() ([]byte, error) { return d.make(Swagger20) }))
+	a.HandleFunc("docs.trends", d.serve(OpenAPI30, jsonMedia, func() ([]byte, error) { return d.make(OpenAPI30) }))
+	a.HandleFunc("docs.trends_pages", servePage)
 	a.HandleFunc("docs.pages", servePage)
 	a.HandleFunc("docs.assets", d.serveAsset)
 }

@@ -288,7 +288,13 @@ func (a *API) noMethod(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Allow", strings.Join(methods, ", "))
 	if r.Method == http.MethodOptions {
-		w.WriteHeader(http.StatusNoContent)
+		status := http.StatusNoContent
+		if r.Header.Get("Access-Control-Request-Method") != "" {
+			// Houston tells browsers the same. Without the option cors they are allowed no origin, so it lets no page in.
+			w.Header().Set("Access-Control-Allow-Methods", strings.Join(methods, ", "))
+			status = http.StatusOK
+		}
+		w.WriteHeader(status)
 		return
 	}
 	Fail(w, r, Failure{Status: http.StatusMethodNotAllowed, Detail: "Method Not Allowed"})

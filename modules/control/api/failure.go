@@ -77,6 +77,9 @@ const (
 	houston422 = "The request was well-formed but was unable to be followed due to semantic errors."
 )
 
+// wholeBody is where messages of Houston's say what is wrong with a body as a whole.
+const wholeBody = "_schema"
+
 // Fail answers r with a failure.
 func Fail(w http.ResponseWriter, r *http.Request, f Failure) {
 	callOf(r).tell(r.Context(), f).write(w)
@@ -150,6 +153,9 @@ func (c *call) tell(ctx context.Context, f Failure) *Told {
 			d.Message = houston403
 		case http.StatusUnprocessableEntity:
 			d.Message = houston422
+			if d.Messages == nil {
+				d.Messages = map[string][]string{wholeBody: {d.Detail}}
+			}
 		}
 		d.Message = cmp.Or(f.Message, d.Message)
 	case permit.Trends:

@@ -20,13 +20,17 @@ import (
 const mostParts = 50
 
 // Parse reads bytes that are a body: a form of either kind, or a JSON object, as clients of Houston send them. The fields of a form
-// are members that are strings; one that is there twice, or is no text, is of no type that can be asked for. The error is an *Error.
+// are members that are strings; one that is there twice, or is no text, is of no type that can be asked for. Nothing at all has no
+// members. The error is an *Error.
 //
 //	f, err := body.Parse(r.Header.Get("Content-Type"), raw)
 //	title, leader := f.Text("title"), f.Bool("is_leader", false)
 //	if err := f.Err(); err != nil { … }
 func Parse(contentType string, raw []byte) (*Fields, error) {
 	bad := &Error{Status: http.StatusUnprocessableEntity, Detail: "The body is no form, and no JSON object."}
+	if len(raw) == 0 && contentType == "" {
+		return &Fields{members: map[string]json.RawMessage{}}, nil // everything is missing
+	}
 	kind, options, err := mime.ParseMediaType(contentType)
 	if err != nil {
 		return nil, bad

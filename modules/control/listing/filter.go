@@ -171,8 +171,30 @@ func (f *filter) value(field *Field) (text string, quoted bool, err error) {
 	if end == 0 || strings.ContainsRune("=<>!", rune(f.rest[0])) {
 		return "", false, f.expected("a value; an empty one is ''")
 	}
+	if k := field.Column.Kind(); k == rows.Text || k == rows.Key {
+		end = words(f.rest, end)
+	}
 	text, f.rest = f.rest[:end], f.rest[end:]
 	return text, false, check(text)
+}
+
+// words is where a bare text ends that may have blanks in it, as older clients write names: before a comma, a parenthesis, and AND
+// and OR. Where what comes has an operator or a quote in it, a comma is missing rather, and it ends at the first blank.
+func words(s string, end int) int {
+	to := end + strings.IndexAny(s[end:]+",", ",()")
+	first := end
+	for end < to {
+		next := to - len(strings.TrimLeft(s[end:to], " \t\r\n"))
+		last := next + strings.IndexAny(s[next:to]+" ", " \t\r\n")
+		switch word := s[next:last]; {
+		case word == "", strings.EqualFold(word, "AND"), strings.EqualFold(word, "OR"):
+			return end
+		case strings.ContainsAny(word, "=<>!'\""):
+			return first
+		}
+		end = last
+	}
+	return end
 }
 
 // isZone says that " 05:30" is next, and ends there.

@@ -36,7 +36,13 @@ func cells(u db.User) []any {
 	}
 }
 
-func (p *People) export(ctx context.Context, _ *struct{ listing.Params }) (*huma.StreamResponse, error) {
+// exportOf are the parameters of an export.
+type exportOf struct {
+	listing.Params
+	Period
+}
+
+func (p *People) export(ctx context.Context, _ *exportOf) (*huma.StreamResponse, error) {
 	q, request, err := paged.Query(ctx, p.trends, true)
 	if err != nil {
 		return nil, err
@@ -44,13 +50,24 @@ func (p *People) export(ctx context.Context, _ *struct{ listing.Params }) (*huma
 	if q.Walk {
 		return nil, api.Failure{Status: http.StatusBadRequest, Detail: "cursor: an export has no pages"}
 	}
+	within, err := periodIn(ctx)
+	if err != nil {
+		return nil, err
+	}
+	q.And(within)
 	who, _, err := p.accounts.Who(ctx)
 	if err != nil {
 		return nil, err
 	}
 	// These have been read, so they are text of the store; who knows what else is in a query.
 	asked := request.URL.Query()
-	detail, err := json.Marshal(map[string]string{"filter": asked.Get("filter"), "sort": asked.Get("sort")})
+	said := map[string]string{"filter": asked.Get("filter"), "sort": asked.Get("sort")}
+	for _, name := range []string{"date_field", "date_from", "date_to"} {
+		if text := asked.Get(name); text != "" {
+			said[name] = text
+		}
+	}
+	detail, err := json.Marshal(said)
 	if err != nil {
 		return nil, err
 	}

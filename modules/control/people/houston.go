@@ -17,7 +17,7 @@ func (p *People) registerHouston(t *typed.API) {
 	typed.Register(t, typed.Operation{ID: "users.list", Summary: "Users", Description: "Always a page, by limit and offset; X-Total-Count has how many there are."}, p.listHouston)
 	typed.Register(t, typed.Operation{
 		ID: "users.create", Summary: "Signs up", Description: "The user is not active until an administrator makes him so. Administrators need no recaptcha_key.",
-		Bodies: map[string]any{"application/json": signUp{}, "application/x-www-form-urlencoded": signUp{}, "multipart/form-data": signUp{}}, Wrap: inflated(),
+		Bodies: map[string]any{"application/json": signUp{}, "application/x-www-form-urlencoded": signUp{}, "multipart/form-data": signUp{}}, Wrap: inflated(), Empty: true,
 	}, p.createHouston)
 	typed.Register(t, typed.Operation{ID: "users.signup_form", Summary: "What signing up needs"}, p.signUpForm)
 	typed.Register(t, typed.Operation{ID: "users.me.get", Summary: "Who I am"}, p.getMeHouston)

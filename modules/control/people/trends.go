@@ -71,14 +71,6 @@ func answer(u db.User, err error) (*trendsAnswer, error) {
 	return showTrends(u), nil
 }
 
-func (p *People) getTrends(ctx context.Context, _ *inPath) (*trendsAnswer, error) {
-	return answer(found(ctx))
-}
-
-func (p *People) getMe(ctx context.Context, _ *struct{}) (*trendsAnswer, error) {
-	return answer(p.me(ctx))
-}
-
 // removing is the header of who deletes, for the document.
 type removing struct {
 	IfMatch string `header:"If-Match" doc:"The ETag that the user must still have"`

@@ -106,6 +106,8 @@ type Operation struct {
 	// Bodies are values of what a body may be, by media type, where the input has RawBody and reads it by itself. Default: what the
 	// input's type says.
 	Bodies map[string]any
+	// Empty says that the operation itself says what is missing in a body that is not there. Default: that is a 400.
+	Empty bool
 }
 
 // wrapKey is where the operations of huma have Wrap.
@@ -149,7 +151,7 @@ func Register[I, O any](a *API, o Operation, handle func(context.Context, *I) (*
 	content := a.bodies(o.Bodies)
 	if content != nil {
 		h.RequestBody = &huma.RequestBody{Content: map[string]*huma.MediaType{}, Required: true}
-		defer func() { h.RequestBody.Content = content }()
+		defer func() { h.RequestBody.Content, h.RequestBody.Required = content, !o.Empty }()
 	}
 	huma.Register(a.API, h, func(ctx context.Context, in *I) (*O, error) {
 		out, err := handle(ctx, in)

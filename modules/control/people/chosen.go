@@ -1,0 +1,50 @@
+package people
+
+import (
+	"context"
+
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/patch"
+	"github.com/fairway-gateway/fairway/modules/control/typed"
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// Chosen says which members of a user the answer should have, as lists say it.
+type Chosen struct {
+	Include string `query:"include" maxLength:"4096" doc:"What the answer should have beside what it always has, with commas between."`
+	Exclude string `query:"exclude" maxLength:"4096" doc:"What the answer should not have, with commas between."`
+}
+
+// chosenOf is that of the user whom the path names.
+type chosenOf struct {
+	User string `path:"user" doc:"The id, the number, or the e-mail address" example:"ann@example.org"`
+	Chosen
+}
+
+// chosenAnswer is a user in the envelope, of whom something may be missing.
+type chosenAnswer struct {
+	ETag string `header:"ETag" doc:"For If-Match of a change"`
+	Body typed.Data[listed]
+}
+
+// choose answers with a user. The parameters are looked at first, as those of lists are.
+func (p *People) choose(ctx context.Context, c Chosen, whom func(context.Context) (db.User, error)) (*chosenAnswer, error) {
+	q, err := p.trends.Parse(listing.Params{Include: c.Include, Exclude: c.Exclude}, true)
+	if err != nil {
+		return nil, err
+	}
+	u, err := whom(ctx)
+	if err != nil {
+		return nil, trendsFailure(err)
+	}
+	return &chosenAnswer{ETag: patch.Tag(u.Version), Body: typed.Data[listed]{Data: listed{user: accounts.Trends(u), without: q.Exclude}}}, nil
+}
+
+func (p *People) getTrends(ctx context.Context, in *chosenOf) (*chosenAnswer, error) {
+	return p.choose(ctx, in.Chosen, found)
+}
+
+func (p *People) getMe(ctx context.Context, in *Chosen) (*chosenAnswer, error) {
+	return p.choose(ctx, *in, p.me)
+}
