@@ -51,6 +51,9 @@ func trendsWire() []row {
 		{"a body that is inflated to more than 5 MB: 413 {status:413, detail}, before anything is done, for anybody and for users", does(
 			packed(as(post("/auth"), "application/json").gives(413, `{"status":413,"detail":"<text>","...":0}`), `{"email":"`+strings.Repeat("a", 6<<20)+`"}`),
 			packed(as(patch(me).bearer("{user.access}"), "application/json").gives(413, `{"status":413,"detail":"<text>","...":0}`), `{"country":"`+strings.Repeat("a", 6<<20)+`"}`))},
+		{"an inflated body that is too large, or no gzip, at the endpoints of OAuth2: 400 invalid_request, as RFC 6749 has it (ours)", does(
+			packed(as(token(), "application/x-www-form-urlencoded").gives(400, oauthSays("invalid_request")), "grant_type="+strings.Repeat("a", 6<<20)),
+			token().form("grant_type", "password").header("Content-Encoding", "gzip").gives(400, oauthSays("invalid_request")))},
 		{"a body that is no gzip goes on as it is; here: 400; another coding: 415 with Accept-Encoding", does(
 			patch(me).bearer("{user.access}").json(`{"country":"Fiji"}`).header("Content-Encoding", "gzip").gives(400),
 			patch(me).bearer("{user.access}").json(`{"country":"Fiji"}`).header("Content-Encoding", "br").gives(415).with("Accept-Encoding", "gzip"))},

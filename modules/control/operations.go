@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"slices"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/apitokens"
@@ -16,6 +17,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/programs"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/control/teams"
+	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/modules/docs"
 	"github.com/fairway-gateway/fairway/modules/request"
@@ -79,16 +81,25 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 		a.Around(id, func(h http.Handler) http.Handler { return p.Once(id, h) })
 	}
 	for _, op := range a.Table().Operations() {
+		fail := api.Refuse
+		if slices.Contains(ofOAuth(), op.ID) {
+			fail = tokens.RefuseBody
+		}
 		if op.Method != http.MethodGet {
-			a.Around(op.ID, inflated)
+			a.Around(op.ID, func(h http.Handler) http.Handler { return inflated(h, fail) })
 		}
 	}
 	return a, a.Seal()
 }
 
+// ofOAuth are the operations whose errors are those of RFC 6749.
+func ofOAuth() []string {
+	return []string{"oauth2.token", "oauth2.revoke", "oauth2.introspect", "client.token"}
+}
+
 // inflated has an operation take bodies that are compressed. Those that are not it bounds itself.
-func inflated(h http.Handler) http.Handler {
-	inflating := inflate.Handler(h, inflate.Options{Fail: api.Refuse})
+func inflated(h http.Handler, fail func(http.ResponseWriter, *http.Request, error)) http.Handler {
+	inflating := inflate.Handler(h, inflate.Options{Fail: fail})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if len(r.Header["Content-Encoding"]) == 0 {
 			h.ServeHTTP(w, r)

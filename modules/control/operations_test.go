@@ -47,6 +47,14 @@ func TestNothingIsLate(t *testing.T) {
 	}
 }
 
+// TestWhatIsOfOAuthIsInTheTable is about ofOAuth.
+func TestWhatIsOfOAuthIsInTheTable(t *testing.T) {
+	t.Parallel()
+	if unknown, _ := permit.New().Differences(ofOAuth()); len(unknown) > 0 {
+		t.Error(cmp.Diff([]string{}, unknown))
+	}
+}
+
 // TestWhatIsMadeOnceIsInTheTable is about creating.
 func TestWhatIsMadeOnceIsInTheTable(t *testing.T) {
 	t.Parallel()

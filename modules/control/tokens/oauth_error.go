@@ -73,6 +73,11 @@ func (e *oauthError) write(w http.ResponseWriter) {
 	}{e.code, e.text})
 }
 
+// RefuseBody tells clients of the endpoints of OAuth2 that their body cannot be taken: an invalid_request of RFC 6749.
+func RefuseBody(w http.ResponseWriter, _ *http.Request, err error) {
+	invalidRequest(err.Error()).write(w)
+}
+
 func setRetryAfter(h http.Header, d time.Duration) {
 	if d > 0 {
 		h.Set("Retry-After", strconv.Itoa(seconds(d)))
