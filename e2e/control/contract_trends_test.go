@@ -78,7 +78,6 @@ func trendsWire() []row {
 				get("/api/v1/" + path).bearer("{super.access}").gives(404).do(s)
 			}
 		}))},
-		{"GET /user/me/clients: client versions seen; here: nobody writes them down, 404", does(get("/api/v1/user/me/clients").bearer("{user.access}").gives(404))},
 		{"Dates: naive ISO 8601 UTC with microseconds, no Z, wherever there is one", does(
 			logIn("{user.email}", "{user.password}").gives(200),
 			get(me).bearer("{user.access}").gives(200, `{"data":{"created_at":"<naive>","updated_at":"<naive>","last_login_at":"<naive>","last_activity_at":"<naive>","...":0}}`),
