@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"slices"
 	"time"
 
@@ -230,6 +231,20 @@ type movement struct {
 	Again int           `json:"again"`
 	Ends  int           `json:"ends"`
 	Delay time.Duration `json:"-"`
+	// Notice is what the log is told of it; empty: nothing. Noted is 1 where there is one.
+	Notice string `json:"-"`
+	Noted  int    `json:"noted"`
+}
+
+// level is how grave the notice of a step is.
+func (m *movement) level() string {
+	switch {
+	case m.Status == StatusFailed:
+		return "ERROR"
+	case m.Again > 0:
+		return "WARNING"
+	}
+	return "INFO"
 }
 
 // moveAll moves executions, which the transaction has locked, and makes the attempts of those that have another one.
@@ -243,6 +258,9 @@ func (s *Store) moveAll(ctx context.Context, q db.Querier, now time.Time, moves 
 		m.Reason = shorten(m.Reason)
 		if Ended(m.Status) {
 			m.Ends = 1
+		}
+		if m.Notice != "" {
+			m.Noted = 1
 		}
 		byID[m.ID] = m
 		if m.Again == 0 {
@@ -263,7 +281,16 @@ func (s *Store) moveAll(ctx context.Context, q db.Querier, now time.Time, moves 
 		return nil, err
 	}
 	if len(moved) != len(moves) {
-		return nil, ErrFenced // they were locked, so this is a mistake
+		return nil, errors.New("executions that are locked have moved")
+	}
+	var notices []notice
+	for _, row := range moved {
+		if m := byID[row.ID]; m.Noted > 0 {
+			notices = append(notices, notice{row.ID, row.LastLog, m.level(), shorten(m.Notice)})
+		}
+	}
+	if err := addNotices(ctx, q, now, notices); err != nil {
+		return nil, err
 	}
 	if len(again) == 0 {
 		return nil, nil

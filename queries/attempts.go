@@ -106,13 +106,9 @@ func claimSome(ctx context.Context, q db.Querier, now time.Time, r ClaimRequest)
 	for i, a := range got {
 		ids[i] = a.ExecutionID
 	}
-	work, err := q.ListWork(ctx, idList(ids))
+	byID, err := workOf(ctx, q, ids)
 	if err != nil {
 		return nil, err
-	}
-	byID := make(map[uuid.UUID]db.ListWorkRow, len(work))
-	for _, w := range work {
-		byID[w.ID] = w
 	}
 	out := make([]Claimed, len(got))
 	for i, a := range got {
@@ -290,6 +286,9 @@ func (s *Store) Progress(ctx context.Context, h Holder, percent int) error {
 	n, err := s.queries().SetProgress(ctx, db.SetProgressParams{Progress: int64(min(max(percent, 0), 100)), Now: s.clock.Now(), ID: h.Execution, AttemptID: h.Attempt, Fence: h.Fence})
 	if err == nil && n == 0 {
 		err = ErrFenced
+	}
+	if err == nil {
+		s.changed()
 	}
 	return err
 }

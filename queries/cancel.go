@@ -51,7 +51,11 @@ func lockOne(ctx context.Context, q db.Querier, id uuid.UUID) (db.LockExecutions
 func (s *Store) cancel(ctx context.Context, q db.Querier, now time.Time, e db.LockExecutionsRow, reason string) (Cancelled, error) {
 	out := Cancelled{Was: e.Status}
 	to := func(status string) error {
-		_, err := s.moveAll(ctx, q, now, []movement{{ID: e.ID, Was: e.Status, Status: status, Reason: reason}})
+		m := movement{ID: e.ID, Was: e.Status, Status: status, Reason: reason}
+		if status == StatusCancelled {
+			m.Notice = "The execution is cancelled: " + reason
+		}
+		_, err := s.moveAll(ctx, q, now, []movement{m})
 		e.Status, out.Status = status, status
 		return err
 	}

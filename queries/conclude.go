@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -156,7 +157,28 @@ func next(e db.LockExecutionsRow, o Outcome, started bool, reason string) moveme
 	default:
 		m.Status = StatusFailed
 	}
+	m.Notice = noticeOf(e, o, m)
 	return m
+}
+
+// noticeOf is what the log of an execution is told of the end of an attempt; nothing where it succeeded.
+func noticeOf(e db.LockExecutionsRow, o Outcome, m movement) string {
+	if m.Status == StatusFinished {
+		return ""
+	}
+	said := "Attempt " + strconv.FormatInt(e.Attempt, 10) + " ended: " + string(o)
+	if m.Reason != "" {
+		said += ": " + m.Reason
+	}
+	switch {
+	case m.Status == StatusCancelled:
+		return said + ". The execution is cancelled."
+	case m.Again > 0 && m.Delay > 0:
+		return said + ". It is tried again in " + m.Delay.String() + "."
+	case m.Again > 0:
+		return said + ". It is tried again."
+	}
+	return said + ". The execution has failed."
 }
 
 // retryDelay doubles with each attempt.

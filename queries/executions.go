@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -273,6 +274,9 @@ const moveTries = 5
 func (s *Store) move(ctx context.Context, f func(q db.Querier, now time.Time) error) error {
 	for try := 1; ; try++ {
 		err := s.inTx(ctx, func(q db.Querier) error { return f(q, s.clock.Now()) })
+		if err == nil {
+			s.changed()
+		}
 		pg, ok := errors.AsType[*pgconn.PgError](err)
 		if !ok || pg.Code != "40P01" && pg.Code != "40001" || try == moveTries {
 			return err
@@ -319,4 +323,13 @@ func words(of []Outcome) string {
 		b = append(b, o...)
 	}
 	return string(b)
+}
+
+// outcomes reads what words wrote.
+func outcomes(words string) []Outcome {
+	var out []Outcome
+	for w := range strings.FieldsSeq(words) {
+		out = append(out, Outcome(w))
+	}
+	return out
 }

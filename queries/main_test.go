@@ -43,6 +43,10 @@ func TestMain(m *testing.M) {
 		}
 		os.Exit(0)
 	}
+	if dsn := os.Getenv(chaosEnv); dsn != "" {
+		fmt.Fprintln(os.Stderr, chaosForever(dsn))
+		os.Exit(1)
+	}
 	if dsn := os.Getenv(writeEnv); dsn != "" {
 		fmt.Fprintln(os.Stderr, writeMany(dsn))
 		os.Exit(1)

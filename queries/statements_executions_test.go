@@ -198,6 +198,39 @@ func executionSteps() []step {
 			return n, err
 		}, int64(0)},
 		{"StopAttempt", func(ctx context.Context, q db.Querier) (any, error) { return q.StopAttempt(ctx, ids[0]) }, int64(1)},
+		{"PatchProgress", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.PatchProgress(ctx, db.PatchProgressParams{ID: ids[0], Progress: 8, Now: now})
+		}, int64(1)},
+		{"AddLogLines", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.AddLogLines(ctx, db.AddLogLinesParams{ID: ids[0], Lines: 3, Bytes: 7})
+		}, int64(3)},
+		{"AdvanceLog", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.AdvanceLog(ctx, db.AdvanceLogParams{ID: attempts[0], ExecutionID: ids[0], Fence: 2, Before: 0, Last: 1})
+		}, int64(1)},
+		{"ListLogSeq", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.ListLogSeq(ctx, db.ListLogSeqParams{ID: attempts[0], ExecutionID: ids[0], Fence: 2})
+		}, []db.ListLogSeqRow{{Number: 1, LogSeq: 1}}},
+		{"InsertLogChunk", func(ctx context.Context, q db.Querier) (any, error) {
+			return nil, q.InsertLogChunk(ctx, db.InsertLogChunkParams{ExecutionID: ids[0], Attempt: 1, Seq: 1, FirstID: 1, LastID: 2, FirstAt: now, LastAt: now, Data: []byte{0, 1}, Now: now})
+		}, nil},
+		{"InsertNotices", func(ctx context.Context, q db.Querier) (any, error) {
+			return nil, q.InsertNotices(ctx, db.InsertNoticesParams{Now: later, Batch: fmt.Sprintf(`[{"execution_id": "%s", "line": 3, "level": "INFO", "notice": "n\"ä"}]`, ids[0])})
+		}, nil},
+		{"ListLogChunks", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListLogChunks(ctx, db.ListLogChunksParams{ExecutionID: ids[0], LastID: 1, Since: before, AtMost: 5})
+			return []any{len(all), string(all[0].Data), all[0].LastAt.Equal(now), all[1].FirstID, all[1].Notice, len(all[1].Data)}, err
+		}, []any{2, "\x00\x01", true, int64(3), `n"ä`, 0}},
+		{"ListLogChunksBackward", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListLogChunksBackward(ctx, db.ListLogChunksBackwardParams{ExecutionID: ids[0], Before: 3, AtMost: 5})
+			return []any{len(all), all[0].LastID}, err
+		}, []any{1, int64(2)}},
+		{"ListLastChunk", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.ListLastChunk(ctx, db.ListLastChunkParams{ExecutionID: ids[0], Attempt: 1, Seq: 1})
+		}, [][]byte{{0, 1}}},
+		{"ListStates", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListStates(ctx, idList(ids[:1]))
+			return []any{len(all), all[0].Status, all[0].Progress, all[0].LastLog}, err
+		}, []any{1, "RUNNING", int64(8), int64(3)}},
 		{"SetResults", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.SetResults(ctx, db.SetResultsParams{ID: ids[0], Results: []byte(`{"b" :1.0}`), ResultsSize: 10})
 		}, int64(1)},
@@ -232,9 +265,34 @@ func executionSteps() []step {
 			return q.EndQueuedAttempt(ctx, db.EndQueuedAttemptParams{ExecutionID: ids[1], Outcome: "CANCELLED", Reason: "r", Now: &now})
 		}, int64(1)},
 		{"", move("READY", "CANCELLING", 0, 0, 1), 1},
+		{"ListStatusLog", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListStatusLog(ctx, db.ListStatusLogParams{ExecutionID: ids[1], AtMost: 2})
+			return []any{len(all), all[1].StatusFrom, all[1].StatusTo, all[1].Reason, all[1].Attempt, all[1].At.Equal(now)}, err
+		}, []any{2, "PENDING", "READY", `it "is"`, int64(1), true}},
 		{"", move("CANCELLING", "CANCELLED", 0, 1, 1), 1},
 		{"", move("READY", "FAILED", 0, 1, 2), 1},
 		{"", move("PENDING", "CANCELLED", 0, 1, 3), 1},
+		{"UpsertRunner", func(ctx context.Context, q db.Querier) (any, error) {
+			r, err := q.UpsertRunner(ctx, db.UpsertRunnerParams{ID: runner, Name: "n", Queues: []byte(`["a"]`), Slots: 3, Now: now, LeaseUntil: later})
+			return []any{r.State, string(r.Queues), r.LeaseUntil.Equal(later)}, err
+		}, []any{"READY", `["a"]`, true}},
+		{"RenewRunner", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.RenewRunner(ctx, db.RenewRunnerParams{ID: runner, Now: now, LeaseUntil: later})
+		}, []string{"READY"}},
+		{"DrainRunner", func(ctx context.Context, q db.Querier) (any, error) { return q.DrainRunner(ctx, runner) }, int64(1)},
+		{"ListRunners", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListRunners(ctx, 100)
+			return len(all) == 1 && all[0].State == "DRAINING", err
+		}, true},
+		{"EndLostRunners", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.EndLostRunners(ctx, db.EndLostRunnersParams{Now: &now, Late: now})
+		}, []db.EndLostRunnersRow{}},
+		{"EndRunner", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.EndRunner(ctx, db.EndRunnerParams{ID: runner, Now: &now})
+		}, int64(1)},
+		{"DeleteGoneRunners", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.DeleteGoneRunners(ctx, db.DeleteGoneRunnersParams{Before: &later, AtMost: 100})
+		}, int64(1)},
 		deleteOwner(user),
 	}
 }

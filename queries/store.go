@@ -47,7 +47,9 @@ type Store struct {
 	// fixed: the clock is given, and not set.
 	fixed bool
 	ready atomic.Pointer[Dispatch]
-	stop  context.CancelFunc
+	// watchers are told of executions.
+	watchers *watchers
+	stop     context.CancelFunc
 	// ending is closed when the store is to be closed.
 	ending chan struct{}
 	done   sync.WaitGroup
@@ -64,10 +66,14 @@ type engine interface {
 	dialect() rows.Dialect
 	// clock asks what time it is; zero: the same as here.
 	clock(ctx context.Context) (time.Time, error)
+	// maintain makes partitions, and drops or deletes what was kept for long enough.
+	maintain(ctx context.Context, now time.Time, r Retention) (Maintained, error)
 	ping(ctx context.Context) error
 	stats() Stats
 	// listen calls heard whenever something was told on a channel, until ctx ends. It may do nothing.
 	listen(ctx context.Context, channel string, heard func())
+	// notify tells a channel something.
+	notify(ctx context.Context, channel string) error
 	// migrations has those of files; nil: the store's.
 	migrations(files fs.FS, log *slog.Logger) (*Migrations, error)
 	close()
@@ -90,7 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		e.close()
 		return nil, err
 	}
-	s := &Store{engine: e, log: cfg.Logger, clock: newClock(cfg.Clock), fixed: cfg.Clock != nil, ending: make(chan struct{})}
+	s := &Store{engine: e, log: cfg.Logger, clock: newClock(cfg.Clock), fixed: cfg.Clock != nil, watchers: newWatchers(), ending: make(chan struct{})}
 	if err := s.setClock(ctx); err != nil {
 		e.close()
 		return nil, &UnavailableError{Err: err}
@@ -98,6 +104,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
 	s.done.Go(func() { s.sweepEvery(background, cfg.Sweep) })
+	s.done.Go(func() { s.tellChanges(background) })
 	return s, nil
 }
 

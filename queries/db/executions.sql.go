@@ -574,14 +574,14 @@ func (q *Queries) LockFreeExecutions(ctx context.Context, ids string) ([]LockFre
 
 const moveExecutions = `-- name: MoveExecutions :many
 update executions
-set updated_at = $1, status = (i.value ->> 'status'), reason = (i.value ->> 'reason'), attempt = executions.attempt + (i.value ->> 'again')::bigint,
+set updated_at = $1, status = (i.value ->> 'status'), reason = (i.value ->> 'reason'), attempt = executions.attempt + (i.value ->> 'again')::bigint, last_log = executions.last_log + (i.value ->> 'noted')::bigint,
 	progress = case when (i.value ->> 'ends')::bigint > 0 then 100 when (i.value ->> 'again')::bigint > 0 then 0 else executions.progress end,
 	dispatched_at = case when (i.value ->> 'status') = 'READY' then coalesce(executions.dispatched_at, $1) else executions.dispatched_at end,
 	started_at = case when (i.value ->> 'status') = 'RUNNING' then coalesce(executions.started_at, $1) else executions.started_at end,
 	ended_at = case when (i.value ->> 'ends')::bigint > 0 then $1 end
 from (select x.key::uuid as id, x.value::json as value from json_each($2::text::json) as x(key, value)) i
 where executions.id = i.id and executions.status = (i.value ->> 'was')
-returning executions.id
+returning executions.id, executions.last_log
 `
 
 type MoveExecutionsParams struct {
@@ -589,25 +589,50 @@ type MoveExecutionsParams struct {
 	Batch string    `db:"batch"`
 }
 
+type MoveExecutionsRow struct {
+	ID      uuid.UUID `db:"id"`
+	LastLog int64     `db:"last_log"`
+}
+
 // Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
-func (q *Queries) MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]uuid.UUID, error) {
+func (q *Queries) MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]MoveExecutionsRow, error) {
 	rows, err := q.db.Query(ctx, moveExecutions, arg.Now, arg.Batch)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []uuid.UUID{}
+	items := []MoveExecutionsRow{}
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i MoveExecutionsRow
+		if err := rows.Scan(&i.ID, &i.LastLog); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
 	}
 	return items, nil
+}
+
+const patchProgress = `-- name: PatchProgress :execrows
+update executions
+set progress = $1, updated_at = $2
+where id = $3 and status = 'RUNNING'
+`
+
+type PatchProgressParams struct {
+	Progress int64     `db:"progress"`
+	Now      time.Time `db:"now"`
+	ID       uuid.UUID `db:"id"`
+}
+
+func (q *Queries) PatchProgress(ctx context.Context, arg PatchProgressParams) (int64, error) {
+	result, err := q.db.Exec(ctx, patchProgress, arg.Progress, arg.Now, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const setLimit = `-- name: SetLimit :exec

@@ -144,6 +144,8 @@ type LogChunk struct {
 	FirstAt     time.Time `db:"first_at"`
 	LastAt      time.Time `db:"last_at"`
 	Data        []byte    `db:"data"`
+	Level       string    `db:"level"`
+	Notice      string    `db:"notice"`
 	CreatedAt   time.Time `db:"created_at"`
 }
 
@@ -229,6 +231,11 @@ type Refusal struct {
 	LimitKey        string     `db:"limit_key"`
 	IpAddress       string     `db:"ip_address"`
 	UserAgent       string     `db:"user_agent"`
+}
+
+type Retention struct {
+	Name      string    `db:"name"`
+	KeptSince time.Time `db:"kept_since"`
 }
 
 type Revocation struct {

@@ -584,13 +584,13 @@ func (q *Queries) LockFreeExecutions(ctx context.Context, ids string) ([]LockFre
 
 const moveExecutions = `-- name: MoveExecutions :many
 update executions
-set updated_at = ?1, status = json_extract(cast(?2 as text), '$."' || id || '".status'), reason = json_extract(cast(?2 as text), '$."' || id || '".reason'), attempt = attempt + json_extract(cast(?2 as text), '$."' || id || '".again'),
+set updated_at = ?1, status = json_extract(cast(?2 as text), '$."' || id || '".status'), reason = json_extract(cast(?2 as text), '$."' || id || '".reason'), attempt = attempt + json_extract(cast(?2 as text), '$."' || id || '".again'), last_log = last_log + json_extract(cast(?2 as text), '$."' || id || '".noted'),
 	progress = case when json_extract(cast(?2 as text), '$."' || id || '".ends') > 0 then 100 when json_extract(cast(?2 as text), '$."' || id || '".again') > 0 then 0 else progress end,
 	dispatched_at = case when json_extract(cast(?2 as text), '$."' || id || '".status') = 'READY' then coalesce(dispatched_at, ?1) else dispatched_at end,
 	started_at = case when json_extract(cast(?2 as text), '$."' || id || '".status') = 'RUNNING' then coalesce(started_at, ?1) else started_at end,
 	ended_at = case when json_extract(cast(?2 as text), '$."' || id || '".ends') > 0 then ?1 end
 where id in (select key from json_each(cast(?2 as text))) and status = json_extract(cast(?2 as text), '$."' || id || '".was')
-returning id
+returning id, last_log
 `
 
 type MoveExecutionsParams struct {
@@ -598,20 +598,25 @@ type MoveExecutionsParams struct {
 	Batch string    `db:"batch"`
 }
 
+type MoveExecutionsRow struct {
+	ID      uuid.UUID `db:"id"`
+	LastLog int64     `db:"last_log"`
+}
+
 // Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
-func (q *Queries) MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]uuid.UUID, error) {
+func (q *Queries) MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]MoveExecutionsRow, error) {
 	rows, err := q.db.QueryContext(ctx, moveExecutions, arg.Now, arg.Batch)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	items := []uuid.UUID{}
+	items := []MoveExecutionsRow{}
 	for rows.Next() {
-		var id uuid.UUID
-		if err := rows.Scan(&id); err != nil {
+		var i MoveExecutionsRow
+		if err := rows.Scan(&i.ID, &i.LastLog); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, i)
 	}
 	if err := rows.Close(); err != nil {
 		return nil, err
@@ -620,6 +625,26 @@ func (q *Queries) MoveExecutions(ctx context.Context, arg MoveExecutionsParams) 
 		return nil, err
 	}
 	return items, nil
+}
+
+const patchProgress = `-- name: PatchProgress :execrows
+update executions
+set progress = ?1, updated_at = ?2
+where id = ?3 and status = 'RUNNING'
+`
+
+type PatchProgressParams struct {
+	Progress int64     `db:"progress"`
+	Now      time.Time `db:"now"`
+	ID       uuid.UUID `db:"id"`
+}
+
+func (q *Queries) PatchProgress(ctx context.Context, arg PatchProgressParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, patchProgress, arg.Progress, arg.Now, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
 const setLimit = `-- name: SetLimit :exec

@@ -12,10 +12,14 @@ import (
 )
 
 type Querier interface {
+	// Numbers for so many lines more of an execution, which nobody else gets. It is locked until the transaction ends.
+	AddLogLines(ctx context.Context, arg AddLogLinesParams) (int64, error)
 	// Adds requests that were refused a while ago to those of their window, whose length is window_ms.
 	AddRefusals(ctx context.Context, arg AddRefusalsParams) error
 	// Gives a runner that has begun anew what it held, under another fence.
 	AdoptAttempts(ctx context.Context, arg AdoptAttemptsParams) ([]AdoptAttemptsRow, error)
+	// Says which chunks of its log an attempt has, if its holder holds it and the next one comes next. The execution is locked.
+	AdvanceLog(ctx context.Context, arg AdvanceLogParams) (int64, error)
 	AnswerIdempotencyKey(ctx context.Context, arg AnswerIdempotencyKeyParams) (int64, error)
 	// Gives attempts of a queue that wait to a runner, each to one.
 	ClaimAttempts(ctx context.Context, arg ClaimAttemptsParams) ([]ClaimAttemptsRow, error)
@@ -70,6 +74,8 @@ type Querier interface {
 	DeleteExpiredRevocations(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of the expired records.
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
+	// Deletes some of those that have been gone for long.
+	DeleteGoneRunners(ctx context.Context, arg DeleteGoneRunnersParams) (int64, error)
 	DeleteLimit(ctx context.Context, userID uuid.UUID) error
 	// Deletes some of those that were long ago.
 	DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsParams) (int64, error)
@@ -86,6 +92,7 @@ type Querier interface {
 	DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (TeamMember, error)
 	// It stays, and its addresses are free.
 	DeleteUser(ctx context.Context, id uuid.UUID) (User, error)
+	DrainRunner(ctx context.Context, id uuid.UUID) (int64, error)
 	// What its holder says is over. The executions are locked. What has not run cannot have succeeded.
 	EndAttempts(ctx context.Context, arg EndAttemptsParams) ([]EndAttemptsRow, error)
 	EndFamiliesOf(ctx context.Context, userID uuid.UUID) ([]uuid.UUID, error)
@@ -94,12 +101,15 @@ type Querier interface {
 	EndHeldAttempt(ctx context.Context, arg EndHeldAttemptParams) (int64, error)
 	// Those of a user that were not used.
 	EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error)
+	// Those that were not heard of for their lease are gone.
+	EndLostRunners(ctx context.Context, arg EndLostRunnersParams) ([]EndLostRunnersRow, error)
 	// The same, if it still is. The executions are locked.
 	EndOverdueAttempts(ctx context.Context, arg EndOverdueAttemptsParams) ([]EndOverdueAttemptsRow, error)
 	// What nobody has claimed is over. The execution is locked.
 	EndQueuedAttempt(ctx context.Context, arg EndQueuedAttemptParams) (int64, error)
 	// Ends the family of a token that was used longer ago than that.
 	EndReusedFamily(ctx context.Context, arg EndReusedFamilyParams) (uuid.UUID, error)
+	EndRunner(ctx context.Context, arg EndRunnerParams) (int64, error)
 	// Has refusals be over that a reset has ended: of one caller or address, or with an empty key all.
 	ExpireRefusals(ctx context.Context, limitKey string) (int64, error)
 	// Has a token that was not used live longer, at most as long as its family.
@@ -162,8 +172,10 @@ type Querier interface {
 	// No row: the user is not there, or was deleted.
 	InsertFamily(ctx context.Context, arg InsertFamilyParams) (int64, error)
 	InsertLink(ctx context.Context, arg InsertLinkParams) error
+	InsertLogChunk(ctx context.Context, arg InsertLogChunkParams) error
 	// Of those who try at once, one does, and the others wait until it has.
 	InsertMark(ctx context.Context, name string) (int64, error)
+	InsertNotices(ctx context.Context, arg InsertNoticesParams) error
 	// No row: what may be sent once is there already.
 	InsertOutbox(ctx context.Context, arg InsertOutboxParams) (int64, error)
 	// It ends with its family.
@@ -202,6 +214,13 @@ type Querier interface {
 	ListHeldAttempts(ctx context.Context, batch string) ([]ListHeldAttemptsRow, error)
 	// What a runner holds.
 	ListHeldBy(ctx context.Context, runnerID *uuid.UUID) ([]ListHeldByRow, error)
+	ListLastChunk(ctx context.Context, arg ListLastChunkParams) ([][]byte, error)
+	// Chunks with lines behind one that are later than a time.
+	ListLogChunks(ctx context.Context, arg ListLogChunksParams) ([]LogChunk, error)
+	// Chunks that begin before a line, the last one first.
+	ListLogChunksBackward(ctx context.Context, arg ListLogChunksBackwardParams) ([]LogChunk, error)
+	// The last chunk that an attempt has, if its holder holds it.
+	ListLogSeq(ctx context.Context, arg ListLogSeqParams) ([]ListLogSeqRow, error)
 	// What nobody renewed, or what runs longer than it may by far.
 	ListOverdueAttempts(ctx context.Context, arg ListOverdueAttemptsParams) ([]ListOverdueAttemptsRow, error)
 	// Those that the hashes of living users have, each once.
@@ -209,6 +228,8 @@ type Querier interface {
 	// What has waited for a runner since a time.
 	ListQueuedSince(ctx context.Context, arg ListQueuedSinceParams) ([]ListQueuedSinceRow, error)
 	ListRevocations(ctx context.Context, arg ListRevocationsParams) ([]ListRevocationsRow, error)
+	// Those that are here, by name.
+	ListRunners(ctx context.Context, atMost int64) ([]Runner, error)
 	// Lines behind one, and later than a time.
 	ListScriptLogs(ctx context.Context, arg ListScriptLogsParams) ([]ScriptLog, error)
 	// The last lines, the last one first.
@@ -219,6 +240,10 @@ type Querier interface {
 	ListScriptVersions(ctx context.Context, arg ListScriptVersionsParams) ([]ScriptVersion, error)
 	// Those that have not retired, the oldest first. signs_in_ms and retires_in_ms are by the clock of the database.
 	ListSigningKeys(ctx context.Context) ([]ListSigningKeysRow, error)
+	// Where executions are, for who looks after many.
+	ListStates(ctx context.Context, ids string) ([]ListStatesRow, error)
+	// The moves of an execution, in order.
+	ListStatusLog(ctx context.Context, arg ListStatusLogParams) ([]StatusLog, error)
 	// Those who live.
 	ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]TeamMember, error)
 	ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, error)
@@ -245,9 +270,10 @@ type Querier interface {
 	// Nobody else changes it until the transaction ends.
 	LockUser(ctx context.Context, id uuid.UUID) (User, error)
 	// Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
-	MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]uuid.UUID, error)
+	MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]MoveExecutionsRow, error)
 	// Nobody else gets one until the transaction ends.
 	NextRevocation(ctx context.Context) (int64, error)
+	PatchProgress(ctx context.Context, arg PatchProgressParams) (int64, error)
 	// Writes another hash of the same password, unless it was changed meanwhile.
 	RehashPassword(ctx context.Context, arg RehashPasswordParams) (int64, error)
 	// The row stays, so that fences go on.
@@ -259,6 +285,8 @@ type Querier interface {
 	RenewBuild(ctx context.Context, arg RenewBuildParams) (int64, error)
 	// Has a lease last longer that nobody else has taken.
 	RenewOutbox(ctx context.Context, arg RenewOutboxParams) (int64, error)
+	// No row: it was taken for gone.
+	RenewRunner(ctx context.Context, arg RenewRunnerParams) ([]string, error)
 	// Writes a key sealed anew, unless somebody did meanwhile.
 	ResealSigningKey(ctx context.Context, arg ResealSigningKeyParams) (int64, error)
 	// Fails as a duplicate where somebody has taken one of its addresses.
@@ -319,6 +347,7 @@ type Querier interface {
 	UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, error)
 	// Changes one whose version is still this.
 	UpdateUser(ctx context.Context, arg UpdateUserParams) (User, error)
+	UpsertRunner(ctx context.Context, arg UpsertRunnerParams) (Runner, error)
 	// Marks one that is good still as used: of those who try at once, one does.
 	UseLink(ctx context.Context, hash []byte) (UseLinkRow, error)
 }

@@ -19,6 +19,10 @@ func Adapt(q *Queries) Adapter { return Adapter{q} }
 
 var _ db.Querier = Adapter{}
 
+func (a Adapter) AddLogLines(ctx context.Context, arg db.AddLogLinesParams) (int64, error) {
+	return a.q.AddLogLines(ctx, AddLogLinesParams(arg))
+}
+
 func (a Adapter) AddRefusals(ctx context.Context, arg db.AddRefusalsParams) error {
 	return a.q.AddRefusals(ctx, AddRefusalsParams(arg))
 }
@@ -30,6 +34,10 @@ func (a Adapter) AdoptAttempts(ctx context.Context, arg db.AdoptAttemptsParams) 
 		out[i] = db.AdoptAttemptsRow(rows[i])
 	}
 	return out, err
+}
+
+func (a Adapter) AdvanceLog(ctx context.Context, arg db.AdvanceLogParams) (int64, error) {
+	return a.q.AdvanceLog(ctx, AdvanceLogParams(arg))
 }
 
 func (a Adapter) AnswerIdempotencyKey(ctx context.Context, arg db.AnswerIdempotencyKeyParams) (int64, error) {
@@ -188,6 +196,10 @@ func (a Adapter) DeleteExpiredSessions(ctx context.Context, atMost int64) (int64
 	return a.q.DeleteExpiredSessions(ctx, atMost)
 }
 
+func (a Adapter) DeleteGoneRunners(ctx context.Context, arg db.DeleteGoneRunnersParams) (int64, error) {
+	return a.q.DeleteGoneRunners(ctx, DeleteGoneRunnersParams(arg))
+}
+
 func (a Adapter) DeleteLimit(ctx context.Context, userID uuid.UUID) error {
 	return a.q.DeleteLimit(ctx, userID)
 }
@@ -239,6 +251,10 @@ func (a Adapter) DeleteUser(ctx context.Context, id uuid.UUID) (db.User, error) 
 	return db.User(row), err
 }
 
+func (a Adapter) DrainRunner(ctx context.Context, id uuid.UUID) (int64, error) {
+	return a.q.DrainRunner(ctx, id)
+}
+
 func (a Adapter) EndAttempts(ctx context.Context, arg db.EndAttemptsParams) ([]db.EndAttemptsRow, error) {
 	rows, err := a.q.EndAttempts(ctx, EndAttemptsParams(arg))
 	out := make([]db.EndAttemptsRow, len(rows))
@@ -264,6 +280,15 @@ func (a Adapter) EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, erro
 	return a.q.EndLinksOf(ctx, userID)
 }
 
+func (a Adapter) EndLostRunners(ctx context.Context, arg db.EndLostRunnersParams) ([]db.EndLostRunnersRow, error) {
+	rows, err := a.q.EndLostRunners(ctx, EndLostRunnersParams(arg))
+	out := make([]db.EndLostRunnersRow, len(rows))
+	for i := range rows {
+		out[i] = db.EndLostRunnersRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) EndOverdueAttempts(ctx context.Context, arg db.EndOverdueAttemptsParams) ([]db.EndOverdueAttemptsRow, error) {
 	rows, err := a.q.EndOverdueAttempts(ctx, EndOverdueAttemptsParams(arg))
 	out := make([]db.EndOverdueAttemptsRow, len(rows))
@@ -279,6 +304,10 @@ func (a Adapter) EndQueuedAttempt(ctx context.Context, arg db.EndQueuedAttemptPa
 
 func (a Adapter) EndReusedFamily(ctx context.Context, arg db.EndReusedFamilyParams) (uuid.UUID, error) {
 	return a.q.EndReusedFamily(ctx, EndReusedFamilyParams(arg))
+}
+
+func (a Adapter) EndRunner(ctx context.Context, arg db.EndRunnerParams) (int64, error) {
+	return a.q.EndRunner(ctx, EndRunnerParams(arg))
 }
 
 func (a Adapter) ExpireRefusals(ctx context.Context, limitKey string) (int64, error) {
@@ -485,8 +514,16 @@ func (a Adapter) InsertLink(ctx context.Context, arg db.InsertLinkParams) error 
 	return a.q.InsertLink(ctx, InsertLinkParams(arg))
 }
 
+func (a Adapter) InsertLogChunk(ctx context.Context, arg db.InsertLogChunkParams) error {
+	return a.q.InsertLogChunk(ctx, InsertLogChunkParams(arg))
+}
+
 func (a Adapter) InsertMark(ctx context.Context, name string) (int64, error) {
 	return a.q.InsertMark(ctx, name)
+}
+
+func (a Adapter) InsertNotices(ctx context.Context, arg db.InsertNoticesParams) error {
+	return a.q.InsertNotices(ctx, InsertNoticesParams(arg))
 }
 
 func (a Adapter) InsertOutbox(ctx context.Context, arg db.InsertOutboxParams) (int64, error) {
@@ -640,6 +677,37 @@ func (a Adapter) ListHeldBy(ctx context.Context, runnerID *uuid.UUID) ([]db.List
 	return out, err
 }
 
+func (a Adapter) ListLastChunk(ctx context.Context, arg db.ListLastChunkParams) ([][]byte, error) {
+	return a.q.ListLastChunk(ctx, ListLastChunkParams(arg))
+}
+
+func (a Adapter) ListLogChunks(ctx context.Context, arg db.ListLogChunksParams) ([]db.LogChunk, error) {
+	rows, err := a.q.ListLogChunks(ctx, ListLogChunksParams(arg))
+	out := make([]db.LogChunk, len(rows))
+	for i := range rows {
+		out[i] = db.LogChunk(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListLogChunksBackward(ctx context.Context, arg db.ListLogChunksBackwardParams) ([]db.LogChunk, error) {
+	rows, err := a.q.ListLogChunksBackward(ctx, ListLogChunksBackwardParams(arg))
+	out := make([]db.LogChunk, len(rows))
+	for i := range rows {
+		out[i] = db.LogChunk(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListLogSeq(ctx context.Context, arg db.ListLogSeqParams) ([]db.ListLogSeqRow, error) {
+	rows, err := a.q.ListLogSeq(ctx, ListLogSeqParams(arg))
+	out := make([]db.ListLogSeqRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListLogSeqRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListOverdueAttempts(ctx context.Context, arg db.ListOverdueAttemptsParams) ([]db.ListOverdueAttemptsRow, error) {
 	rows, err := a.q.ListOverdueAttempts(ctx, ListOverdueAttemptsParams(arg))
 	out := make([]db.ListOverdueAttemptsRow, len(rows))
@@ -667,6 +735,15 @@ func (a Adapter) ListRevocations(ctx context.Context, arg db.ListRevocationsPara
 	out := make([]db.ListRevocationsRow, len(rows))
 	for i := range rows {
 		out[i] = db.ListRevocationsRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListRunners(ctx context.Context, atMost int64) ([]db.Runner, error) {
+	rows, err := a.q.ListRunners(ctx, atMost)
+	out := make([]db.Runner, len(rows))
+	for i := range rows {
+		out[i] = db.Runner(rows[i])
 	}
 	return out, err
 }
@@ -711,6 +788,24 @@ func (a Adapter) ListSigningKeys(ctx context.Context) ([]db.ListSigningKeysRow, 
 	out := make([]db.ListSigningKeysRow, len(rows))
 	for i := range rows {
 		out[i] = db.ListSigningKeysRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListStates(ctx context.Context, ids string) ([]db.ListStatesRow, error) {
+	rows, err := a.q.ListStates(ctx, ids)
+	out := make([]db.ListStatesRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListStatesRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListStatusLog(ctx context.Context, arg db.ListStatusLogParams) ([]db.StatusLog, error) {
+	rows, err := a.q.ListStatusLog(ctx, ListStatusLogParams(arg))
+	out := make([]db.StatusLog, len(rows))
+	for i := range rows {
+		out[i] = db.StatusLog(rows[i])
 	}
 	return out, err
 }
@@ -829,12 +924,21 @@ func (a Adapter) LockUser(ctx context.Context, id uuid.UUID) (db.User, error) {
 	return db.User(row), err
 }
 
-func (a Adapter) MoveExecutions(ctx context.Context, arg db.MoveExecutionsParams) ([]uuid.UUID, error) {
-	return a.q.MoveExecutions(ctx, MoveExecutionsParams(arg))
+func (a Adapter) MoveExecutions(ctx context.Context, arg db.MoveExecutionsParams) ([]db.MoveExecutionsRow, error) {
+	rows, err := a.q.MoveExecutions(ctx, MoveExecutionsParams(arg))
+	out := make([]db.MoveExecutionsRow, len(rows))
+	for i := range rows {
+		out[i] = db.MoveExecutionsRow(rows[i])
+	}
+	return out, err
 }
 
 func (a Adapter) NextRevocation(ctx context.Context) (int64, error) {
 	return a.q.NextRevocation(ctx)
+}
+
+func (a Adapter) PatchProgress(ctx context.Context, arg db.PatchProgressParams) (int64, error) {
+	return a.q.PatchProgress(ctx, PatchProgressParams(arg))
 }
 
 func (a Adapter) RehashPassword(ctx context.Context, arg db.RehashPasswordParams) (int64, error) {
@@ -864,6 +968,10 @@ func (a Adapter) RenewBuild(ctx context.Context, arg db.RenewBuildParams) (int64
 
 func (a Adapter) RenewOutbox(ctx context.Context, arg db.RenewOutboxParams) (int64, error) {
 	return a.q.RenewOutbox(ctx, RenewOutboxParams(arg))
+}
+
+func (a Adapter) RenewRunner(ctx context.Context, arg db.RenewRunnerParams) ([]string, error) {
+	return a.q.RenewRunner(ctx, RenewRunnerParams(arg))
 }
 
 func (a Adapter) ResealSigningKey(ctx context.Context, arg db.ResealSigningKeyParams) (int64, error) {
@@ -1008,6 +1116,11 @@ func (a Adapter) UpdateTeam(ctx context.Context, arg db.UpdateTeamParams) (db.Te
 func (a Adapter) UpdateUser(ctx context.Context, arg db.UpdateUserParams) (db.User, error) {
 	row, err := a.q.UpdateUser(ctx, UpdateUserParams(arg))
 	return db.User(row), err
+}
+
+func (a Adapter) UpsertRunner(ctx context.Context, arg db.UpsertRunnerParams) (db.Runner, error) {
+	row, err := a.q.UpsertRunner(ctx, UpsertRunnerParams(arg))
+	return db.Runner(row), err
 }
 
 func (a Adapter) UseLink(ctx context.Context, hash []byte) (db.UseLinkRow, error) {

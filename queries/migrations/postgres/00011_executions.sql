@@ -119,6 +119,7 @@ create table status_log (
 ) partition by range (execution_id);
 create index status_log_by_time on status_log (at, id);
 
+-- Lines that whoever runs an attempt has packed into data, or one line of the store's own, a notice, of attempt 0.
 create table log_chunks (
 	execution_id uuid        not null,
 	attempt      bigint      not null check (attempt >= 0),
@@ -128,6 +129,8 @@ create table log_chunks (
 	first_at     timestamptz not null,
 	last_at      timestamptz not null,
 	data         bytea       not null,
+	level        text        not null,
+	notice       text        not null,
 	created_at   timestamptz not null,
 	primary key (execution_id, attempt, seq)
 ) partition by range (execution_id);
@@ -137,6 +140,10 @@ create unique index log_chunks_by_line on log_chunks (execution_id, last_id);
 do $$ begin
 	create table status_log_rest partition of status_log default;
 	create table log_chunks_rest partition of log_chunks default;
+	begin
+		alter table log_chunks alter column data set compression lz4;
+	exception when feature_not_supported then null; -- it is compressed more slowly
+	end;
 end $$;
 -- +goose StatementEnd
 

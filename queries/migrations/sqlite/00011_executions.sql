@@ -117,6 +117,7 @@ create table status_log (
 create index status_log_of on status_log (execution_id, id);
 create index status_log_by_time on status_log (at, id);
 
+-- Lines that whoever runs an attempt has packed into data, or one line of the store's own, a notice, of attempt 0.
 create table log_chunks (
 	execution_id uuid      not null,
 	attempt      integer   not null check (attempt >= 0),
@@ -126,6 +127,8 @@ create table log_chunks (
 	first_at     timestamp not null,
 	last_at      timestamp not null,
 	data         blob      not null,
+	level        text      not null,
+	notice       text      not null,
 	created_at   timestamp not null,
 	primary key (execution_id, attempt, seq)
 );

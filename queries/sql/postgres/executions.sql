@@ -37,14 +37,14 @@ for no key update skip locked;
 -- name: MoveExecutions :many
 -- Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
 update executions
-set updated_at = sqlc.arg(now), status = (i.value ->> 'status'), reason = (i.value ->> 'reason'), attempt = executions.attempt + (i.value ->> 'again')::bigint,
+set updated_at = sqlc.arg(now), status = (i.value ->> 'status'), reason = (i.value ->> 'reason'), attempt = executions.attempt + (i.value ->> 'again')::bigint, last_log = executions.last_log + (i.value ->> 'noted')::bigint,
 	progress = case when (i.value ->> 'ends')::bigint > 0 then 100 when (i.value ->> 'again')::bigint > 0 then 0 else executions.progress end,
 	dispatched_at = case when (i.value ->> 'status') = 'READY' then coalesce(executions.dispatched_at, sqlc.arg(now)) else executions.dispatched_at end,
 	started_at = case when (i.value ->> 'status') = 'RUNNING' then coalesce(executions.started_at, sqlc.arg(now)) else executions.started_at end,
 	ended_at = case when (i.value ->> 'ends')::bigint > 0 then sqlc.arg(now) end
 from (select x.key::uuid as id, x.value::json as value from json_each(sqlc.arg(batch)::text::json) as x(key, value)) i
 where executions.id = i.id and executions.status = (i.value ->> 'was')
-returning executions.id;
+returning executions.id, executions.last_log;
 
 -- name: SetResults :execrows
 update executions
@@ -56,6 +56,11 @@ update executions
 set progress = sqlc.arg(progress), updated_at = sqlc.arg(now)
 where executions.id = sqlc.arg(id) and status = 'RUNNING'
 	and exists (select 1 from execution_attempts a where a.id = sqlc.arg(attempt_id) and a.execution_id = sqlc.arg(id) and a.number = executions.attempt and a.fence = sqlc.arg(fence) and a.state = 'RUNNING');
+
+-- name: PatchProgress :execrows
+update executions
+set progress = sqlc.arg(progress), updated_at = sqlc.arg(now)
+where id = sqlc.arg(id) and status = 'RUNNING';
 
 -- name: DeleteExecution :execrows
 update executions

@@ -35,13 +35,13 @@ order by id;
 -- name: MoveExecutions :many
 -- Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
 update executions
-set updated_at = sqlc.arg(now), status = json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".status'), reason = json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".reason'), attempt = attempt + json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again'),
+set updated_at = sqlc.arg(now), status = json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".status'), reason = json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".reason'), attempt = attempt + json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again'), last_log = last_log + json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".noted'),
 	progress = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".ends') > 0 then 100 when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again') > 0 then 0 else progress end,
 	dispatched_at = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".status') = 'READY' then coalesce(dispatched_at, sqlc.arg(now)) else dispatched_at end,
 	started_at = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".status') = 'RUNNING' then coalesce(started_at, sqlc.arg(now)) else started_at end,
 	ended_at = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".ends') > 0 then sqlc.arg(now) end
 where id in (select key from json_each(cast(sqlc.arg(batch) as text))) and status = json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".was')
-returning id;
+returning id, last_log;
 
 -- name: SetResults :execrows
 update executions
@@ -53,6 +53,11 @@ update executions
 set progress = sqlc.arg(progress), updated_at = sqlc.arg(now)
 where executions.id = sqlc.arg(id) and status = 'RUNNING'
 	and exists (select 1 from execution_attempts a where a.id = sqlc.arg(attempt_id) and a.execution_id = sqlc.arg(id) and a.number = executions.attempt and a.fence = sqlc.arg(fence) and a.state = 'RUNNING');
+
+-- name: PatchProgress :execrows
+update executions
+set progress = sqlc.arg(progress), updated_at = sqlc.arg(now)
+where id = sqlc.arg(id) and status = 'RUNNING';
 
 -- name: DeleteExecution :execrows
 update executions

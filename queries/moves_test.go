@@ -1,0 +1,446 @@
+package queries
+
+import (
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
+
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// hands is a clock that a test turns.
+type hands struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (h *hands) now() time.Time {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.at
+}
+
+func (h *hands) turn(d time.Duration) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.at = h.at.Add(d)
+}
+
+func newHands() *hands { return &hands{at: time.Date(2026, 3, 2, 12, 0, 0, 123456000, time.UTC)} }
+
+func openAt(t testing.TB, dsn string, h *hands) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), Config{DSN: dsn, Clock: h.now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+func allStatuses() []string {
+	return []string{StatusPending, StatusReady, StatusRunning, StatusFinished, StatusFailed, StatusCancelling, StatusCancelled}
+}
+
+// edges are those of the state machine.
+func edges() map[string][]string {
+	return map[string][]string{
+		StatusPending:    {StatusReady, StatusCancelling, StatusCancelled},
+		StatusReady:      {StatusReady, StatusRunning, StatusFailed, StatusCancelling},
+		StatusRunning:    {StatusReady, StatusFinished, StatusFailed, StatusCancelling},
+		StatusCancelling: {StatusCancelled},
+	}
+}
+
+// paths lead to each status.
+func paths() map[string][]string {
+	return map[string][]string{
+		StatusPending: {}, StatusReady: {StatusReady}, StatusRunning: {StatusReady, StatusRunning}, StatusFinished: {StatusReady, StatusRunning, StatusFinished},
+		StatusFailed: {StatusReady, StatusFailed}, StatusCancelling: {StatusReady, StatusCancelling}, StatusCancelled: {StatusCancelled},
+	}
+}
+
+// TestEdges tries to move an execution from every status to every other by a statement that asks for no leave, and holds that it moves
+// along the edges alone, and that each move is in the log.
+func TestEdges(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		force := func(id uuid.UUID, status string) error {
+			return execute(t, s, fmt.Sprintf(`update executions set status = '%[2]s', attempt = attempt + case when '%[2]s' = 'READY' then 1 else 0 end, dispatched_at = updated_at, started_at = updated_at,
+				progress = case when '%[2]s' in ('FINISHED', 'FAILED', 'CANCELLED') then 100 else 0 end, ended_at = case when '%[2]s' in ('FINISHED', 'FAILED', 'CANCELLED') then updated_at end where id = '%[1]s'`, id, status))
+		}
+		n := execution(sc)
+		tried := 0
+		for _, from := range allStatuses() {
+			for _, to := range allStatuses() {
+				n.ID = uuid.Nil
+				e := run1(t, s, Limits{Global: 1}, n) // the first one is admitted, the others wait
+				if tried == 0 {
+					e = run1(t, s, Limits{Global: 1}, n)
+				}
+				tried++
+				want := []string{"->PENDING"}
+				at := StatusPending
+				for _, step := range paths()[from] {
+					if err := force(e.ID, step); err != nil {
+						t.Fatal(from, step, err)
+					}
+					want, at = append(want, at+"->"+step), step
+				}
+				err := force(e.ID, to)
+				allowed := slices.Contains(edges()[from], to)
+				if to == from && to != StatusReady {
+					allowed = err == nil // it is no move
+				} else if allowed {
+					want = append(want, from+"->"+to)
+				}
+				if (err == nil) != allowed {
+					t.Errorf("from %s to %s: %v", from, to, err)
+				}
+				log, err := s.StatusLog(t.Context(), e.ID, 100)
+				if err != nil {
+					t.Fatal(err)
+				}
+				var got []string
+				for _, l := range log {
+					got = append(got, l.StatusFrom+"->"+l.StatusTo)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("from %s to %s is logged (-want +got):\n%s", from, to, diff)
+				}
+			}
+		}
+	})
+}
+
+// TestAttemptEdges is TestEdges of attempts, whose fence never shrinks.
+func TestAttemptEdges(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		states := []string{"QUEUED", "STARTING", "RUNNING", "ENDED"}
+		force := func(id uuid.UUID, state string, fence int) error {
+			return execute(t, s, fmt.Sprintf(`update execution_attempts set state = '%[2]s', fence = %[3]d, runner_id = id, deadline_at = created_at, lease_until = case when '%[2]s' in ('STARTING', 'RUNNING') then created_at end,
+				outcome = case when '%[2]s' = 'ENDED' then 'LOST' else '' end, ended_at = case when '%[2]s' = 'ENDED' then created_at end where execution_id = '%[1]s'`, id, state, fence))
+		}
+		for i, from := range states {
+			for j, to := range states {
+				e := run1(t, s, Limits{}, execution(sc))
+				for _, step := range states[1 : i+1] {
+					if step == "ENDED" && from != "ENDED" {
+						continue
+					}
+					if err := force(e.ID, step, 2); err != nil {
+						t.Fatal(err)
+					}
+				}
+				if i == 0 {
+					if err := execute(t, s, "update execution_attempts set fence = 2 where execution_id = '"+e.ID.String()+"'"); err != nil {
+						t.Fatal(err)
+					}
+				}
+				allowed := i == j || j == i+1 || to == "ENDED"
+				if err := force(e.ID, to, 1); err == nil {
+					t.Errorf("the fence shrinks from %s to %s", from, to)
+				}
+				if err := force(e.ID, to, 2); (err == nil) != allowed {
+					t.Errorf("from %s to %s: %v", from, to, err)
+				}
+			}
+		}
+	})
+}
+
+// TestCancel holds what becomes of an execution that is cancelled, in every status.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		cancel := func(id uuid.UUID, was, is string) {
+			t.Helper()
+			got, err := s.Cancel(t.Context(), by(), id, "enough")
+			if err != nil || got != (Cancelled{Was: was, Status: is}) || statusOf(t, s, id) != is {
+				t.Errorf("%v, %v", got, err)
+			}
+		}
+		refused := func(id uuid.UUID, is string) {
+			t.Helper()
+			_, err := s.Cancel(t.Context(), by(), id, "enough")
+			if e, ok := errors.AsType[*StatusError](err); !ok || e.Status != is {
+				t.Errorf("%v", err)
+			}
+		}
+		one := Limits{Global: 1}
+		ready := run1(t, s, one, execution(sc))
+		waiting := run1(t, s, one, execution(sc))
+		cancel(waiting.ID, StatusPending, StatusCancelled)
+		refused(waiting.ID, StatusCancelled)
+		cancel(ready.ID, StatusReady, StatusCancelled) // nobody has claimed it
+		if got, err := s.Claim(t.Context(), ClaimRequest{Runner: fresh(), Queues: []string{DefaultQueue}, Most: 5}); err != nil || len(got) != 0 {
+			t.Error(got, err)
+		}
+		for _, started := range []bool{false, true} {
+			e := run1(t, s, one, execution(sc))
+			c := claim1(t, s, fresh())
+			was := StatusReady
+			if started {
+				start1(t, s, c)
+				was = StatusRunning
+			}
+			cancel(e.ID, was, StatusCancelling)
+			refused(e.ID, StatusCancelling)
+			told := []Verdict{{Held: true, Stop: OutcomeCancelled}}
+			if v, err := s.Renew(t.Context(), []Holder{c.Holder}, 0); err != nil || !slices.Equal(v, told) {
+				t.Error(v, err)
+			}
+			if v, err := s.Start(t.Context(), []StartRequest{{Holder: c.Holder}}, 0); err != nil || !slices.Equal(v, told) {
+				t.Error(v, err)
+			}
+			if err := s.Progress(t.Context(), c.Holder, 3); !errors.Is(err, ErrFenced) {
+				t.Error(err)
+			}
+			outcome := OutcomeCancelled
+			if started {
+				outcome = OutcomeSucceeded // it was too late
+			}
+			finish1(t, s, c.Holder, outcome, StatusCancelled)
+			ended, err := s.Execution(t.Context(), e.ID)
+			if err != nil || ended.Progress != 100 || ended.EndedAt == nil {
+				t.Error(ended, err)
+			}
+		}
+		if _, err := s.Cancel(t.Context(), by(), fresh(), ""); !errors.Is(err, sql.ErrNoRows) {
+			t.Error(err)
+		}
+		if got, _ := actions(t, s, "execution:"+waiting.ID.String()); !slices.Equal(got, []string{"execution.cancel"}) {
+			t.Error(got)
+		}
+	})
+}
+
+// TestRetry holds how often what fails is tried, and when.
+func TestRetry(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		h := newHands()
+		s := openAt(t, dsn, h)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		runner := fresh()
+		none := func() {
+			t.Helper()
+			if got, err := s.Claim(t.Context(), ClaimRequest{Runner: runner, Queues: []string{DefaultQueue}, Most: 5}); err != nil || len(got) != 0 {
+				t.Error(got, err)
+			}
+		}
+		n := execution(sc)
+		n.MaxAttempts, n.RetryOn, n.RetryDelay = 3, []Outcome{OutcomeFailed, OutcomeOOM}, 10*time.Second
+		e := run1(t, s, Limits{}, n)
+		for i, d := range []time.Duration{0, 10 * time.Second, 20 * time.Second} {
+			if d > 0 {
+				h.turn(d - time.Millisecond)
+				none()
+				h.turn(time.Millisecond)
+			}
+			c := claim1(t, s, runner)
+			if c.Number != int64(i+1) || c.Execution != e.ID {
+				t.Error(c)
+			}
+			start1(t, s, c)
+			finish1(t, s, c.Holder, []Outcome{OutcomeFailed, OutcomeOOM, OutcomeFailed}[i], []string{StatusReady, StatusReady, StatusFailed}[i])
+		}
+		none()
+		n.ID = uuid.Nil
+		run1(t, s, Limits{}, n)
+		c := claim1(t, s, runner)
+		start1(t, s, c)
+		finish1(t, s, c.Holder, OutcomeTimeout, StatusFailed) // nobody said that it is tried again
+		// What never ran is tried again whatever was said, but not without end.
+		e = run1(t, s, Limits{}, execution(sc))
+		for i := range freeTries + 1 {
+			want := StatusReady
+			if i == freeTries {
+				want = StatusFailed
+			}
+			finish1(t, s, claim1(t, s, runner).Holder, OutcomeRefused, want)
+			h.turn(freeDelay)
+		}
+		all, err := s.Attempts(t.Context(), e.ID)
+		if err != nil || len(all) != freeTries+1 {
+			t.Error(len(all), err)
+		}
+		log, err := s.ReadLog(t.Context(), e.ID, 0, time.Time{}, 100)
+		if err != nil || len(log) != freeTries+1 || !strings.Contains(log[freeTries].Notice, "The execution has failed.") || log[freeTries].LastID != int64(freeTries+1) {
+			t.Error(log, err)
+		}
+	})
+}
+
+// TestOverdue holds that what nobody is heard of any more is lost, that what runs too long is ended, and that who held it counts no more.
+func TestOverdue(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		h := newHands()
+		s := openAt(t, dsn, h)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		swept := func(want ...Swept) {
+			t.Helper()
+			got, err := s.SweepAttempts(t.Context(), 100)
+			if err != nil || !slices.Equal(got, want) {
+				t.Fatalf("%v, %v; want %v", got, err, want)
+			}
+		}
+		n := execution(sc)
+		n.Timeout, n.MaxAttempts, n.RetryOn = time.Hour, 2, []Outcome{OutcomeLost}
+		e := run1(t, s, Limits{}, n)
+		c := claim1(t, s, fresh())
+		start1(t, s, c)
+		h.turn(DefaultLease - time.Second)
+		swept()
+		if v, err := s.Renew(t.Context(), []Holder{c.Holder}, DefaultLease); err != nil || !v[0].Held {
+			t.Error(v, err)
+		}
+		h.turn(DefaultLease - time.Second)
+		swept()
+		h.turn(time.Second)
+		swept(Swept{Attempt: c.Attempt, Execution: e.ID, Number: 1, Outcome: OutcomeLost, Status: StatusReady})
+		swept()
+		if v, err := s.Renew(t.Context(), []Holder{c.Holder}, 0); err != nil || v[0].Held {
+			t.Error("who is lost holds it", v, err)
+		}
+		finish1(t, s, c.Holder, OutcomeSucceeded, "")
+		if err := s.AppendLog(t.Context(), c.Holder, []LogChunk{{Seq: 1, Lines: 1, First: h.now(), Last: h.now(), Data: []byte("x")}}); !errors.Is(err, ErrFenced) {
+			t.Error(err)
+		}
+		second := claim1(t, s, fresh())
+		start1(t, s, second)
+		for range 62 { // its runner is there, and it runs on
+			h.turn(time.Minute - time.Second)
+			if _, err := s.Renew(t.Context(), []Holder{second.Holder}, 0); err != nil {
+				t.Fatal(err)
+			}
+			swept()
+		}
+		if v, err := s.Renew(t.Context(), []Holder{second.Holder}, 2*TimeoutGrace); err != nil || v[0] != (Verdict{Held: true, Stop: OutcomeTimeout}) {
+			t.Error(v, err)
+		}
+		h.turn(TimeoutGrace)
+		swept(Swept{Attempt: second.Attempt, Execution: e.ID, Number: 2, Outcome: OutcomeTimeout, Status: StatusFailed})
+		log, err := s.ReadLog(t.Context(), e.ID, 0, time.Time{}, 100)
+		if err != nil || len(log) != 2 || !strings.Contains(log[0].Notice, "LOST") || log[0].Level != "WARNING" || !strings.Contains(log[1].Notice, "TIMEOUT") || log[1].Level != "ERROR" {
+			t.Error(log, err)
+		}
+		// What is being cancelled when it is lost is cancelled.
+		e = run1(t, s, Limits{}, n)
+		c = claim1(t, s, fresh())
+		if _, err := s.Cancel(t.Context(), by(), e.ID, ""); err != nil {
+			t.Fatal(err)
+		}
+		h.turn(DefaultLease)
+		swept(Swept{Attempt: c.Attempt, Execution: e.ID, Number: 1, Outcome: OutcomeLost, Status: StatusCancelled})
+	})
+}
+
+// TestLogs holds that chunks are kept once and in order, and are found by line, by time and from the end.
+func TestLogs(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		h := newHands()
+		s := openAt(t, dsn, h)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		e := run1(t, s, Limits{}, execution(sc))
+		if id, err := s.AddNotice(t.Context(), e.ID, "INFO", "it waits"); id != 1 || err != nil {
+			t.Error(id, err)
+		}
+		c := claim1(t, s, fresh())
+		chunk := func(seq int64) LogChunk {
+			at := h.now().Add(time.Duration(seq) * time.Second)
+			return LogChunk{Seq: seq, Lines: 10, First: at, Last: at, Data: fmt.Append(nil, "chunk\x00", seq)}
+		}
+		add := func(seqs ...int64) error {
+			var all []LogChunk
+			for _, seq := range seqs {
+				all = append(all, chunk(seq))
+			}
+			return s.AppendLog(t.Context(), c.Holder, all)
+		}
+		for _, seqs := range [][]int64{{1}, {1}, {1, 2}, {2, 3, 4}, {1, 2, 3}, {5}} {
+			if err := add(seqs...); err != nil {
+				t.Error(seqs, err)
+			}
+		}
+		if err, want := add(7), (&SequenceError{Last: 5}); !cmp.Equal(err, error(want)) {
+			t.Errorf("a chunk was left out: %v", err)
+		}
+		for n := range 15 {
+			if err := add(int64(6 + n)); err != nil {
+				t.Error(err)
+			}
+		}
+		read := func(after int64, since time.Time, most int) (seqs []int64) {
+			t.Helper()
+			all, err := s.ReadLog(t.Context(), e.ID, after, since, most)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, c := range all {
+				seqs = append(seqs, c.Seq)
+				if c.Notice == "" && (c.LastID-c.FirstID != 9 || c.FirstID != 2+10*(c.Seq-1) || string(c.Data) != fmt.Sprint("chunk\x00", c.Seq) || c.Attempt != 1) {
+					t.Errorf("%+v", c)
+				}
+			}
+			return seqs
+		}
+		for _, one := range []struct{ got, want []int64 }{
+			{read(0, time.Time{}, 3), []int64{1, 1, 2}},
+			{read(1, time.Time{}, 2), []int64{1, 2}},
+			{read(10, time.Time{}, 1), []int64{1}},
+			{read(11, time.Time{}, 1), []int64{2}},
+			{read(200, time.Time{}, 5), []int64{20}},
+			{read(201, time.Time{}, 5), nil},
+			{read(0, h.now().Add(18*time.Second), 5), []int64{19, 20}},
+		} {
+			if !slices.Equal(one.got, one.want) {
+				t.Errorf("%v, want %v", one.got, one.want)
+			}
+		}
+		for lines, want := range map[int]int{0: 0, 1: 1, 10: 1, 11: 2, 195: 20, 200: 20, 201: 21, 1000: 21} {
+			tail, err := s.TailLog(t.Context(), e.ID, lines)
+			if err != nil || len(tail) != want || want > 0 && tail[want-1].LastID != 201 || !slices.IsSortedFunc(tail, func(a, b db.LogChunk) int { return int(a.LastID - b.LastID) }) {
+				t.Errorf("the last %d lines are %d chunks, %v", lines, len(tail), err)
+			}
+		}
+		if now := run1Execution(t, s, e.ID); now.LastLog != 201 || now.LogBytes == 0 {
+			t.Errorf("%+v", now)
+		}
+		if _, err := s.AddNotice(t.Context(), fresh(), "INFO", "x"); !errors.Is(err, sql.ErrNoRows) {
+			t.Error(err)
+		}
+	})
+}
+
+func run1Execution(t testing.TB, s *Store, id uuid.UUID) db.Execution {
+	t.Helper()
+	e, err := s.Execution(t.Context(), id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
+}

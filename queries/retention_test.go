@@ -1,0 +1,113 @@
+package queries
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// TestMaintain holds that the partitions of weeks to come are made once, however many try, and that what was kept for long enough is
+// gone, but for what belongs to an execution that has not ended.
+func TestMaintain(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		h := newHands()
+		h.at = time.Now().UTC().Truncate(time.Microsecond) // ids begin with the time that it is
+		s := openAt(t, dsn, h)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		ended := run1(t, s, Limits{}, execution(sc))
+		if _, err := s.Cancel(t.Context(), by(), ended.ID, "enough"); err != nil {
+			t.Fatal(err)
+		}
+		// These are in the default partition, since none was made.
+		r := Retention{Logs: 30 * 24 * time.Hour, StatusLog: 60 * 24 * time.Hour, Audit: 90 * 24 * time.Hour}
+		made := make(chan int)
+		for range 4 {
+			go func() {
+				n := 0
+				for range 3 { // who comes while another is at it does nothing
+					done, err := s.Maintain(t.Context(), r)
+					if err != nil || done.Dropped > 0 || done.Deleted > 0 {
+						t.Error(done, err)
+					}
+					n += done.Made
+				}
+				made <- n
+			}()
+		}
+		n := 0
+		for range 4 {
+			n += <-made
+		}
+		more, err := s.Maintain(t.Context(), r) // nobody else is at it
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := 3*(partitionsAhead+1) - 1; IsPostgres(dsn) && n+more.Made != want {
+			t.Errorf("%d partitions are made, want %d", n+more.Made, want)
+		}
+		counts := func(logs, moves, audit int) {
+			t.Helper()
+			for table, want := range map[string]int{"log_chunks": logs, "status_log": moves, "audit_log": audit} {
+				if got := count(t, s, table); got != want {
+					t.Errorf("%s has %d rows, want %d", table, got, want)
+				}
+			}
+			if IsPostgres(dsn) && scalar(t, s, "select (select count(*) from only log_chunks_rest) + (select count(*) from status_log_rest) + (select count(*) from audit_log_rest)") != 0 {
+				t.Error("the default partitions have rows")
+			}
+		}
+		running := run1(t, s, Limits{}, execution(sc))
+		c := claim1(t, s, fresh())
+		if err := s.AppendLog(t.Context(), c.Holder, []LogChunk{{Seq: 1, Lines: 1, First: h.now(), Last: h.now(), Data: []byte("x")}}); err != nil {
+			t.Fatal(err)
+		}
+		// A user, a script, a cancelled execution; the execution is made, admitted, being cancelled, cancelled; the other one is made and admitted.
+		counts(2, 6, 3)
+		h.turn(29 * 24 * time.Hour)
+		if done, err := s.Maintain(t.Context(), r); err != nil || done.Dropped > 0 || done.Deleted > 0 {
+			t.Error(done, err)
+		}
+		counts(2, 6, 3)
+		h.turn(9 * 24 * time.Hour)
+		maintain := func() {
+			t.Helper()
+			if _, err := s.Maintain(t.Context(), r); err != nil {
+				t.Error(err)
+			}
+		}
+		maintain()
+		if IsPostgres(dsn) {
+			counts(2, 6, 3) // the other one runs, and is of the same week
+		} else {
+			counts(1, 6, 3)
+		}
+		finish1(t, s, c.Holder, OutcomeFailed, StatusFailed)
+		maintain()
+		counts(0, 7, 3)
+		h.turn(30 * 24 * time.Hour)
+		maintain()
+		counts(0, 0, 3)
+		if err := execute(t, s, "delete from audit_log"); err == nil {
+			t.Error("the audit log can be deleted")
+		}
+		h.turn(30 * 24 * time.Hour)
+		maintain()
+		counts(0, 0, 0)
+		if statusOf(t, s, running.ID) != StatusFailed {
+			t.Error("executions are gone")
+		}
+	})
+}
+
+func TestIDAt(t *testing.T) {
+	t.Parallel()
+	id := uuid.Must(uuid.NewV7())
+	at := time.Unix(id.Time().UnixTime())
+	before, after := idAt(at.Add(-time.Millisecond)), idAt(at.Add(2*time.Millisecond))
+	if before.String() >= id.String() || after.String() <= id.String() {
+		t.Error(before, id, after)
+	}
+}
