@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"testing"
 	"time"
+
+	"github.com/fairway-gateway/fairway/e2e/gateway"
 )
 
 // TestStoreIsGone has the server of the store die: nobody is let in, nobody is told anything but to come back, and everything is
@@ -62,4 +64,24 @@ func TestStoreIsGone(t *testing.T) {
 	})
 	lives("{user.access}").do(s)
 	post("/auth/refresh").json(`{"refresh_token":"{user.refresh}"}`).gives(200, loginAnswer).do(s)
+}
+
+// TestStoreNeverWas has a gateway start without the server of its store: the endpoints of OAuth2 answer the bare errors of RFC 6749,
+// the others a document.
+func TestStoreNeverWas(t *testing.T) {
+	t.Parallel()
+	o := sqlite(t).options()
+	o.Env = append(o.Env, "DATABASE_URL=postgres://fairway@127.0.0.1:1/fairway")
+	g := gateway.Start(t, builder, o)
+	s := (&world{gateway: g}).scene(t)
+	for _, a := range []*ask{post("/auth/oauth2/token"), get("/auth/oauth2/token"), post("/auth/oauth2/revoke"), post("/auth/oauth2/introspect"), post("/api/v1/oauth/token")} {
+		got := s.send(a.form("grant_type", "password"))
+		if got.Status != http.StatusServiceUnavailable || got.Header.Get("Content-Type") != "application/json" || got.Header.Get("Retry-After") == "" || got.Header.Get("X-Request-Id") == "" {
+			t.Errorf("%s: %s %v", a.target, got, got.Header)
+		}
+		if err := match(`{"error":"temporarily_unavailable","error_description":"<text>"}`, got.Body, func(string, string) {}); err != nil {
+			t.Errorf("%s: %v", a.target, err)
+		}
+	}
+	post("/auth").json(`{}`).gives(503, `{"type":"urn:fairway:problem:store_unavailable","status":503,"msg":"<text>","...":0}`).do(s)
 }

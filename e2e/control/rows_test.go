@@ -127,7 +127,7 @@ func others() [][2]string {
 		{"Two gateways over one store: tokens, revocations (2 s), rate limits, throttles; a refresh of one token at both", "TestTwoGateways"},
 		{"kill -9 in the middle of 1,000 writes loses no acknowledged one", "TestKilledInMidWrites"},
 		{"the work for unknown users (hashes are counted)", "TestUnknownUsersCostTheSame"},
-		{"nothing secret in logs, /services, config, metrics, profiles; hashes alone in the store", "TestNothingSecretIsTold, TestMistypedPathIsNotLogged"},
+		{"nothing secret in logs, /services, config, metrics, profiles; hashes alone in the store", "TestNothingSecretIsTold, TestMistypedPathIsNotLogged, TestAuthenticationIsNotLogged"},
 		{"tokens: access, refresh, issuer, password_grant off, query_secrets off; Token has expired", "TestSettingsOfTokens"},
 		{"FAIRWAY_ADMIN_EMAIL, FAIRWAY_ADMIN_PASSWORD; a one-time password that is printed once; the client documentation", "TestFirstAdministrator, TestFirstAdministratorOfEnvironment"},
 		{"mail: without SMTP in the log; a dead server loses nothing", "TestMailWithoutServer, TestMailServerIsDead"},
@@ -139,7 +139,7 @@ func others() [][2]string {
 		{"401 for tokens that are revoked, expired, disabled, not yet good, of a deleted user, for each operation; RelengAPI's 400", "TestCredentialsThatAreNone"},
 		{"every operation is described, or the build fails; paths, parameters, types (5.8)", "TestEveryOperationIsServed, TestEveryOperationIsDescribed (in modules)"},
 		{"commands serve, createdb, alembic, repl; subcommands of plugins (5.8)", "TestDatabaseCommands; fairway run, docs/examples/plugin"},
-		{"500 Authentication failed; nobody is let in while the store is gone (1.3: the blocklist fails closed)", "TestStoreIsGone"},
+		{"500 Authentication failed; nobody is let in while the store is gone (1.3: the blocklist fails closed)", "TestStoreIsGone, TestStoreNeverWas"},
 	}
 }
 

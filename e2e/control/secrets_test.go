@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/fairway-gateway/fairway/e2e/gateway"
 )
 
 // hashes is how many hashes of argon2id the gateway has made since it started, by its profile of memory.
@@ -91,18 +93,106 @@ func TestNothingSecretIsTold(t *testing.T) {
 	})
 }
 
-// TestMistypedPathIsNotLogged has a secret in the query of a path that is none of ours. (With the option debug Caddy logs the whole
-// request of every error that its error routes answer.)
+// TestMistypedPathIsNotLogged has a secret in the query of a path that is none of ours, also with the option debug, with which Caddy
+// logs the whole request of every error that its error routes answer.
 func TestMistypedPathIsNotLogged(t *testing.T) {
 	t.Parallel()
+	for name, global := range map[string]string{"access log": "", "debug": "\n\tdebug"} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			e := sqlite(t)
+			o := e.options()
+			o.Global += global
+			o.Site = "\tlog\n" + o.Site + "\n\terror /broken* 502"
+			w := start(t, e, o)
+			s := w.scene(t)
+			get("/auth/oauth2/tokens?password={user.password}&client_secret=hush-hush&x=1").gives(404, `{"type":"about:blank","status":404,"...":0}`).do(s)
+			if a := s.send(get("/broken?token=hush-hush").header("Authentication", "Bearer hush-hush")); a.Status != 502 || !strings.Contains(a.Body, `"status":502`) {
+				t.Error(a)
+			}
+			errors := 0
+			if global != "" {
+				errors = 2
+			}
+			if !within(patience, func() bool {
+				log := w.gateway.Log()
+				return strings.Contains(log, `"uri":"/broken?token=REDACTED"`) && strings.Contains(log, `/auth/oauth2/tokens?password=REDACTED`) && strings.Count(log, `"logger":"http.log.error`) == errors
+			}) {
+				t.Error("lines of the log are missing")
+			}
+			log := w.gateway.Log()
+			for _, want := range []string{`"uri":"/auth/oauth2/tokens?password=REDACTED&client_secret=REDACTED&x=1"`, `"uri":"/broken?token=REDACTED"`, `"Authentication":["REDACTED"]`, `"status":404`, `"status":502`} {
+				if !strings.Contains(log, want) {
+					t.Errorf("the log lacks %s", want)
+				}
+			}
+			if strings.Contains(log, "hush-hush") || strings.Contains(log, s.value("user.password")) {
+				t.Error("a secret is in the log")
+			}
+		})
+	}
+}
+
+// TestAuthenticationIsNotLogged has old clients show their token to services and routes of a site that has no control API, and one
+// that has no health either.
+func TestAuthenticationIsNotLogged(t *testing.T) {
+	t.Parallel()
 	e := sqlite(t)
-	o := e.options()
-	o.Site = "\tlog\n" + o.Site
-	w := start(t, e, o)
+	w := start(t, e, e.options())
 	s := w.scene(t)
-	get("/auth/oauth2/tokens?password={user.password}&client_secret=hush-hush&x=1").gives(404).do(s)
-	if log := w.gateway.Log(); !strings.Contains(log, `"uri":"/auth/oauth2/tokens?password=REDACTED&client_secret=REDACTED&x=1"`) || strings.Contains(log, "hush-hush") {
-		t.Error(log)
+	token := s.value("user.access")
+	const site = `	log
+	callers /files/* users
+	respond /files/* "for {http.auth.user.id}"
+	service /s {
+		version 1.0.0
+		repository https://github.com/example/s
+		description "For users"
+		callers users
+		backend http://127.0.0.1:1 {
+			retries 0
+		}
+		GET /x {
+			fetch /x {
+				fallback "1"
+				decode json
+			}
+		}
+	}`
+	for name, health := range map[string]string{"with health": "\thealth\n", "without": ""} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := e.options()
+			o.Caddyfile = "{\n\tskip_install_trust\n\tdebug\n" + o.Global + "\n\tfairway {\n" + o.Fairway + "\n\t}\n}\n\n{$SITE_ADDRESS} {\n" + health + site + "\n}\n"
+			other := *w
+			other.gateway = gateway.Start(t, builder, o)
+			s := other.scene(t)
+			show := func(a *ask) *ask { return a.header("Authentication", "Bearer "+token) }
+			for _, a := range []*ask{show(get("/files/x")), show(get("/s/x")), show(get("/s/x?token=hush-hush"))} {
+				if got := s.send(a); got.Status != 200 {
+					t.Errorf("%s: %s", a.target, got)
+				}
+			}
+			for _, a := range []*ask{show(get("/files/x")).header("Authorization", "Bearer x"), show(get("/s/x")).header("Authorization", "Bearer x")} {
+				if got := s.send(a); got.Status != 401 {
+					t.Errorf("%s: %s", a.target, got)
+				}
+			}
+			lines := func() (n int) {
+				for line := range strings.Lines(s.gateway.Log()) {
+					if strings.Contains(line, `"handled request"`) && strings.Contains(line, `"Authentication":["REDACTED"]`) {
+						n++
+					}
+				}
+				return n
+			}
+			if !within(patience, func() bool { return lines() == 5 }) {
+				t.Errorf("%d lines of the access log", lines())
+			}
+			if log := s.gateway.Log(); strings.Contains(log, token) || strings.Contains(log, "hush-hush") {
+				t.Error(log)
+			}
+		})
 	}
 }
 

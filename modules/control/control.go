@@ -16,6 +16,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/discreet"
 	"github.com/fairway-gateway/fairway/modules/docs"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
@@ -43,7 +44,7 @@ type Handler struct {
 	paths  api.Paths
 	docs   docs.Options
 	log    *slog.Logger
-	logs   accessLogs
+	logs   discreet.Logs
 
 	making sync.Mutex
 	made   atomic.Pointer[made]
@@ -77,7 +78,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		return err
 	}
 	h.docs = docs.Options{Services: app.Services, Scopes: app.ScopesOfServices(), Version: version()}
-	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table(), api.Options{RequestID: request.ID, Logger: ctx.Slogger()}), accessLogs{ctx}
+	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table(), api.Options{RequestID: request.ID, Logger: ctx.Slogger()}), discreet.New(ctx)
 	return nil
 }
 
@@ -104,10 +105,10 @@ func version() string {
 // ServeHTTP answers r if it is for a path of the API.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	// Links that are mailed, and paths that were mistyped, have secrets in their queries, too.
-	w, logged := h.logs.begin(w, r)
-	err := h.serve(w, r, next)
-	logged(err)
-	return err
+	if h.logs.Hides(r) {
+		return h.logs.Serve(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return h.serve(w, r, next) }))
+	}
+	return h.serve(w, r, next)
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {

@@ -260,7 +260,7 @@ func (d *document) complete(op *huma.Operation, line permit.Operation, oauth boo
 			r.Headers = map[string]*huma.Param{"WWW-Authenticate": {Description: "How to log in.", Schema: &huma.Schema{Type: huma.TypeString}}}
 		}
 	}
-	if oauth { // the limits of requests, and a store that is away, are told as everywhere
+	if oauth { // a method that is not known is told as everywhere
 		r := op.Responses["default"]
 		r.Content = map[string]*huma.MediaType{jsonMedia: failure[jsonMedia], problemMedia: {Schema: d.schema(problem{})}}
 	}

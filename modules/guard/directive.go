@@ -1,12 +1,17 @@
 package guard
 
 import (
+	"encoding/json"
+
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/caddyauth"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/modules/discreet"
+	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/problem"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
@@ -26,7 +31,7 @@ const usage = "callers users [scope ...]"
 //		keep_authorization
 //	}
 //
-// It is Caddy's handler `authentication` with the provider `fairway`, and the error route of the directive health, without
+// It is Caddy's handler `authentication` with the provider `fairway`, before it one that keeps tokens out of logs, and the error route of the directive health, without
 // which each refusal would be a bare 401.
 func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error) {
 	h.Next() // the directive's name
@@ -46,8 +51,20 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 	if err != nil {
 		return nil, err
 	}
+	scopes, err := fairway.DeclaredScopes(h.Option("fairway"))
+	if err != nil {
+		return nil, err
+	}
+	if i, err := scopes.Check(g.Scopes); err != nil {
+		return nil, caddyfiles.Errorf(n.Args[1+i], "%w", err)
+	}
 	handler := &caddyauth.Authentication{ProvidersRaw: caddy.ModuleMap{"fairway": caddyconfig.JSON(g, nil)}}
-	return append(h.NewRoute(matcher, handler), problem.Route(h)...), nil
+	routes := h.NewRoute(matcher, handler)
+	if route, ok := routes[0].Value.(caddyhttp.Route); ok {
+		route.HandlersRaw = append([]json.RawMessage{caddyconfig.JSONModuleObject(new(discreet.Handler), "handler", "discreet", nil)}, route.HandlersRaw...)
+		routes[0].Value = route
+	}
+	return append(routes, problem.Route(h)...), nil
 }
 
 func parse(n caddyfiles.Node) (*Guard, error) {

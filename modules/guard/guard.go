@@ -70,6 +70,9 @@ func (g *Guard) Provision(ctx caddy.Context) error {
 		return err
 	}
 	app := v.(*fairway.App)
+	if _, err := app.KnownScopes().Check(g.Scopes); err != nil {
+		return fmt.Errorf("callers: %w", err)
+	}
 	callers, err := app.Callers()
 	if err != nil {
 		return err

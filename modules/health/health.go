@@ -11,6 +11,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/fairway-gateway/fairway/modules/discreet"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 	"github.com/fairway-gateway/fairway/proxies/problem"
@@ -23,7 +24,8 @@ func init() { caddy.RegisterModule(new(Handler)) }
 // `GET /services` with the list of services. What no later handler answers it answers with a 404 problem. Every
 // answer of the site carries the request's id.
 type Handler struct {
-	app *fairway.App
+	app  *fairway.App
+	logs discreet.Logs
 }
 
 // CaddyModule returns the Caddy module information.
@@ -37,12 +39,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
-	h.app = v.(*fairway.App)
+	h.app, h.logs = v.(*fairway.App), discreet.New(ctx)
 	return nil
 }
 
 // ServeHTTP answers r if it is for one of the three paths.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.logs.Hides(r) {
+		return h.logs.Serve(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return h.serve(w, r, next) }))
+	}
+	return h.serve(w, r, next)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	switch r.URL.Path {
 	case "/":
 		return h.answer(w, r, "text/html; charset=utf-8", []byte("OK"))

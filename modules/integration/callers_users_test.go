@@ -15,7 +15,7 @@ import (
 // usersSite has a service for users, one with scopes, and plain Caddy routes for users.
 func usersSite(backend string) string {
 	words := "\n\t\tversion 1.0.0\n\t\trepository https://example.org/s\n\t\tdescription \"For users\"\n"
-	return withStore(`
+	return strings.Replace(withStore(`
 	control
 	callers /plain/* users {
 		name plain
@@ -25,16 +25,16 @@ func usersSite(backend string) string {
 	callers /kept/* users {
 		keep_authorization
 	}
-	service /s {` + words + `
+	service /s {`+words+`
 		callers users
-		backend ` + backend + ` {
+		backend `+backend+` {
 			identity X-Forwarded-User X-Forwarded-Email
 		}
 		GET /me {
 			fetch /me {
 				decode json
 			}
-			reply ` + "`{ caller: $caller, header: . }`" + `
+			reply `+"`{ caller: $caller, header: . }`"+`
 		}
 		GET /mine/{part} {
 			fetch /u/{caller.id}/{part}?e={caller.email} {
@@ -42,27 +42,27 @@ func usersSite(backend string) string {
 			}
 		}
 	}
-	service /reports {` + words + `
+	service /reports {`+words+`
 		callers users reports:read reports:write
-		backend ` + backend + `
+		backend `+backend+`
 		GET /x {
 			fetch /x {
 				decode json
 			}
 		}
 	}
-	service /scoped/s {` + words + `
+	service /scoped/s {`+words+`
 		callers users reports:write
-		backend ` + backend + `
+		backend `+backend+`
 		GET /x {
 			fetch /x {
 				decode json
 			}
-			reply ` + "`$caller.user`" + `
+			reply `+"`$caller.user`"+`
 		}
 	}
 	respond /plain/who "{http.auth.user.id} {http.auth.user.user} {http.auth.user.email} {http.auth.user.name} {http.auth.user.role} {http.auth.user.number}"
-	reverse_proxy ` + backend)
+	reverse_proxy `+backend), "secret {env.FAIRWAY_SECRET}", "secret {env.FAIRWAY_SECRET}\n\t\ttokens {\n\t\t\tscopes reports:read reports:write\n\t\t}", 1)
 }
 
 // startUsers starts a gateway over a store with Ann, who is an administrator, and Bob.

@@ -67,6 +67,13 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 		return nil, p.place.Locate(err, n.Word)
 	}
 	defer checked.Close()
+	scopes, err := fairway.DeclaredScopes(h.Option("fairway"))
+	if err != nil {
+		return nil, err
+	}
+	if i, err := scopes.Check(p.config.Callers.Scopes); err != nil {
+		return nil, caddyfiles.Errorf(p.place["callers/scopes/"+itoa(i)], "%w", err)
+	}
 	if err := claim(h, n, p); err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/fairway-gateway/fairway/modules/discreet"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 	"github.com/fairway-gateway/fairway/proxies/decode"
@@ -23,6 +24,7 @@ type Handler struct {
 	wrap.Config
 
 	service *wrap.Service
+	logs    discreet.Logs
 }
 
 // CaddyModule returns the Caddy module information.
@@ -39,9 +41,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err != nil {
 		return err
 	}
+	h.logs = discreet.New(ctx)
 	app := v.(*fairway.App)
 	deps := app.Deps(ctx)
 	if h.Callers.Who == wrap.Users {
+		if _, err := app.KnownScopes().Check(h.Callers.Scopes); err != nil {
+			return fmt.Errorf("service %v: callers: %w", h.Prefixes, err)
+		}
 		if deps.Identifier, err = app.Callers(); err != nil {
 			return err
 		}
@@ -111,6 +117,13 @@ func (h *Handler) Cleanup() error {
 
 // ServeHTTP answers r, or hands it on.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if h.logs.Hides(r) {
+		return h.logs.Serve(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return h.serve(w, r, next) }))
+	}
+	return h.serve(w, r, next)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if h.service.Serve(w, r, request.ID(r), nil) {
 		return nil
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
+	"github.com/fairway-gateway/fairway/modules/discreet"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
@@ -25,6 +26,7 @@ type Site struct {
 
 	prefixes map[string][]place // without the last slash
 	deepest  int                // segments in the longest of them
+	logs     discreet.Logs
 }
 
 // place is a service at one of its prefixes.
@@ -52,6 +54,7 @@ func (*Site) CaddyModule() caddy.ModuleInfo {
 
 // Provision compiles the services.
 func (s *Site) Provision(ctx caddy.Context) error {
+	s.logs = discreet.New(ctx)
 	for _, m := range s.Services {
 		sets, err := ctx.LoadModule(m, "MatcherSetsRaw")
 		if err != nil {
@@ -107,6 +110,13 @@ func (s *Site) Cleanup() error {
 
 // ServeHTTP has the service with the longest prefix answer r, or hands it on.
 func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if s.logs.Hides(r) {
+		return s.logs.Serve(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error { return s.serve(w, r, next) }))
+	}
+	return s.serve(w, r, next)
+}
+
+func (s *Site) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	path := r.URL.EscapedPath()
 	for end := s.deep(path); end >= 0; end = strings.LastIndexByte(path[:end], '/') {
 		for _, p := range s.prefixes[plain(path[:end])] {

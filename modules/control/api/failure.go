@@ -90,6 +90,21 @@ type Told struct { //nolint:errname // it is what was told
 	Failure
 	document document
 	header   http.Header
+	bare     bool // an error of RFC 6749
+}
+
+// oauthError is an error of RFC 6749, 5.2.
+type oauthError struct {
+	Error       string `json:"error"`
+	Description string `json:"error_description,omitempty"`
+}
+
+// oauth is the failure as clients of OAuth2 know it.
+func (t *Told) oauth() oauthError {
+	if t.Status == http.StatusServiceUnavailable || t.Status == http.StatusTooManyRequests {
+		return oauthError{Error: "temporarily_unavailable", Description: t.document.Detail}
+	}
+	return oauthError{Error: "server_error", Description: t.document.Detail}
 }
 
 // Tell makes what is told of err in the answer to the request of ctx.
@@ -106,6 +121,10 @@ func Tell(ctx context.Context, err error) *Told {
 
 func (t *Told) write(w http.ResponseWriter) {
 	maps.Copy(w.Header(), t.header)
+	if t.bare {
+		write(w, t.Status, "application/json", t.oauth())
+		return
+	}
 	write(w, t.Status, problem.ContentType, t.document)
 }
 
@@ -181,7 +200,9 @@ func (c *call) tell(ctx context.Context, f Failure) *Told {
 	if h.Get("Cache-Control") == "" {
 		h.Set("Cache-Control", "no-store")
 	}
-	return &Told{Failure: f, document: d, header: h}
+	// That a method is not known there is told as everywhere.
+	bare := c.op != nil && c.op.OAuth && (f.Status == http.StatusTooManyRequests || f.Status >= http.StatusInternalServerError)
+	return &Told{Failure: f, document: d, header: h, bare: bare}
 }
 
 func (c *call) operation() string {

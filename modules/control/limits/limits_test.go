@@ -238,3 +238,17 @@ func TestStoreIsAway(t *testing.T) {
 		}
 	}
 }
+
+// TestRefusalOfOAuth is what clients of OAuth2 read of a refusal: the bare error of RFC 6749.
+func TestRefusalOfOAuth(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{"/auth/oauth2/token", "/auth/oauth2/revoke", "/auth/oauth2/introspect", "/api/v1/oauth/token"} {
+		a := control(t, rate.New(rate.Options{}), "1/d by address")
+		ask(t, a, http.MethodPost, path, "", "192.0.2.1")
+		status, header, body := ask(t, a, http.MethodPost, path, "", "192.0.2.1")
+		want := map[string]any{"error": "temporarily_unavailable", "error_description": rate.Detail}
+		if d := cmp.Diff(want, body); d != "" || status != 429 || header.Get("Content-Type") != "application/json" || header.Get("Retry-After") == "" || header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d, %v: %s", path, status, header, d)
+		}
+	}
+}

@@ -45,7 +45,7 @@ func accountsOfTrends() []Operation {
 		{ID: "user.recover", Method: post, Path: "/api/v1/user/{user}/recover-password", Dialect: Trends, Permissions: list(Anybody)},
 		{ID: "user.reset", Method: post, Path: "/api/v1/user/reset-password", Dialect: Trends, Permissions: list(Anybody)},
 
-		{ID: "client.token", Method: post, Path: "/api/v1/oauth/token", Dialect: Trends, Permissions: list(Anybody)},
+		{ID: "client.token", Method: post, Path: "/api/v1/oauth/token", Dialect: Trends, Permissions: list(Anybody), OAuth: true},
 		{ID: "client.list", Method: get, Path: "/api/v1/oauth/clients", Dialect: Trends, Scopes: readAuth(), Permissions: list(LoggedIn)},
 		{ID: "client.create", Method: post, Path: "/api/v1/oauth/clients", Dialect: Trends, Scopes: writeAuth(), Permissions: list(LoggedIn)},
 		{ID: "client.revoke", Method: remove, Path: "/api/v1/oauth/clients/{client}", Dialect: Trends, Scopes: writeAuth(), Permissions: list(Owner), Hidden: true},
@@ -59,10 +59,10 @@ func accountsOfHouston() []Operation {
 	flags := map[string][]string{"is_active": {IsStaff}, "is_regular_user": {IsStaff}, "is_admin": {IsSuperadmin}}
 	readTeams, writeTeams := list("teams:read"), list("teams:write")
 	return []Operation{
-		{ID: "oauth2.token", Method: post, Path: "/auth/oauth2/token", Dialect: Houston, Permissions: list(Anybody)},
-		{ID: "oauth2.token.get", Method: get, Path: "/auth/oauth2/token", Dialect: Houston, Permissions: list(Anybody)},
-		{ID: "oauth2.revoke", Method: post, Path: "/auth/oauth2/revoke", Dialect: Houston, Permissions: list(Anybody)},
-		{ID: "oauth2.introspect", Method: post, Path: "/auth/oauth2/introspect", Dialect: Houston, Permissions: list(Anybody)},
+		{ID: "oauth2.token", Method: post, Path: "/auth/oauth2/token", Dialect: Houston, Permissions: list(Anybody), OAuth: true},
+		{ID: "oauth2.token.get", Method: get, Path: "/auth/oauth2/token", Dialect: Houston, Permissions: list(Anybody), OAuth: true},
+		{ID: "oauth2.revoke", Method: post, Path: "/auth/oauth2/revoke", Dialect: Houston, Permissions: list(Anybody), OAuth: true},
+		{ID: "oauth2.introspect", Method: post, Path: "/auth/oauth2/introspect", Dialect: Houston, Permissions: list(Anybody), OAuth: true},
 		{ID: "oauth2.clients.list", Method: get, Path: "/api/v1/auth/oauth2_clients", Dialect: Houston, Scopes: readAuth(), Permissions: list(LoggedIn)},
 		{ID: "oauth2.clients.create", Method: post, Path: "/api/v1/auth/oauth2_clients", Dialect: Houston, Scopes: writeAuth(), Permissions: list(LoggedIn)},
 

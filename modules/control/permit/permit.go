@@ -95,6 +95,8 @@ type Operation struct {
 	Fields map[string][]string
 	// Hidden: who may not is told that there is nothing (404).
 	Hidden bool
+	// OAuth: what fails is told by the bare errors of RFC 6749.
+	OAuth bool
 	// Masked: who names what there is not is told that he may not (403).
 	Masked bool
 }
