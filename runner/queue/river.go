@@ -1,0 +1,192 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver/riverpgxv5"
+	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
+)
+
+// RiverConfig says how River is used. A zero is the default.
+type RiverConfig struct {
+	// Queues are those that are worked on, by this process. Default none: it only inserts.
+	Queues []string
+	// Workers are how many attempts are asked for at once: more than a runner has slots. Default 100.
+	Workers int
+	// Cooldown is how long River waits between two looks. Default 2ms; with River's own, 100ms, a runner of 100 slots begins 1,000 attempts a second at most.
+	Cooldown time.Duration
+	// Keep is for how long jobs that were done are kept, for whoever looks at the queue. Default one hour.
+	Keep time.Duration
+	// Logger is told what River has to say. Default none.
+	Logger *slog.Logger
+}
+
+// River tells the runners of all processes, by River's tables in the PostgreSQL of the store: a job for each attempt, made by the transaction that makes the attempt. A job is done when
+// a runner has claimed its attempt; from then on the attempt's lease says whether it is alive.
+type River struct {
+	config RiverConfig
+	pool   *pgxpool.Pool
+	insert *river.Client[pgx.Tx]
+}
+
+// job is what River keeps of an attempt.
+type job struct {
+	Attempt uuid.UUID `json:"attempt"`
+	// Execution and Number are for people who look at the queue.
+	Execution uuid.UUID `json:"execution"`
+	Number    int64     `json:"number"`
+}
+
+// Kind implements river.JobArgs.
+func (job) Kind() string { return "attempt" }
+
+// lockOfMigrations is the number of the lock under which River's tables are made.
+const lockOfMigrations = 0x6661697277617902
+
+// OpenRiver connects to the PostgreSQL of a store and brings River's tables up to date there, alone among all processes that try. Close it.
+func OpenRiver(ctx context.Context, dsn string, c RiverConfig) (_ *River, err error) {
+	if c.Workers <= 0 {
+		c.Workers = 100
+	}
+	if c.Cooldown <= 0 {
+		c.Cooldown = 2 * time.Millisecond
+	}
+	if c.Keep <= 0 {
+		c.Keep = time.Hour
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	pool, err := pgxpool.New(ctx, dsn)
+	if err != nil {
+		return nil, fmt.Errorf("the queue: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			pool.Close()
+		}
+	}()
+	if err := migrate(ctx, pool, c.Logger); err != nil {
+		return nil, fmt.Errorf("the queue's tables: %w", err)
+	}
+	insert, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: c.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("the queue: %w", err)
+	}
+	return &River{config: c, pool: pool, insert: insert}, nil
+}
+
+func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
+	// The lock has a connection of its own: some of River's migrations cannot be in one transaction.
+	conn, err := pool.Acquire(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockOfMigrations)); err != nil {
+		return err
+	}
+	defer func() {
+		// A connection that has the lock must not go back to the pool.
+		if _, err := conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(lockOfMigrations)); err != nil {
+			_ = conn.Hijack().Close(context.WithoutCancel(ctx)) // that ends the lock, too
+		}
+	}()
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: log})
+	if err != nil {
+		return err
+	}
+	_, err = migrator.Migrate(ctx, rivermigrate.DirectionUp, nil)
+	return err
+}
+
+// Close ends the connections.
+func (r *River) Close() { r.pool.Close() }
+
+// Dispatch implements queries.Dispatch.
+func (r *River) Dispatch(ctx context.Context, q db.Querier, ready []queries.Ready) error {
+	tx, ok := queries.Postgres(q)
+	if !ok {
+		return errors.New("the queue is in PostgreSQL, and the store is not")
+	}
+	jobs := make([]river.InsertManyParams, len(ready))
+	for i, a := range ready {
+		jobs[i] = river.InsertManyParams{
+			Args:       job{Attempt: a.Attempt, Execution: a.Execution, Number: a.Number},
+			InsertOpts: &river.InsertOpts{Queue: a.Queue, Priority: priority(a.Priority), ScheduledAt: a.Available},
+		}
+	}
+	_, err := r.insert.InsertManyFastTx(ctx, tx, jobs)
+	return err
+}
+
+// priority is River's, of which there are four and the lowest number is the highest.
+func priority(of int64) int {
+	switch {
+	case of > 0:
+		return 1
+	case of == 0:
+		return 2
+	}
+	return 3
+}
+
+// Listen implements runner.Queue.
+func (r *River) Listen(ctx context.Context, take func(context.Context, []uuid.UUID) error) error {
+	workers := river.NewWorkers()
+	if err := river.AddWorkerSafely(workers, &worker{take: take}); err != nil {
+		return fmt.Errorf("the queue: %w", err)
+	}
+	queues := make(map[string]river.QueueConfig, len(r.config.Queues))
+	for _, name := range r.config.Queues {
+		queues[name] = river.QueueConfig{MaxWorkers: r.config.Workers}
+	}
+	client, err := river.NewClient(riverpgxv5.New(r.pool), &river.Config{
+		Queues: queues, Workers: workers, Logger: r.config.Logger,
+		FetchCooldown: r.config.Cooldown, CompletedJobRetentionPeriod: r.config.Keep,
+		// A job waits for a slot, however long that takes; if its process dies, runners look for attempts themselves.
+		JobTimeout: -1, RescueStuckJobsAfter: 24 * time.Hour,
+	})
+	if err != nil {
+		return fmt.Errorf("the queue: %w", err)
+	}
+	// Jobs end with ctx, and River after them.
+	if err := client.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("the queue: %w", err)
+	}
+	<-ctx.Done()
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWithin)
+	defer cancel()
+	if err := client.StopAndCancel(stop); err != nil {
+		return fmt.Errorf("the queue did not end: %w", err)
+	}
+	return nil
+}
+
+// stopWithin is how long River may take to end.
+const stopWithin = 30 * time.Second
+
+// worker hands attempts to a runner.
+type worker struct {
+	river.WorkerDefaults[job]
+	take func(context.Context, []uuid.UUID) error
+}
+
+// Work implements river.Worker: it has done its work when the attempt is claimed.
+func (w *worker) Work(ctx context.Context, j *river.Job[job]) error {
+	return w.take(ctx, []uuid.UUID{j.Args.Attempt})
+}
+
+// NextRetry implements river.Worker: what could not be claimed since the store did not answer is tried soon.
+func (w *worker) NextRetry(*river.Job[job]) time.Time { return time.Now().Add(time.Second) }
