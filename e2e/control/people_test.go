@@ -78,6 +78,32 @@ func people() []row {
 					s.t.Errorf("%d programs", n)
 				}
 			}))},
+		{"last_activity_at: of who calls without a login, too", does(
+			get(me).basic("{user.email}", "{user.password}").gives(200, `{"data":{"last_login_at":null,"last_activity_at":"<naive>","...":0}}`))},
+		{"PATCH by RFC 6902, all six operations, in both representations; all or nothing", does(
+			patch(me).bearer("{user.access}").json(`[{"op":"test","path":"/country","value":""},{"op":"add","path":"/country","value":"Chad"},{"op":"copy","from":"/country","path":"/institution"},{"op":"replace","path":"/first_name","value":"Una"},{"op":"remove","path":"/country"}]`).gives(200, `{"data":{"country":"","institution":"Chad","first_name":"Una","...":0}}`),
+			patch(me).bearer("{user.access}").json(`[{"op":"move","from":"/institution","path":"/country"}]`).gives(200, `{"data":{"country":"Chad","institution":"","...":0}}`),
+			patch(me).bearer("{user.access}").json(`[{"op":"replace","path":"/country","value":"Mali"},{"op":"test","path":"/first_name","value":"Nobody"}]`).gives(409), get(me).bearer("{user.access}").gives(200, `{"data":{"country":"Chad","...":0}}`),
+			patch(users+"{user.number}").bearer("{user.oauth}").json("["+word+`,{"op":"copy","from":"/first_name","path":"/middle_name"},{"op":"move","from":"/middle_name","path":"/last_name"},{"op":"add","path":"/middle_name","value":"M"}]`).gives(200, `{"first_name":"Una","middle_name":"M","last_name":"Una","...":0}`))},
+		{"PATCH: the value of remove must be what is there (Houston)", does(
+			patch(users+"{user.number}").bearer("{user.oauth}").json("["+word+`,{"op":"replace","path":"/last_name","value":"Doe"}]`).gives(200),
+			patch(users+"{user.number}").bearer("{user.oauth}").json("["+word+`,{"op":"remove","path":"/last_name","value":"Roe"}]`).gives(409),
+			patch(users+"{user.number}").bearer("{user.oauth}").json("["+word+`,{"op":"remove","path":"/last_name","value":"Doe"}]`).gives(200, `{"last_name":"","...":0}`))},
+		{"PATCH by RFC 7396 in both representations; fields that a caller may not write: 403 naming them", does(
+			patch(me).bearer("{user.access}").json(`{"country":"Peru","email":"x@example.org","max_concurrent_executions":7}`).gives(403, `{"detail":"<re:.*email, max_concurrent_executions.*>","...":0}`),
+			patch(users+"{user.number}").bearer("{user.oauth}").json(`{"current_password":"{user.password}","last_name":null,"first_name":"Ula"}`).gives(200, `{"first_name":"Ula","last_name":"","...":0}`),
+			patch(users+"{user.number}").bearer("{user.oauth}").json(`{"current_password":"{user.password}","is_admin":true,"is_active":false}`).gives(403, `{"detail":"<re:.*is_active, is_admin.*>","...":0}`))},
+		{"PATCH: If-Match with ETag gives 412, with the tag that there is now", does(
+			act(func(s *scene) { s.vars["tag"] = s.send(get(me).bearer("{user.access}")).Header.Get("ETag") }),
+			atOnce(patch(me).bearer("{user.access}").header("If-Match", "{tag}").json(`{"country":"Togo"}`), 200, 412, 412),
+			patch(users+"{user.number}").bearer("{user.oauth}").header("If-Match", "{tag}").json(`[]`).gives(412).with("ETag", `".+"`), patch(user+"{user.id}").bearer("{super.access}").header("If-Match", "{tag}").json(`{"country":"Niger"}`).gives(412))},
+		{"GET /user, /users: page links; cursors; CSV export", does(
+			get("/api/v1/user?per_page=1&filter=role%3DUSER").bearer("{admin.access}").gives(200).with("Link", `.*rel="next".*`), get(users+"?limit=1").bearer("{admin.oauth}").gives(200).with("Link", `.*offset=1.*rel="next".*`),
+			get(users+"?limit=1&cursor=*").bearer("{admin.oauth}").gives(200).with("Link", `<.*cursor=.*>; rel="next"`),
+			get("/api/v1/user/export?filter=email%3D'{user.email}'").bearer("{admin.access}").gives(200).with("Content-Type", "text/csv.*").with("Content-Disposition", `attachment; filename="users_export_.*\.csv"`).with("Cache-Control", "no-store"),
+			get("/api/v1/user/export").bearer("{user.access}").gives(403))},
+		{"users are found by id or address, whatever its case; a slash says nothing", does(
+			get(user+"{user.id}/").bearer("{admin.access}").gives(200), get(user+"{user.email}/").bearer("{admin.access}").gives(200, `{"data":{"id":"{user.id}","...":0}}`), get(me+"/").bearer("{user.access}").gives(200), get(users+"me/").bearer("{user.oauth}").gives(200, houstonUser))},
 		{"OPTIONS of one's own user and of another's", does(
 			options(users+"{user.number}").bearer("{user.oauth}").nothing(204).with("Allow", "GET, PATCH, OPTIONS"), options(users+"{user.number}").bearer("{other.oauth}").nothing(204).with("Allow", "OPTIONS"),
 			options(users).nothing(204).with("Allow", "POST, OPTIONS"), options(users+"{user.number}").gives(401))},

@@ -44,7 +44,7 @@ func answerHouston(u db.User, err error) (*houstonAnswer, error) {
 	if err != nil {
 		return nil, houstonFailure(err)
 	}
-	return &houstonAnswer{ETag: patch.Tag(u.Version), Body: accounts.Houston(u)}, nil
+	return &houstonAnswer{ETag: tagOf(u), Body: accounts.Houston(u)}, nil
 }
 
 func (p *People) getHouston(ctx context.Context, _ *numbered) (*houstonAnswer, error) {

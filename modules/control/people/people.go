@@ -9,6 +9,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strconv"
+	"time"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
@@ -95,6 +97,17 @@ func (p *People) me(ctx context.Context) (db.User, error) {
 // errStale says that somebody else has changed a user since he was read.
 var errStale = errors.New("the user was changed meanwhile")
 
+// tagOf is the entity tag of a user. When he logged in and called last is shown, too, and changes without a version.
+func tagOf(u db.User) string {
+	var shown []byte
+	for _, at := range []*time.Time{u.LastLoginAt, u.LastActivityAt} {
+		if shown = append(shown, ' '); at != nil {
+			shown = strconv.AppendInt(shown, at.UnixMicro(), 10)
+		}
+	}
+	return patch.TagOf(u.Version, shown)
+}
+
 // attempts is how often a change begins anew, where others change the same user.
 const attempts = 5
 
@@ -108,7 +121,7 @@ func (p *People) revise(ctx context.Context, u db.User, how plan) (db.User, erro
 		return db.User{}, err
 	}
 	for range attempts {
-		if err := patch.IfMatch(patch.Tag(u.Version), api.RequestIn(ctx).Header.Values("If-Match")...); err != nil {
+		if err := patch.IfMatch(tagOf(u), api.RequestIn(ctx).Header.Values("If-Match")...); err != nil {
 			return db.User{}, err
 		}
 		write, err := how(ctx, who, u)

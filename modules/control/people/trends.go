@@ -60,7 +60,7 @@ type trendsAnswer struct {
 }
 
 func showTrends(u db.User) *trendsAnswer {
-	return &trendsAnswer{ETag: patch.Tag(u.Version), Body: typed.Data[accounts.TrendsUser]{Data: accounts.Trends(u)}}
+	return &trendsAnswer{ETag: tagOf(u), Body: typed.Data[accounts.TrendsUser]{Data: accounts.Trends(u)}}
 }
 
 // answer is the end of most handlers.
@@ -95,7 +95,7 @@ func (p *People) remove(ctx context.Context, operation string, whom func(context
 	if err != nil {
 		return db.User{}, err
 	}
-	if err := patch.IfMatch(patch.Tag(u.Version), api.RequestIn(ctx).Header.Values("If-Match")...); err != nil {
+	if err := patch.IfMatch(tagOf(u), api.RequestIn(ctx).Header.Values("If-Match")...); err != nil {
 		return db.User{}, err
 	}
 	who, _, err := p.accounts.Who(ctx)

@@ -1,5 +1,5 @@
-// Package programs knows with which programs users call, in which version: by the header X-TE-Client that those of Trends.Earth
-// send, and else by User-Agent.
+// Package programs knows when users called last, and with which programs, in which version: by the header X-TE-Client that those of
+// Trends.Earth send, and else by User-Agent.
 //
 // It costs a request a look into memory. What is new of a user is written by the request that tells it, at most mostWrites times in
 // ten minutes whatever a caller sends, and a user has mostPrograms of them.
@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"hash/maphash"
 	"log/slog"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/memo"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/queries/db"
 )
 
 const (
@@ -70,25 +72,32 @@ func New(store *queries.Store, o Options) *Programs {
 	}
 }
 
-// See looks at who calls, and with which program. It is api.Options.Seen. Programs that call as a user with a token of their own are
+// See looks at who calls, and with which program. That a user calls is written once in ten minutes, too. It is api.Options.Seen. Programs that call as a user with a token of their own are
 // none of his.
 func (p *Programs) See(r *http.Request, c *callers.Caller) {
 	if c == nil || c.ID == "" || c.Token != nil && (c.Token.ByClient || c.Token.ByAPIToken) {
 		return
 	}
 	header, agent := first(r.Header[Header]), first(r.Header["User-Agent"])
-	if header == "" && agent == "" || !p.isNew(c.ID, header, agent) {
+	w, began := p.of(c.ID)
+	isNew := w.isNew(p.sum(header, agent))
+	if !began && !isNew {
 		return
 	}
-	program, ok := Parse(header, agent)
 	id, err := uuid.Parse(c.ID)
-	if !ok || err != nil {
+	if err != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), p.patience)
 	defer cancel()
-	if err := p.store.SeeClient(ctx, id, program, mostPrograms); err != nil {
-		p.log.WarnContext(ctx, "with which program a user calls could not be written down", slog.Any("error", err))
+	if began {
+		_, err = p.store.Queries().TouchActivity(ctx, db.TouchActivityParams{ID: id, EveryMs: time.Minute.Milliseconds()})
+	}
+	if program, ok := Parse(header, agent); ok && isNew {
+		err = errors.Join(err, p.store.SeeClient(ctx, id, program, mostPrograms))
+	}
+	if err != nil {
+		p.log.WarnContext(ctx, "that a user calls, and with which program, could not be written down", slog.Any("error", err))
 	}
 }
 
@@ -99,9 +108,8 @@ func first(values []string) string {
 	return values[0]
 }
 
-// isNew says whether headers have to be looked at: they were not, of this user, for some time.
-func (p *Programs) isNew(user, header, agent string) bool {
-	w := p.of(user)
+// sum tells headers from others.
+func (p *Programs) sum(header, agent string) uint64 {
 	var h maphash.Hash
 	h.SetSeed(p.seed)
 	_, _ = h.WriteString(header)
@@ -109,7 +117,11 @@ func (p *Programs) isNew(user, header, agent string) bool {
 	if header == "" {
 		_, _ = h.WriteString(agent)
 	}
-	sum := h.Sum64()
+	return h.Sum64()
+}
+
+// isNew says whether headers have to be looked at: they were not, of this user, for some time.
+func (w *written) isNew(sum uint64) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.heads[sum] || len(w.heads) >= mostWrites {
@@ -119,10 +131,10 @@ func (p *Programs) isNew(user, header, agent string) bool {
 	return true
 }
 
-// of gives what was written of a user.
-func (p *Programs) of(user string) *written {
+// of gives what was written of a user, and whether that begins now.
+func (p *Programs) of(user string) (w *written, began bool) {
 	if w, ok := p.known.Get(user, time.Now()); ok {
-		return w
+		return w, false
 	}
 	p.making.Lock()
 	defer p.making.Unlock()
@@ -132,7 +144,7 @@ func (p *Programs) of(user string) *written {
 		w = &written{heads: map[uint64]bool{}}
 		p.known.Put(user, w, now.Add(every), p.known.Epoch())
 	}
-	return w
+	return w, !ok
 }
 
 // Program is one of a user's, as Trends.Earth's clients know it.

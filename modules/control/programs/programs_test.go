@@ -144,6 +144,9 @@ func TestSee(t *testing.T) {
 		if all := list("ben:"); len(all) != 0 {
 			t.Errorf("%+v", all)
 		}
+		if u, err := g.Store.Queries().GetUser(t.Context(), ann.ID); err != nil || u.LastActivityAt == nil || u.LastLoginAt != nil {
+			t.Errorf("%+v, %v", u, err)
+		}
 		// However many a caller names, few are written, and fewer are kept.
 		var done sync.WaitGroup
 		for i := range 60 {
