@@ -73,6 +73,20 @@ type sent struct {
 	RawBody []byte
 }
 
+// changed is a conditional change with a body. Its fields are its own, since huma looks for those of one struct below.
+type changed struct {
+	Team    string `path:"team" doc:"The number, or the UUID" example:"1"`
+	IfMatch string `header:"If-Match" doc:"The ETag that the team must still have"`
+	RawBody []byte
+}
+
+// leaving is who is taken out of a team.
+type leaving struct {
+	Team    string `path:"team" doc:"The number, or the UUID" example:"1"`
+	User    string `path:"user" doc:"The number, or the UUID" example:"2"`
+	IfMatch string `header:"If-Match" doc:"The ETag that the team must still have"`
+}
+
 // teamAnswer is a team with its members.
 type teamAnswer struct {
 	ETag string `header:"ETag" doc:"For If-Match of a change, and If-None-Match"`
@@ -200,11 +214,7 @@ func (t *Teams) create(ctx context.Context, in *sent) (*teamAnswer, error) {
 	return answer(team, members)
 }
 
-func (t *Teams) change(ctx context.Context, in *struct {
-	conditional
-	sent
-},
-) (*teamAnswer, error) {
+func (t *Teams) change(ctx context.Context, in *changed) (*teamAnswer, error) {
 	team, err := found(ctx)
 	if err != nil {
 		return nil, err
@@ -227,8 +237,8 @@ func (t *Teams) change(ctx context.Context, in *struct {
 		if err := t.check(ctx, q, *row); err != nil {
 			return err
 		}
-		next, changed, err := patch.To(ctx, request, show(*row, members), patch.Rules{Fields: may, RemoveByValue: true})
-		if err != nil || len(changed) == 0 {
+		next, differ, err := patch.To(ctx, request, show(*row, members), patch.Rules{Fields: may, RemoveByValue: true})
+		if err != nil || len(differ) == 0 {
 			return err
 		}
 		row.Title = next.Title
@@ -277,11 +287,7 @@ type memberAnswer struct {
 	Body TeamMember
 }
 
-func (t *Teams) add(ctx context.Context, in *struct {
-	conditional
-	sent
-},
-) (*memberAnswer, error) {
+func (t *Teams) add(ctx context.Context, in *changed) (*memberAnswer, error) {
 	team, err := found(ctx)
 	if err != nil {
 		return nil, err
@@ -307,8 +313,8 @@ func (t *Teams) add(ctx context.Context, in *struct {
 		return nil, failure(err)
 	}
 	out := member(queries.Member{Number: user.Number, Username: user.Username, FirstName: user.FirstName, MiddleName: user.MiddleName, LastName: user.LastName, Leader: m.IsLeader})
-	in2 := brief(team)
-	out.Team = &in2
+	where := brief(team)
+	out.Team = &where
 	return &memberAnswer{Body: out}, nil
 }
 
@@ -321,11 +327,7 @@ func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 // Schema implements huma.SchemaProvider.
 func (null) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Description: "null"} }
 
-func (t *Teams) take(ctx context.Context, in *struct {
-	conditional
-	User string `path:"user" doc:"The number, or the UUID" example:"2"`
-},
-) (*struct{ Body null }, error) {
+func (t *Teams) take(ctx context.Context, in *leaving) (*struct{ Body null }, error) {
 	team, err := found(ctx)
 	if err != nil {
 		return nil, err

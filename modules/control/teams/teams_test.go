@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
@@ -432,6 +433,11 @@ func TestDocument(t *testing.T) {
 	one := doc.Paths["/api/v1/teams/{team}"]
 	if one.Get.Responses["304"] == nil || one.Delete.Responses["204"] == nil || one.Delete.Responses["200"] != nil {
 		t.Errorf("%+v", one)
+	}
+	for _, op := range []*huma.Operation{one.Patch, one.Delete, doc.Paths["/api/v1/teams/{team}/members"].Post, doc.Paths["/api/v1/teams/{team}/members/{user}"].Delete} {
+		if !slices.ContainsFunc(op.Parameters, func(p *huma.Param) bool { return p.Name == "If-Match" }) {
+			t.Errorf("%s has no If-Match", op.OperationID)
+		}
 	}
 	for path, want := range map[string][]string{
 		"/api/v1/teams":                {"application/json", "application/x-www-form-urlencoded", "multipart/form-data"},
