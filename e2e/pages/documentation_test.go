@@ -12,7 +12,7 @@ import (
 	"github.com/fairway-gateway/fairway/e2e/chromium"
 )
 
-// farm is a service for users.
+// farm is a service for users, with a scope of its own.
 func farm(t *testing.T) string {
 	t.Helper()
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -24,7 +24,7 @@ func farm(t *testing.T) string {
 		version 1.2.0
 		repository https://github.com/example/queues
 		description "The queues of the build farm"
-		callers users
+		callers users queues:read
 		backend ` + backend.URL + `
 		GET /{name} {
 			summary "How long a queue is"

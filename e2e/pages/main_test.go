@@ -71,7 +71,7 @@ func start(t *testing.T, site string) *gateway.Gateway {
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // it never fails
 	g := gateway.Start(t, builder, gateway.Options{
-		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}",
+		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}\n\t\ttokens {\n\t\t\tscopes queues:read\n\t\t}",
 		Env: []string{
 			"DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "store.db"), "FAIRWAY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
 			"FAIRWAY_ADMIN_EMAIL=" + adminEmail, "FAIRWAY_ADMIN_PASSWORD=" + adminPassword,

@@ -160,7 +160,7 @@ func (r *Realm) open() (*Parts, error) {
 	cfg.Caller, cfg.Away = identified, queries.Away
 	cfg.Logger, cfg.Heard, cfg.Silent = r.cfg.Logger, p.Accounts.Heard, p.Accounts.Silent
 	// The authority lives longer than the opening.
-	if p.Tokens, err = tokens.New(context.WithoutCancel(ctx), stored.New(store), tokens.ByChecker(p.Passwords, func(a accounts.Account) string { return a.ID }), cfg); err != nil {
+	if p.Tokens, err = tokens.New(context.WithoutCancel(ctx), clients{stored.New(store), p.Scopes}, tokens.ByChecker(p.Passwords, func(a accounts.Account) string { return a.ID }), cfg); err != nil {
 		return nil, fmt.Errorf("tokens: %w", err)
 	}
 	p.Callers = callers.New(callers.ByChecker(p.Passwords, func(a accounts.Account) tokens.User { return a.User }), p.Tokens, cfg.Address, r.cfg.Logger)
