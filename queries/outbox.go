@@ -91,6 +91,44 @@ func (s *Store) CountLetters(ctx context.Context, topic string) (waiting, dead i
 	return n.Waiting, n.Dead, err
 }
 
+// DeadLetter is a letter that was laid aside.
+type DeadLetter struct {
+	ID       uuid.UUID
+	Topic    string
+	Attempts int
+	// Why is what the last attempt ended with.
+	Why           string
+	Created, Dead time.Time
+}
+
+// DeadLetters gives at most so many letters that were laid aside, the oldest first.
+func (s *Store) DeadLetters(ctx context.Context, most int) ([]DeadLetter, error) {
+	rows, err := s.queries().ListDeadOutbox(ctx, int64(most))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]DeadLetter, len(rows))
+	for i, r := range rows {
+		out[i] = DeadLetter{ID: r.ID, Topic: r.Topic, Attempts: int(r.Attempts), Why: r.LastError, Created: r.CreatedAt}
+		if r.DeadAt != nil {
+			out[i].Dead = *r.DeadAt
+		}
+	}
+	return out, nil
+}
+
+// RetryLetter has a letter that was laid aside be tried again from the beginning. False: there is none of this id.
+func (s *Store) RetryLetter(ctx context.Context, by By, id uuid.UUID) (revived bool, err error) {
+	err = s.inTx(ctx, func(q db.Querier) error {
+		n, err := q.ReviveOutbox(ctx, id)
+		if revived = n == 1; err != nil || !revived {
+			return err
+		}
+		return Record(ctx, q, by, "mail.retry", "letter:"+id.String(), json.RawMessage("{}"))
+	})
+	return revived, err
+}
+
 // shorten makes text that both engines store of any.
 func shorten(text string) string {
 	out := make([]rune, 0, min(len(text), mostWhy))

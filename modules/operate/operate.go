@@ -29,6 +29,7 @@ func init() {
 	caddycmd.RegisterCommand(tokenGroup())
 	caddycmd.RegisterCommand(clientGroup())
 	caddycmd.RegisterCommand(secretsGroup())
+	caddycmd.RegisterCommand(mailGroup())
 }
 
 // exitCodes is at the end of what each group says of itself.
