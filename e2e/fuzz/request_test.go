@@ -401,6 +401,13 @@ func (m *maker) headers(a *attempt, wrong func(string) bool) {
 		}
 		a.header[name] = []string{value}
 	}
+	if wrong("a program that tells of itself") {
+		a.header["X-Te-Client"] = []string{sendable([]string{m.hostile(), "type=qgis_plugin,version=2.2.4,os=" + m.hostile(), m.hostileJSON(`{"type":"qgis_plugin"}`)}[m.IntN(3)])}
+		if len(a.header["X-Te-Client"][0]) > 4000 { // more is refused before anybody is asked
+			a.header["X-Te-Client"][0] = a.header["X-Te-Client"][0][:4000]
+		}
+		a.header["User-Agent"] = []string{sendable(m.hostile())}
+	}
 	if m.IntN(30) == 0 {
 		a.header.Set("Idempotency-Key", fmt.Sprintf("key-%d", m.IntN(3)))
 	}

@@ -24,6 +24,8 @@ func (d *document) fails(op *huma.Operation, text described) {
 		switch {
 		case p.In == "path":
 			add(http.StatusNotFound, "There is nothing of that name.")
+		case p.Name == "include":
+			add(http.StatusBadRequest, "A parameter is wrong.")
 		case p.Name == "filter":
 			add(http.StatusBadRequest, "A parameter is wrong.")
 			add(http.StatusUnprocessableEntity, "A number is out of its range.")

@@ -64,7 +64,7 @@ func users(ctx context.Context, c *client.ClientWithResponses, email string) err
 		return fmt.Errorf("the list of users: %d %s", list.StatusCode(), list.Body)
 	}
 	country, secret := "Kenya", "Battery-Staple-2"
-	made, err := c.UserCreateWithResponse(ctx, client.NewUser{Email: "go@example.org", Name: "Go Client", Country: &country, Password: &secret})
+	made, err := c.UserCreateWithResponse(ctx, nil, client.NewUser{Email: "go@example.org", Name: "Go Client", Country: &country, Password: &secret})
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func users(ctx context.Context, c *client.ClientWithResponses, email string) err
 	}
 	tag := changed.HTTPResponse.Header.Get("ETag")
 	var value any = "Rwanda"
-	operations := []client.Operation{{Op: client.Replace, Path: "/country", Value: &value}}
+	operations := []client.PatchOperation{{Op: client.Replace, Path: "/country", Value: &value}}
 	changed, err = c.UserChangeWithApplicationJSONPatchPlusJSONBodyWithResponse(ctx, id, &client.UserChangeParams{IfMatch: &tag}, operations)
 	if err != nil {
 		return err
@@ -134,7 +134,7 @@ func failures(ctx context.Context, anybody, c *client.ClientWithResponses, email
 	if p := wrong.ApplicationproblemJSON401; p == nil || p.Status != http.StatusUnauthorized || p.Msg == nil || p.RequestId == nil {
 		return fmt.Errorf("a wrong password: %d %s", wrong.StatusCode(), wrong.Body)
 	}
-	nobody, err := c.UserGetWithResponse(ctx, "nobody@example.org")
+	nobody, err := c.UserGetWithResponse(ctx, "nobody@example.org", nil)
 	if err != nil {
 		return err
 	}

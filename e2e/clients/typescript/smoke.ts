@@ -40,7 +40,7 @@ const path = { user: user.id };
 const merged = await client.PATCH("/api/v1/user/{user}", { params: { path }, body: { country: "Uganda" } });
 check("a merge patch", merged.data?.data.country === "Uganda", merged);
 const tag = merged.response.headers.get("ETag") ?? "";
-const operations: components["schemas"]["Operation"][] = [
+const operations: components["schemas"]["PatchOperation"][] = [
 	{ op: "test", path: "/country", value: "Uganda" },
 	{ op: "replace", path: "/country", value: "Rwanda" },
 ];
