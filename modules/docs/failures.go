@@ -29,6 +29,8 @@ func (d *document) fails(op *huma.Operation, text described) {
 		case p.Name == "filter":
 			add(http.StatusBadRequest, "A parameter is wrong.")
 			add(http.StatusUnprocessableEntity, "A number is out of its range.")
+		case p.Name == "exclude":
+			add(http.StatusBadRequest, "A parameter is wrong.")
 		case p.Name == idempotencyKey:
 			add(http.StatusBadRequest, "The key is none.")
 			add(http.StatusConflict, "A request with this key is under way.")
@@ -39,6 +41,10 @@ func (d *document) fails(op *huma.Operation, text described) {
 	}
 	if op.RequestBody != nil {
 		add(http.StatusBadRequest, "The body is wrong.")
+		if !text.oauth && !text.page {
+			add(http.StatusRequestEntityTooLarge, "The body is too long, or becomes so when it is inflated.")
+			add(http.StatusUnsupportedMediaType, "The body is of another type, or compressed by something else than gzip.")
+		}
 		if op.RequestBody.Content["application/json-patch+json"] != nil {
 			add(http.StatusConflict, "A test of the patch does not hold.")
 			add(http.StatusUnprocessableEntity, "The patch is none, or a member is wrong.")
