@@ -5,7 +5,6 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
-	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -38,7 +37,7 @@ func (p *People) choose(ctx context.Context, c Chosen, whom func(context.Context
 	if err != nil {
 		return nil, trendsFailure(err)
 	}
-	return &chosenAnswer{ETag: patch.Tag(u.Version), Body: typed.Data[listed]{Data: listed{user: accounts.Trends(u), without: q.Exclude}}}, nil
+	return &chosenAnswer{ETag: tagOf(u), Body: typed.Data[listed]{Data: listed{user: accounts.Trends(u), without: q.Exclude}}}, nil
 }
 
 func (p *People) getTrends(ctx context.Context, in *chosenOf) (*chosenAnswer, error) {
