@@ -195,11 +195,3 @@ func says(t testing.TB, run executor.Run, want string) {
 		all.Write(record.Text)
 	}
 }
-
-func TestHello(t *testing.T) {
-	t.Parallel()
-	p := open(t, nil)
-	run := p.shell("a", `echo hello; echo oops >&2; cat; echo; env | sort; pwd; ls -l; id; echo '{"a":1}' > $FAIRWAY_RESULTS; cat main.sh | head -1; echo x > out.txt; chmod 600 out.txt && ls -l out.txt`, executor.Limits{})
-	exit, text := end(t, run)
-	t.Logf("%+v\n%s", exit, text)
-}
