@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"unsafe"
 
@@ -93,8 +95,64 @@ func (e *Executor) probe() (missing string, err error) {
 
 // missingStrict says what level strict lacks.
 func (e *Executor) missingStrict() []string {
-	return []string{"level strict is not there yet"}
+	var missing []string
+	if !e.root {
+		return []string{"a runner that is root, to give each script a user, namespaces and a control group of its own"}
+	}
+	missing = append(missing, lacking(unix.CAP_SYS_ADMIN)...)
+	if e.cgroups {
+		missing = append(missing, missingCgroups(e.options.Cgroup)...)
+	}
+	return missing
+}
+
+// missingCgroups says what keeps control groups from being made in a directory.
+func missingCgroups(directory string) []string {
+	var system unix.Statfs_t
+	if err := unix.Statfs(filepath.Dir(directory), &system); err != nil || system.Type != unix.CGROUP2_SUPER_MAGIC {
+		return []string{"cgroup v2 at " + filepath.Dir(directory)}
+	}
+	if err := os.MkdirAll(directory, 0o755); err != nil { //nolint:gosec // as all control groups are
+		return []string{fmt.Sprintf("leave to make control groups in %s (%v)", filepath.Dir(directory), err)}
+	}
+	controllers := []string{"cpu", "memory", "pids"}
+	for _, name := range controllers {
+		// They have to be handed down, by the directory above and by this one.
+		_ = os.WriteFile(filepath.Join(filepath.Dir(directory), "cgroup.subtree_control"), []byte("+"+name), 0)
+		_ = os.WriteFile(filepath.Join(directory, "cgroup.subtree_control"), []byte("+"+name), 0)
+	}
+	text, err := os.ReadFile(filepath.Join(directory, "cgroup.subtree_control"))
+	if err != nil {
+		return []string{fmt.Sprintf("control groups in %s (%v)", directory, err)}
+	}
+	var missing []string
+	for _, name := range controllers {
+		if !slices.Contains(strings.Fields(string(text)), name) {
+			missing = append(missing, fmt.Sprintf("the controller %s of cgroup v2 in %s", name, directory))
+		}
+	}
+	return missing
 }
 
 // strict adds to a spec what level strict has.
-func (e *Executor) strict(*keeper.Spec, string) error { return nil }
+func (e *Executor) strict(spec *keeper.Spec, directory string) error {
+	if e.options.Level != executor.Strict {
+		return nil
+	}
+	spec.Root = filepath.Join(directory, keeper.Root)
+	if err := os.Mkdir(spec.Root, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make the attempt's directory: %w", err)
+	}
+	// One that has the attempt's directory in it cannot be replaced.
+	if temp := filepath.Join(directory, keeper.Temp); exists(temp) && !within(directory, "/tmp") {
+		spec.Temp = temp
+		spec.Write = append(spec.Write, "/tmp")
+	}
+	spec.Write = append(spec.Write, "/dev/shm")
+	spec.Read = append(spec.Read, "/proc")
+	if !e.cgroups {
+		return nil
+	}
+	spec.Cgroup = filepath.Join(e.options.Cgroup, filepath.Base(directory))
+	return keeper.MakeCgroup(spec.Cgroup, spec.Limits)
+}

@@ -89,7 +89,7 @@ func TestProtocolFilesOfTheScript(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
 	s := script("v1", map[string]string{
-		"main.sh": "#!/bin/sh\n. lib/words.sh\nsay\ncat lib/data.txt\necho new >made.txt && cat made.txt\necho x >>lib/data.txt || echo cannot change\n./tool one two\n",
+		"main.sh":      "#!/bin/sh\n. lib/words.sh\nsay\ncat lib/data.txt\necho new >made.txt && cat made.txt\necho x >>lib/data.txt || echo cannot change\n./tool one two\n",
 		"lib/words.sh": "say() { echo hello; }\n", "lib/data.txt": "data\n", "tool": "#!/bin/sh\necho tool $*\n",
 	})
 	exit, text := end(t, p.begin(executor.Attempt{ID: "a", Script: s}))
@@ -185,12 +185,12 @@ func TestProtocolNotPrepared(t *testing.T) {
 func TestProtocolOutput(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
-	run := p.shell("a", `echo one; sleep 0.01; echo two >&2; sleep 0.01; printf 'no end'; sleep 0.01; echo; printf 'last'`, executor.Limits{})
+	run := p.shell("a", `echo one; sleep 0.01; echo two >/dev/stderr; echo three >/dev/stdout; sleep 0.01; printf 'no end'; sleep 0.01; echo; printf 'last'`, executor.Limits{})
 	_, text := end(t, run)
 	// What two streams say at nearly the same time may come in any order.
 	words := strings.Fields(strings.ReplaceAll(text, "e:", ""))
 	slices.Sort(words)
-	if diff := cmp.Diff([]string{"end", "last", "no", "one", "two"}, words); diff != "" {
+	if diff := cmp.Diff([]string{"end", "last", "no", "one", "three", "two"}, words); diff != "" {
 		t.Errorf("%s\n%s", diff, text)
 	}
 	// From each record on the rest can be read.

@@ -80,7 +80,9 @@ def run(params, logger):
 	}
 	want := []executor.Line{
 		log("DEBUG", "params: ['ENV', 'EXECUTION_ID', 'n']"), log("INFO", "version 1.2.3, 100%\nsecond line"), log("WARNING", "careful"),
-		{Kind: executor.KindProgress, Progress: 30}, {Text: "printed"}, {Kind: executor.KindProgress, Progress: 99},
+		{Kind: executor.KindProgress, Progress: 30},
+		{Text: "printed"},
+		{Kind: executor.KindProgress, Progress: 99},
 	}
 	if diff := cmp.Diff(want, lines(t, run)); diff != "" {
 		t.Error(diff)

@@ -155,7 +155,7 @@ func (e *Executor) launch(directory string, lock *os.File, spec *keeper.Spec) er
 			return err
 		}
 	}
-	if err := e.strict(spec, filepath.Base(directory)); err != nil {
+	if err := e.strict(spec, directory); err != nil {
 		return err
 	}
 	if err := keeper.WriteFile(filepath.Join(directory, keeper.FileSpec), spec); err != nil {

@@ -3,6 +3,7 @@
 package keeper
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -43,6 +44,7 @@ type keeping struct {
 	refused  string                  // what came through report
 	reported bool                    // that something came
 	verdict  verdict
+	status   *os.File // where an init says how the script ended
 }
 
 // verdict is why the keeper ends a script, the first reason there was.
@@ -170,8 +172,26 @@ func (k *keeping) start() error {
 		return fmt.Errorf("make pipes: %w", err)
 	}
 	defer unix.Close(ask[0])
-	files := []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd(), spec.Fd(), report.Fd(), uintptr(ask[1])} //nolint:gosec // a file's number
-	k.pid, err = syscall.ForkExec(program, []string{Name, verbStage}, &syscall.ProcAttr{Env: []string{"GOMAXPROCS=1"}, Files: files, Sys: k.attributes()})
+	if id := int(k.spec.User); id != 0 {
+		// /dev/stdout is opened anew.
+		if err := errors.Join(stdout.Chown(id, id), stderr.Chown(id, id)); err != nil {
+			return fmt.Errorf("give the pipes to the script: %w", err)
+		}
+	}
+	files := []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd(), spec.Fd(), report.Fd(), uintptr(ask[1])}
+	verb := verbStage
+	if k.spec.Root != "" {
+		verb = verbInit
+		status, more, err := k.initFiles(pipe)
+		if err != nil {
+			return err
+		}
+		opened = append(opened, more...)
+		for _, file := range append([]*os.File{status}, more...) {
+			files = append(files, file.Fd())
+		}
+	}
+	k.pid, err = syscall.ForkExec(program, []string{Name, verb}, &syscall.ProcAttr{Env: []string{"GOMAXPROCS=1"}, Files: files, Sys: k.attributes()}) //nolint:gosec // it is this program
 	unix.Close(ask[1])
 	if err != nil {
 		return fmt.Errorf("start the stage: %w", err)
@@ -183,16 +203,40 @@ func (k *keeping) start() error {
 		text, _ := io.ReadAll(io.LimitReader(reportRead, 4096))
 		k.report <- string(text)
 	}()
-	if listener := receiveListener(ask[0]); listener >= 0 {
-		go answerAll(listener, filepath.Join(k.directory, Box))
+	if k.spec.User == 0 {
+		if listener := receiveListener(ask[0]); listener >= 0 {
+			go answerAll(listener, filepath.Join(k.directory, Box))
+		}
 	}
 	return nil
+}
+
+// initFiles are what an init has more than a stage.
+func (k *keeping) initFiles(pipe func() (reader, writer *os.File, err error)) (status *os.File, more []*os.File, err error) {
+	reader, status, err := pipe()
+	if err != nil {
+		return nil, nil, fmt.Errorf("make pipes: %w", err)
+	}
+	k.status = reader
+	if k.spec.Cgroup == "" {
+		return status, nil, nil
+	}
+	group, err := os.Open(k.spec.Cgroup)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the control group: %w", err)
+	}
+	return status, []*os.File{group}, nil
 }
 
 // attributes are how the stage is started.
 func (k *keeping) attributes() *syscall.SysProcAttr {
 	attributes := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	if k.spec.User != 0 {
+	if k.spec.Root != "" {
+		attributes.Cloneflags = namespaces
+		if len(k.spec.TCP) == 0 {
+			attributes.Cloneflags |= unix.CLONE_NEWNET
+		}
+	} else if k.spec.User != 0 {
 		attributes.Credential = &syscall.Credential{Uid: k.spec.User, Gid: k.spec.User}
 	}
 	return attributes
@@ -237,6 +281,20 @@ func (k *keeping) reap() {
 // judge says how it ended.
 func (k *keeping) judge(status syscall.WaitStatus) {
 	e := &k.exit
+	if k.status != nil {
+		// What ended so far was the script's init.
+		var told [4]byte
+		if _, err := io.ReadFull(k.status, told[:]); err == nil {
+			status = syscall.WaitStatus(binary.LittleEndian.Uint32(told[:]))
+		}
+		k.status.Close()
+	}
+	if k.spec.Cgroup != "" {
+		if cgroupOOM(k.spec.Cgroup) {
+			k.decide(executor.OOM, fmt.Sprintf("it took more than %d bytes of memory", k.spec.Limits.Memory))
+		}
+		_ = os.Remove(k.spec.Cgroup)
+	}
 	e.CPU, e.Dropped = ended(), k.output.dropped
 	e.Code = status.ExitStatus()
 	if status.Signaled() {

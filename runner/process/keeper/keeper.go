@@ -42,6 +42,7 @@ const (
 	Work       = "box/work"    // where it starts
 	Temp       = "box/tmp"
 	Results    = "box/results.json"
+	Root       = "root" // where a root of the script's own is mounted
 )
 
 // Spec is what a keeper is to do.
@@ -67,9 +68,12 @@ type Spec struct {
 	User uint32 `json:"user,omitempty"`
 	// Limits are complete.
 	Limits executor.Limits `json:"limits"`
-	// Namespaces gives it namespaces of its own.
-	Namespaces bool `json:"namespaces,omitempty"`
-	// Cgroup is the directory of its control group; empty: none.
+	// Root is an empty directory on which a root is mounted that has nothing but what Read and Write name, in namespaces of the script's own. Empty: it
+	// has none.
+	Root string `json:"root,omitempty"`
+	// Temp is the directory that is /tmp there.
+	Temp string `json:"temp,omitempty"`
+	// Cgroup is the directory of its control group; empty: none. It takes Root.
 	Cgroup string `json:"cgroup,omitempty"`
 	// Probe has the stage try what it must not be able to, instead of running something.
 	Probe *Probe `json:"probe,omitempty"`

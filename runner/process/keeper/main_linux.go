@@ -13,6 +13,8 @@ func Main() {
 	switch {
 	case os.Args[1] == verbKeep && len(os.Args) == 3:
 		os.Exit(keep(os.Args[2]))
+	case os.Args[1] == verbInit:
+		os.Exit(initialize())
 	case os.Args[1] == verbStage:
 		os.Exit(stage())
 	}

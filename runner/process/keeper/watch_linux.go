@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -119,6 +120,9 @@ func (k *keeping) alive() int {
 
 // kill kills all that there is.
 func (k *keeping) kill() {
+	if k.spec.Cgroup != "" {
+		killCgroup(k.spec.Cgroup)
+	}
 	if k.spec.User != 0 {
 		KillUser(k.spec.User)
 	}
@@ -129,6 +133,9 @@ func (k *keeping) kill() {
 func (k *keeping) look() (headroom int64, exceeded bool) {
 	limits := k.spec.Limits
 	pids := descendants(os.Getpid())
+	if k.spec.Root != "" {
+		pids = slices.DeleteFunc(pids, func(pid int) bool { return pid == k.pid }) // the init is ours
+	}
 	u := measure(pids)
 	if u.memory > limits.Memory {
 		u.memory = shared(pids, u.memory)
