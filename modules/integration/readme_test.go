@@ -174,6 +174,7 @@ func otherPages() map[string]string {
 		"docs/charsets.md":                        "charsets_page_test.go",
 		"docs/jq.md":                              "proxies/reply",
 		"docs/benchmarks.md":                      "make bench writes it; its commands take twenty minutes",
+		"docs/script-protocol.md":                 "runner/process",
 		"docs/examples/toy/README.md":             "examples_test.go",
 		"docs/examples/metricdeviation/README.md": "examples_test.go",
 		"docs/examples/buildstatus/README.md":     "examples_test.go",

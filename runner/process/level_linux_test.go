@@ -4,8 +4,10 @@ package process_test
 
 import (
 	"errors"
+	"net"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -171,5 +173,43 @@ func TestLevelStrictCancel(t *testing.T) {
 	}
 	if exit, _ := end(t, run); exit.Outcome != executor.Cancelled || exit.Signal != "SIGKILL" && exit.Code != 0 {
 		t.Errorf("%+v", exit)
+	}
+}
+
+func TestLevelConnect(t *testing.T) {
+	t.Parallel()
+	v, other := newVictim(t), newVictim(t)
+	_, port, err := net.SplitHostPort(v.TCP[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := open(t, func(o *process.Options) { o.Connect = []uint16{uint16(number)} })
+	what := v.target
+	what.TCP = append([]string{v.TCP[0]}, other.TCP...)
+	what.UDP = nil
+	_, text := end(t, p.attack("network", what, executor.Limits{}))
+	if could := possible(text); len(could) != 1 || could[0] != "POSSIBLE: connect to "+v.TCP[0] || !strings.Contains(text, "done") {
+		t.Errorf("%q\n%s", could, text)
+	}
+	_, text = end(t, p.attack("sockets", what, executor.Limits{}))
+	if could := possible(text); len(could) > 0 || !strings.Contains(text, "done") {
+		t.Errorf("%q\n%s", could, text)
+	}
+}
+
+func TestLevelDirectoryByALink(t *testing.T) {
+	t.Parallel()
+	dir := home(t)
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "there"), 0o711), os.Chmod(filepath.Join(dir, "there"), 0o711), os.Symlink(filepath.Join(dir, "there"), filepath.Join(dir, "link"))); err != nil {
+		t.Fatal(err)
+	}
+	p := open(t, func(o *process.Options) { o.Directory = filepath.Join(dir, "link", "runs") })
+	run := p.shell("a", "touch x && chmod 741 x && ls -l x; echo '[]' >$FAIRWAY_RESULTS", executor.Limits{})
+	if exit, text := end(t, run); exit.Outcome != executor.Succeeded || !strings.HasPrefix(text, "-rwxr----x") || results(t, run) != "[]" {
+		t.Errorf("%+v\n%s", exit, text)
 	}
 }

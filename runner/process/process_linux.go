@@ -45,6 +45,10 @@ func open(options Options, cgroups bool) (executor.Executor, error) {
 			return nil, err
 		}
 	}
+	// The kernel tells paths without links.
+	if e.options.Directory, err = filepath.EvalSymlinks(e.options.Directory); err != nil {
+		return nil, fmt.Errorf("find the executor's directory: %w", err)
+	}
 	if err := e.reachable(); err != nil {
 		return nil, err
 	}
@@ -88,11 +92,7 @@ func (e *Executor) reachable() error {
 	if !e.root {
 		return nil
 	}
-	found, err := filepath.EvalSymlinks(e.options.Directory)
-	if err != nil {
-		return fmt.Errorf("find the executor's directory: %w", err)
-	}
-	for path := filepath.Dir(found); ; path = filepath.Dir(path) {
+	for path := filepath.Dir(e.options.Directory); ; path = filepath.Dir(path) {
 		info, err := os.Stat(path)
 		if err != nil {
 			return fmt.Errorf("find the executor's directory: %w", err)

@@ -74,7 +74,7 @@ func TestProtocolEnvironment(t *testing.T) {
 	}
 	box := filepath.Join(p.dir, "runs", "attempts", "a-1", "box")
 	want := map[string]string{
-		"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": box + "/work", "PWD": box + "/work", "TMPDIR": box + "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1",
+		"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": box + "/work", "PWD": box + "/work", "TMPDIR": box + "/tmp", "LANG": "C.UTF-8", "PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1",
 		"FAIRWAY_EXECUTION_ID": "x-1", "FAIRWAY_ATTEMPT_ID": "a-1", "FAIRWAY_ATTEMPT": "3", "FAIRWAY_SCRIPT": "a-script",
 		"FAIRWAY_SCRIPT_DIR": filepath.Join(p.dir, "runs", "scripts", "v1", "code"), "FAIRWAY_WORK_DIR": box + "/work",
 		"FAIRWAY_PARAMS": filepath.Join(p.dir, "runs", "attempts", "a-1", "params.json"), "FAIRWAY_RESULTS": box + "/results.json",

@@ -109,6 +109,8 @@ func (e *Executor) environment(directory string, attempt executor.Attempt, scrip
 		"PATH": e.options.Path, "HOME": in(keeper.Work), "TMPDIR": in(keeper.Temp), "LANG": "C.UTF-8", "PWD": in(keeper.Work),
 		// Lines of Python come when they are printed; it has nowhere to keep what it compiles.
 		"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1",
+		// Libraries would start a thread for each processor of the machine.
+		"OMP_NUM_THREADS": strconv.FormatInt(max((attempt.Limits.WithDefaults().CPU+999_999_999)/1_000_000_000, 1), 10),
 		// What scripts of Trends.Earth are told.
 		"ENV": "prod", "EXECUTION_ID": attempt.Execution,
 	}

@@ -60,6 +60,11 @@ func (k *keeping) watch(asked <-chan os.Signal) syscall.WaitStatus {
 	for {
 		select {
 		case <-k.gone:
+			// It ended before the last one did, and both may be seen at once.
+			select {
+			case status = <-k.ended:
+			default:
+			}
 			return status
 		case k.refused = <-k.report:
 			k.reported = true
