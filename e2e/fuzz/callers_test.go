@@ -87,6 +87,7 @@ func (w *world) user(c *caller, role string, more func(*db.User)) error {
 	for _, v := range []any{made.ID.String(), c.number, c.email} {
 		w.maker.keep("user", v)
 	}
+	w.maker.keep("number", c.number)
 	w.maker.keep("email", u.Email)
 	w.maker.keep("username", username)
 	return nil

@@ -84,6 +84,16 @@ func (w *world) recipe(op string, c *caller) object {
 		return object{"user": someone, "new_password": "Battery-Staple-2"}
 	case "user.reset", "user.reset.form":
 		return object{"token": w.link(), "password": "Battery-Staple-2", "again": "Battery-Staple-2"}
+	case "teams.create":
+		return object{"title": fmt.Sprintf("Team %d", m.IntN(1<<30))}
+	case "teams.get", "teams.delete", "teams.members.list":
+		return object{"team": known("team")}
+	case "teams.change":
+		return object{"team": known("team"), "": []any{object{"op": "replace", "path": "/title", "value": fmt.Sprintf("Team %d", m.IntN(1<<30))}}}
+	case "teams.members.add":
+		return object{"team": known("team"), "user_id": known("number"), "is_leader": m.IntN(2) == 0}
+	case "teams.members.remove":
+		return object{"team": known("team"), "user": known("number", "user")}
 	case "limits.reset_one":
 		return object{"identifier": "ip:" + w.address}
 	}
@@ -125,6 +135,8 @@ func (w *world) remember(op string, c *caller, v any) {
 			m.keep("token_id", o["id"])
 		case "tokens.list", "tokenauth.list":
 			m.keep("token_id", o["id"])
+		case "teams.create", "teams.list":
+			m.keep("team", o["id"])
 		case "user.create", "users.create":
 			m.keep("user", o["id"])
 		}
