@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,40 @@ type Retention struct {
 	StatusLog time.Duration
 	// Audit is the audit log.
 	Audit time.Duration
+}
+
+// DefaultRetention is what gateways keep: logs of executions for 90 days, moves for a year, the audit log without end.
+func DefaultRetention() Retention {
+	const day = 24 * time.Hour
+	return Retention{Logs: 90 * day, StatusLog: 365 * day}
+}
+
+// MaintainEvery is how often a store looks after what it keeps.
+const MaintainEvery = time.Hour
+
+// maintainEvery maintains until ctx ends.
+func (s *Store) maintainEvery(ctx context.Context, r Retention) {
+	tick := time.NewTicker(MaintainEvery)
+	defer tick.Stop()
+	for {
+		done, err := s.Maintain(ctx, r)
+		switch {
+		case ctx.Err() != nil:
+			return
+		case codeOf(err) == "42501":
+			// Somebody else migrates, and is to call it too; until then all is in the partitions that there are.
+			s.log.InfoContext(ctx, "the store may not make partitions", slog.Any("error", err))
+		case err != nil:
+			s.log.WarnContext(ctx, "the store could not be maintained", slog.Any("error", err))
+		case done != Maintained{}:
+			s.log.InfoContext(ctx, "the store was maintained", slog.Int("made", done.Made), slog.Int("dropped", done.Dropped), slog.Int64("deleted", done.Deleted))
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
 }
 
 // Maintained is what Maintain did.

@@ -34,6 +34,9 @@ type Config struct {
 	Sweep time.Duration
 	// Logger is told what is migrated, and what fails in the background. Default none.
 	Logger *slog.Logger
+	// Retention says for how long what is only ever added to is kept: the store looks after it by itself, at the beginning and each
+	// MaintainEvery, as Maintain does. Default nil: it does not.
+	Retention *Retention
 	// Clock is what time it is, for executions, as long as the database says nothing else. Default time.Now. With one given the
 	// database is not asked.
 	Clock func() time.Time
@@ -105,6 +108,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.stop = stop
 	s.done.Go(func() { s.sweepEvery(background, cfg.Sweep) })
 	s.done.Go(func() { s.tellChanges(background) })
+	if cfg.Retention != nil {
+		s.done.Go(func() { s.maintainEvery(background, *cfg.Retention) })
+	}
 	return s, nil
 }
 
@@ -193,6 +199,8 @@ const (
 	// many addresses could fill the disk.
 	keepRefusals = 30 * 24 * time.Hour
 	mostRefusals = 100_000
+	// keepGone is for how long runners are kept that have gone.
+	keepGone = 30 * 24 * time.Hour
 	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
 	sweepRows   = 500
 	sweepRounds = 200
@@ -216,8 +224,12 @@ func (s *Store) sweepEvery(ctx context.Context, every time.Duration) {
 
 func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 	q := s.queries()
+	gone := s.clock.Now().Add(-keepGone)
 	return errors.Join(
 		s.setClock(ctx),
+		rounds(func() (int64, error) {
+			return q.DeleteGoneRunners(ctx, db.DeleteGoneRunnersParams{Before: &gone, AtMost: sweepRows})
+		}),
 		rounds(func() (int64, error) { return q.DeleteExpiredSessions(ctx, sweepRows) }),
 		rounds(func() (int64, error) { return q.DeleteExpiredRevocations(ctx, sweepRows) }),
 		rounds(func() (int64, error) { return q.DeleteExpiredLinks(ctx, sweepRows) }),

@@ -114,7 +114,8 @@ func (s *store) current() (*attempt, error) {
 func (s *store) open() (*queries.Store, error) {
 	ctx, cancel := context.WithTimeout(s.background, storeTimeout)
 	defer cancel()
-	return queries.Open(ctx, queries.Config{DSN: s.dsn, Logger: s.log})
+	keep := queries.DefaultRetention()
+	return queries.Open(ctx, queries.Config{DSN: s.dsn, Logger: s.log, Retention: &keep})
 }
 
 // stats is for metrics; a store that is not open has no connections.

@@ -92,7 +92,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, dsn string)) {
 
 // storeMigrations are those of the store, in order.
 func storeMigrations() []string {
-	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql"}
+	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00009_user_clients.sql", "00010_scripts.sql", "00011_executions.sql", "00012_partitions.sql"}
 }
 
 // TestDBOfStore migrates the store to and fro, and as its page says.
@@ -105,7 +105,7 @@ func TestDBOfStore(t *testing.T) {
 		newest := len(names)
 		table, list := "VERSION  APPLIED  NAME\n", make([]string, newest)
 		for i, name := range names {
-			table += fmt.Sprintf("%d        pending  %s\n", i+1, name)
+			table += fmt.Sprintf("%-9dpending  %s\n", i+1, name)
 			list[i] = fmt.Sprintf(`{"version":%d,"name":%q,"applied":"T"}`, i+1, name)
 		}
 		s.want(t, "version", fmt.Sprintf("store is at version 0 of %d\n", newest))

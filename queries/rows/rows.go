@@ -112,9 +112,10 @@ func (o Op) sql() source {
 
 // Condition is what must hold for a row. The zero Condition holds for every one.
 type Condition struct {
-	// One of the three.
+	// One of the four.
 	compare *comparison
 	null    *nullity
+	exists  *existence
 	list    []Condition
 	any     bool // the list's: one of it has to hold, not all
 }
@@ -138,6 +139,18 @@ func Any(list ...Condition) Condition { return Condition{list: list, any: true} 
 
 // Null holds where a column is NULL, or, with is false, where it is not.
 func Null(c Column, is bool) Condition { return Condition{null: &nullity{c, is}} }
+
+type existence struct {
+	from  source
+	where Condition
+}
+
+// Exists holds where a table has a row that belongs to this one and for which all of the conditions hold. from says both:
+//
+//	rows.Exists("script_users a where a.script_id = scripts.id", given)
+func Exists(from source, where ...Condition) Condition {
+	return Condition{exists: &existence{from: from, where: All(where...)}}
+}
 
 // MostWildcards is how many % and _ a pattern may have: with many of them a match can take very long.
 const MostWildcards = 10

@@ -28,6 +28,10 @@ func TestSelect(t *testing.T) {
 	t.Parallel()
 	name, seen := rows.NewColumn("t.name", rows.Text).Nullable(), rows.NewColumn("t.seen", rows.Time).Nullable()
 	noon := time.Date(2026, 1, 2, 12, 0, 0, 0, time.UTC)
+	given, err := rows.Compare(rows.NewColumn("g.to", rows.Integer), rows.Equal, int64(7))
+	if err != nil {
+		t.Fatal(err)
+	}
 	const from = "select t.number, t.name, t.seen from things t join users u on u.id = t.owner where (t.gone is null) and "
 	for _, c := range []struct {
 		name string
@@ -37,6 +41,12 @@ func TestSelect(t *testing.T) {
 		args []any
 	}{
 		{"all", rows.SQLite, rows.Request{Limit: 3}, "1 = 1 order by t.number limit ?1", []any{int64(3)}},
+		{
+			"what belongs to it", rows.PostgreSQL,
+			rows.Request{Limit: 3, Where: rows.Exists("given g where g.thing = t.number", given)},
+			"exists (select 1 from given g where g.thing = t.number and (g.to = $1)) order by t.number limit $2",
+			[]any{int64(7), int64(3)},
+		},
 		{"from", rows.PostgreSQL, rows.Request{Limit: 3, Offset: 5}, "1 = 1 order by t.number limit $1 offset $2", []any{int64(3), int64(5)}},
 		{"behind a key", rows.PostgreSQL, rows.Request{Limit: 3, After: []any{int64(7)}}, "(1 = 1 and (t.number >= $1 and ((t.number > $2)))) order by t.number limit $3", nil},
 		{
@@ -140,8 +150,9 @@ func TestOnlyConstants(t *testing.T) {
 	table := reflect.TypeFor[*rows.Table[thing]]()
 	of, _ := table.MethodByName("Of")
 	where, _ := table.MethodByName("Where")
+	exists := reflect.TypeOf(rows.Exists).In(0)
 	for name, is := range map[string]reflect.Type{
-		"NewColumn": reflect.TypeOf(rows.NewColumn).In(0), "NewTable": reflect.TypeOf(rows.NewTable[thing]).In(0), "Of": of.Type.In(1), "Where": where.Type.In(1),
+		"NewColumn": reflect.TypeOf(rows.NewColumn).In(0), "NewTable": reflect.TypeOf(rows.NewTable[thing]).In(0), "Of": of.Type.In(1), "Where": where.Type.In(1), "Exists": exists,
 	} {
 		if is.Kind() != reflect.String || is.PkgPath() == "" || strings.ToLower(is.Name()) != is.Name() {
 			t.Errorf("%s takes a %s", name, is)

@@ -115,6 +115,12 @@ func (w *writer) condition(c Condition) {
 		} else {
 			w.write(" is not null")
 		}
+	case c.exists != nil:
+		w.write("exists (select 1 from ")
+		w.write(c.exists.from)
+		w.write(" and ")
+		w.condition(c.exists.where)
+		w.write(")")
 	default:
 		w.conditions(c.list, c.any)
 	}

@@ -45,6 +45,7 @@ create index executions_waiting on executions (user_id, priority desc, queued_at
 create index executions_active on executions (user_id, id) where status in ('READY', 'RUNNING', 'CANCELLING');
 create index executions_by_created on executions (created_at, id) where deleted_at is null;
 create index executions_by_user on executions (user_id, created_at, id) where deleted_at is null;
+create index executions_by_end on executions (ended_at, created_at, id) where deleted_at is null;
 create index executions_by_script on executions (script_id, created_at, id) where deleted_at is null;
 
 -- One try of an execution. Who holds it is told by fence, which grows with each claim.
