@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -161,7 +162,7 @@ func (s *Store) Start(ctx context.Context, all []StartRequest, lease time.Durati
 			switch e := locked[r.Execution]; e.Status {
 			case StatusReady, StatusRunning:
 				starts[r.Attempt] = map[string]any{
-					"fence": r.Fence, "deadline_at": sqlTime(now.Add(max(r.Timeout, time.Millisecond))), "handle": r.Handle, "token_hash": nil,
+					"fence": r.Fence, "deadline_at": sqlTime(now.Add(max(r.Timeout, time.Millisecond))), "handle": strings.ReplaceAll(r.Handle, "\x00", " "), "token_hash": nil,
 				}
 				if r.TokenHash != nil {
 					starts[r.Attempt]["token_hash"] = hex.EncodeToString(r.TokenHash)

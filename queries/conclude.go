@@ -37,14 +37,22 @@ type Finished struct {
 
 // Finish ends attempts and moves their executions, in one transaction: to FINISHED where they succeeded, to CANCELLED where that
 // was wished, to READY with another attempt where they may be tried again, and else to FAILED. What is finished a second time with
-// the same outcome is told its status again. An attempt that was not started cannot have succeeded.
+// the same outcome is told its status again. Where Results are no JSON that can be kept, it has failed. An attempt that was not started cannot have succeeded.
 func (s *Store) Finish(ctx context.Context, all []FinishRequest) ([]Finished, error) {
+	all = slices.Clone(all)
 	for i := range all {
-		if err := plain(string(all[i].Results), all[i].ResultsKey); err != nil {
+		r := &all[i]
+		if err := plain(r.ResultsKey); err != nil {
 			return nil, err
 		}
-		if all[i].Results != nil && !json.Valid(all[i].Results) {
-			return nil, errors.New("results are no JSON")
+		if r.Results == nil {
+			continue
+		}
+		if err := checkJSON(r.Results); err != nil { // of one script, while others end with it
+			r.Results = nil
+			if r.Outcome == OutcomeSucceeded {
+				r.Outcome, r.Reason = OutcomeFailed, "its results cannot be kept: "+err.Error()
+			}
 		}
 	}
 	var out []Finished

@@ -180,8 +180,8 @@ func (n *NewExecution) complete() error {
 	if len(n.Params) == 0 {
 		n.Params = []byte("{}")
 	}
-	if !json.Valid(n.Params) {
-		return errors.New("params are no JSON")
+	if err := checkJSON(n.Params); err != nil {
+		return fmt.Errorf("params: %w", err)
 	}
 	if n.Queue == "" {
 		n.Queue = DefaultQueue
@@ -193,7 +193,36 @@ func (n *NewExecution) complete() error {
 	if (n.Key == nil) != (n.BodyHash == nil) {
 		return errors.New("an idempotency key comes with a hash of the body")
 	}
-	return plain(n.Queue, n.ParamsKey, string(n.Params))
+	return plain(n.Queue, n.ParamsKey)
+}
+
+// mostNested is how deep JSON may be nested: PostgreSQL takes no more than some thousand levels.
+const mostNested = 1000
+
+// checkJSON refuses what one of the engines would.
+func checkJSON(text json.RawMessage) error {
+	if !json.Valid(text) {
+		return errors.New("this is no JSON")
+	}
+	depth, quoted, escaped := 0, false, false
+	for _, c := range text {
+		switch {
+		case escaped:
+			escaped = false
+		case quoted && c == '\\':
+			escaped = true
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > mostNested {
+				return fmt.Errorf("this JSON is nested deeper than %d", mostNested)
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return plain(string(text))
 }
 
 // insertExecution writes one that waits; full is how many more may wait, below 0: any.

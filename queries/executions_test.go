@@ -3,8 +3,11 @@ package queries
 import (
 	"bytes"
 	"database/sql"
+	"encoding/json"
 	"errors"
+	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -252,4 +255,73 @@ func TestLimits(t *testing.T) {
 			t.Error(n, err)
 		}
 	})
+}
+
+// TestResultsThatCannotBeKept holds that they are no reason to keep what ends together from ending.
+func TestResultsThatCannotBeKept(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		deep := func(n int) string { return strings.Repeat("[", n) + strings.Repeat("]", n) }
+		var ends []FinishRequest
+		var want []Finished
+		for results, status := range map[string]string{
+			`{"a": "\ud800 \u0000 [", "b": 1e999}`: StatusFinished, deep(mostNested): StatusFinished, deep(mostNested + 1): StatusFailed, "{": StatusFailed, "\"\xff\"": StatusFailed, `"]]"`: StatusFinished,
+		} {
+			run1(t, s, Limits{}, execution(sc))
+			c := claim1(t, s, fresh())
+			start1(t, s, c)
+			ends, want = append(ends, FinishRequest{Holder: c.Holder, Outcome: OutcomeSucceeded, Results: []byte(results)}), append(want, Finished{status})
+		}
+		got, err := s.Finish(t.Context(), ends)
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatal(got, want, err)
+		}
+		for i, r := range ends {
+			if e := run1Execution(t, s, r.Execution); want[i].Status == StatusFinished && string(e.Results) != string(r.Results) {
+				t.Errorf("%s is kept as %s", r.Results, e.Results)
+			}
+		}
+		n := execution(sc)
+		n.Params = []byte(deep(mostNested + 1))
+		if _, err := s.CreateExecution(t.Context(), Limits{}, n); err == nil {
+			t.Error("they are taken")
+		}
+	})
+}
+
+// TestCheckJSON compares how deep JSON is found to be with what a decoder says, of random texts too.
+func TestCheckJSON(t *testing.T) {
+	t.Parallel()
+	texts := []string{"", "1", `{"a": [1, {"b": "]\"\\"}]}`, strings.Repeat("[", mostNested) + strings.Repeat("]", mostNested), strings.Repeat(`{"a":[`, 600) + strings.Repeat("]}", 600), "\"\x00\"", "[\"\xff\"]"}
+	parts := []string{"[", "[", "]", "]", "{", "}", `"`, `"`, `\`, `"a":`, ",", "1"}
+	for range 2000 {
+		var b strings.Builder
+		for range rand.IntN(12) {
+			b.WriteString(parts[rand.IntN(len(parts))])
+		}
+		texts = append(texts, b.String(), strings.Repeat("[", mostNested-2)+b.String()+strings.Repeat("]", mostNested-2))
+	}
+	for _, text := range texts {
+		depth, deepest := 0, 0
+		for d := json.NewDecoder(strings.NewReader(text)); ; {
+			token, err := d.Token()
+			if err != nil {
+				break
+			}
+			switch token {
+			case json.Delim('{'), json.Delim('['):
+				depth++
+			case json.Delim('}'), json.Delim(']'):
+				depth--
+			}
+			deepest = max(deepest, depth)
+		}
+		want := json.Valid([]byte(text)) && deepest <= mostNested && plain(text) == nil
+		if err := checkJSON([]byte(text)); (err == nil) != want {
+			t.Errorf("%q: %v, want %v", text, err, want)
+		}
+	}
 }

@@ -3,7 +3,7 @@ package queries
 import (
 	"context"
 	"encoding/json"
-	"errors"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,11 +24,10 @@ type ExecutionPatch struct {
 // PatchExecution does what a patch says, as a whole. What a runner holds is taken from it where the execution ends. The error is
 // sql.ErrNoRows where there is none, or a *StatusError where it does not go where it should, or is not what must be.
 func (s *Store) PatchExecution(ctx context.Context, by By, id uuid.UUID, p ExecutionPatch) (db.Execution, error) {
-	if p.Results != nil && !json.Valid(p.Results) {
-		return db.Execution{}, errors.New("results are no JSON")
-	}
-	if err := plain(string(p.Results)); err != nil {
-		return db.Execution{}, err
+	if p.Results != nil {
+		if err := checkJSON(p.Results); err != nil {
+			return db.Execution{}, fmt.Errorf("results: %w", err)
+		}
 	}
 	var made db.Execution
 	err := s.move(ctx, func(q db.Querier, now time.Time) error {
