@@ -2,6 +2,7 @@ package queries
 
 import (
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -91,4 +92,45 @@ func benchUser(b *testing.B, s *Store) uuid.UUID {
 		b.Fatal(err)
 	}
 	return u.ID
+}
+
+// BenchmarkLogs has eight attempts send chunks of 64 KiB, 655 lines of 100 bytes each, four at once. It reports lines in a second.
+func BenchmarkLogs(b *testing.B) {
+	for name, dsn := range map[string]func(testing.TB) string{"sqlite": sqliteDSN, "postgres": benchDSN} {
+		b.Run(name, func(b *testing.B) {
+			s := openStore(b, dsn(b))
+			sc := aScript(b, s, benchUser(b, s), "logs-"+fresh().String())
+			const writers, lines, together = 8, 655, 4
+			held := make([]Claimed, writers)
+			for i := range held {
+				n := execution(sc)
+				n.Queue = "logs-" + fresh().String()
+				run1(b, s, Limits{}, n)
+				got, err := s.Claim(b.Context(), ClaimRequest{Runner: fresh(), Queues: []string{n.Queue}, Most: 1, Lease: time.Hour})
+				if err != nil || len(got) != 1 {
+					b.Fatal(got, err)
+				}
+				held[i] = got[0]
+			}
+			data := []byte(strings.Repeat("2026-01-01T00:00:00Z INFO some words of a script that says what it does, one hundred bytes of it ...\n", lines))
+			each := max(1, b.N/writers/together)
+			begun := time.Now()
+			b.ResetTimer()
+			all(writers, func(w int) {
+				seq := int64(0)
+				for range each {
+					chunks := make([]LogChunk, together)
+					for i := range chunks {
+						seq++
+						chunks[i] = LogChunk{Seq: seq, Lines: lines, First: begun, Last: begun, Data: data}
+					}
+					if err := s.AppendLog(b.Context(), held[w].Holder, chunks); err != nil {
+						b.Error(err)
+					}
+				}
+			})
+			b.ReportMetric(float64(each*writers*together*lines)/time.Since(begun).Seconds(), "lines/s")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
 }
