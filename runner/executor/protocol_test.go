@@ -1,6 +1,7 @@
 package executor_test
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -142,4 +143,27 @@ func TestAttemptCheck(t *testing.T) {
 			t.Errorf("%s: no error", name)
 		}
 	}
+}
+
+func FuzzFindEntry(f *testing.F) {
+	f.Add("main", "#!/bin/sh\n")
+	f.Add("x.py", "#! /usr/bin/env  python3 -u\r\n")
+	f.Add("main.R", "#!\x00")
+	f.Fuzz(func(t *testing.T, name, text string) {
+		if !fs.ValidPath(name) {
+			return
+		}
+		entry, err := executor.FindEntry(fstest.MapFS{name: {Data: []byte(text)}})
+		if err != nil || entry.Python {
+			return
+		}
+		if len(entry.Interpreter) < 1 || len(entry.Interpreter) > 2 || !strings.HasPrefix(entry.Interpreter[0], "/") {
+			t.Errorf("%q of %q", entry.Interpreter, text)
+		}
+		for _, word := range entry.Interpreter {
+			if word == "" || strings.ContainsAny(word, "\x00\n") {
+				t.Errorf("%q of %q", entry.Interpreter, text)
+			}
+		}
+	})
 }

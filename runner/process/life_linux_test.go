@@ -3,14 +3,17 @@
 package process_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -291,5 +294,43 @@ func TestLifeOfMany(t *testing.T) {
 		if exit.Outcome != executor.Succeeded || strings.TrimSpace(text) != run.ID() || results(t, run) != run.ID() {
 			t.Errorf("%s: %+v %s", run.ID(), exit, text)
 		}
+	}
+}
+
+func TestLifeRunnerIsKilled(t *testing.T) {
+	t.Parallel()
+	runs := filepath.Join(home(t), "runs")
+	cmd := exec.CommandContext(t.Context(), "/proc/self/exe")
+	cmd.Env = append(os.Environ(), "FAIRWAY_TEST_RUNNER="+runs)
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(stdout).ReadString('\n')
+	// All of its process group, as a terminal or a supervisor would.
+	if killed := syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL); killed != nil || err != nil || line != "started <nil>\n" {
+		t.Fatalf("%q %v %v", line, err, killed)
+	}
+	_ = cmd.Wait()
+	p := open(t, func(o *process.Options) { o.Directory = runs })
+	run, err := p.Attach(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	says(t, run, "one")
+	// Who does not know starts it again.
+	again, err := p.Start(t.Context(), executor.Attempt{ID: "a", Script: executor.Script{Version: "v1"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(runs, "attempts", "a", "box", "work", "go"), nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if exit, text := end(t, again); exit.Outcome != executor.Succeeded || text != "one\ntwo\n" || results(t, run) != "begun" {
+		t.Errorf("%+v %s", exit, text)
 	}
 }

@@ -12,8 +12,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
 	"github.com/fairway-gateway/fairway/runner/process/keeper"
@@ -225,6 +227,16 @@ func writePlain(path string, text []byte) error {
 	return nil
 }
 
+// breaks says which characters Python takes for the end of a line, or for nothing that belongs into one.
+func breaks(r rune) bool {
+	return r != '\t' && unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar
+}
+
+// option says what is an option of pip. Hashes of packages are none that lead anywhere.
+func option(word string) bool {
+	return strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "--hash=")
+}
+
 // requirements are the lines of requirements.txt that ask for something. Those that would have pip go elsewhere or run what it finds are
 // refused: options, addresses and paths.
 func requirements(path string) ([]string, error) {
@@ -233,6 +245,10 @@ func requirements(path string) ([]string, error) {
 		return nil, fmt.Errorf("read requirements.txt: %w", err)
 	}
 	defer file.Close()
+	return parseRequirements(file)
+}
+
+func parseRequirements(file io.Reader) ([]string, error) {
 	const longest = 1 << 20
 	lines := bufio.NewScanner(io.LimitReader(file, longest))
 	var wanted []string
@@ -244,9 +260,11 @@ func requirements(path string) ([]string, error) {
 		switch {
 		case line == "" || line[0] == '#':
 			continue
-		case line[0] == '-':
+		case strings.ContainsFunc(line, breaks):
+			return nil, errors.New("requirements.txt: there are control characters in it")
+		case slices.ContainsFunc(strings.Fields(line), option):
 			return nil, fmt.Errorf("requirements.txt: options are not allowed: %.60s", line)
-		case strings.ContainsAny(line, "/\\@$\x00"):
+		case strings.ContainsAny(line, "/\\@$"):
 			return nil, fmt.Errorf("requirements.txt: packages are named, neither addresses nor paths are allowed: %.60s", line)
 		}
 		wanted = append(wanted, line)

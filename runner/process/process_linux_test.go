@@ -26,6 +26,9 @@ const patience = 60 * time.Second
 
 func TestMain(m *testing.M) {
 	keeper.Main()
+	if dir := os.Getenv("FAIRWAY_TEST_RUNNER"); dir != "" {
+		runner(dir)
+	}
 	code := m.Run()
 	if os.Getenv("FAIRWAY_TEST_ATTACKER") == "" {
 		if bin, err := attacker(); err == nil {
@@ -33,6 +36,20 @@ func TestMain(m *testing.M) {
 		}
 	}
 	os.Exit(code)
+}
+
+// runner is a process of its own that starts an attempt and does nothing more.
+func runner(dir string) {
+	ctx := context.Background()
+	e, err := process.New(process.Options{Directory: dir})
+	if err == nil {
+		s := script("v1", map[string]string{"main.sh": "#!/bin/sh\necho begun >>$FAIRWAY_RESULTS; echo one; while ! [ -e go ]; do sleep 0.01; done; echo two\n"})
+		if err = e.Prepare(ctx, s, nil); err == nil {
+			_, err = e.Start(ctx, executor.Attempt{ID: "a", Script: s})
+		}
+	}
+	fmt.Println("started", err)
+	select {}
 }
 
 // attacker compiles the program that tries what scripts must not.

@@ -68,7 +68,13 @@ func keep(directory string) int {
 		k.exit.Outcome, k.exit.Reason = executor.Refused, err.Error()
 	}
 	k.exit.Ended = time.Now().UTC()
-	if err := WriteFile(k.file(FileExit), k.exit); err != nil {
+	err := WriteFile(k.file(FileExit), k.exit)
+	if err != nil && os.Remove(k.file(FileOutput)) == nil {
+		// The disk is full. How it ended matters more than what it said.
+		k.exit.Reason += "; its output is lost: " + err.Error()
+		err = WriteFile(k.file(FileExit), k.exit)
+	}
+	if err != nil {
 		_, _ = os.Stderr.WriteString(err.Error() + "\n")
 		return 1
 	}
