@@ -285,22 +285,18 @@ func TestChaos(t *testing.T) {
 			}
 			return nil
 		})
-		stop, watched := make(chan struct{}), make(chan struct{})
+		ctx, stop := context.WithCancel(t.Context())
+		watched := make(chan struct{})
 		go func() {
 			defer close(watched)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
+			for range s.WatchExecutions(ctx, time.Second) { // until it stops
 				if n := scalar(t, s, "select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING')"); n > c.limits.PerUser {
 					t.Errorf("%d run at once", n)
 				}
 			}
 		}()
-		c.run(t, 32, 40)
-		close(stop)
+		c.run(t, 32, 25)
+		stop()
 		<-watched
 		c.settle(t)
 		c.check(t)
