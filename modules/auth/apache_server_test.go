@@ -102,7 +102,7 @@ func (a *apache) run(t *testing.T, binary string, ports []string) string {
 			<-over
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for _, port := range ports {
 		for {
@@ -179,7 +179,7 @@ func (a *apache) passwd(t *testing.T, password string) {
 // there are as many.
 func (a *apache) requests(t *testing.T, path string, many int) []string {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		raw, err := os.ReadFile(filepath.Join(a.dir, "access.log"))
 		if err != nil {
 			t.Fatal(err)

@@ -103,7 +103,7 @@ func by() queries.By { return queries.By{Actor: "test"} }
 // until waits for something that another gateway has to hear of.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for !done() {
 		select {

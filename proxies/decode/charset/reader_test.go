@@ -177,7 +177,7 @@ func TestTextReaderGives(t *testing.T) {
 					select {
 					case more := <-texts:
 						text += more
-					case <-time.After(10 * time.Second):
+					case <-time.After(2 * time.Minute):
 						t.Fatalf("after %q: only %q", piece, text)
 					}
 				}

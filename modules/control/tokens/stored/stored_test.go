@@ -251,7 +251,7 @@ func TestTwoGateways(t *testing.T) {
 // until waits for something that another gateway has to hear of.
 func until(t *testing.T, done func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	defer cancel()
 	for !done() {
 		select {
