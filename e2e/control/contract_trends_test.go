@@ -40,6 +40,12 @@ func trendsWire() []row {
 			post("/api/v1/user").json(`{"email":"gef@gef.com","name":"Gef","password":"` + strongOther + `"}`).gives(200).or(400).do(s)
 		}), logIn("gef@gef.com", strongOther).gives(200, `{"access_token":"<jwt:access>","...":0}`),
 			get("/api/v1/user").bearer("{access}").gives(403), patch("/api/v1/user/{user.id}").bearer("{access}").json(`{"role":"ADMIN"}`).gives(403))},
+		{"DELETE /user/<u>: 403 for gef@gef.com; here: for whom the configuration protects, whoever asks, by whatever name, and by himself", does(act(func(s *scene) {
+			s.t.Helper()
+			post("/api/v1/user").json(`{"email":"gef@gef.com","name":"Gef","password":"` + strongOther + `"}`).gives(200).or(400).do(s)
+		}), logIn("gef@gef.com", strongOther).gives(200, `{"access_token":"<jwt:access>","...":0}`), get(me).bearer("{access}").gives(200, `{"data":{"id":"<uuid:gef>","...":0}}`),
+			remove("/api/v1/user/gef@gef.com").bearer("{super.access}").gives(403, `{"status":403,"detail":"<text>","...":0}`), remove("/api/v1/user/GEF@gef.com/").bearer("{super.access}").gives(403),
+			remove("/api/v1/user/{gef}").bearer("{super.access}").gives(403), remove(me).bearer("{access}").gives(403), get(me).bearer("{access}").gives(200))},
 		{"Content-Encoding: gzip is inflated, of whatever has a body: /auth, /email, clients, tokens, the OAuth2 endpoints, patches of both representations", does(
 			packed(as(post("/auth"), "application/json").gives(200, `{"access_token":"<jwt>","...":0}`), `{"email":"{user.email}","password":"{user.password}"}`),
 			packed(as(post("/api/v1/email").bearer("{admin.access}"), "application/json").gives(200), `{"recipients":["{user.email}"],"subject":"x","html":"x"}`),

@@ -68,7 +68,7 @@ func TestRows(t *testing.T) {
 		t.Helper()
 		mail := startSink(t)
 		o := e.options()
-		o.Fairway += mail.option() + "\n\t\ttokens {\n\t\t\tscopes reports:read\n\t\t}"
+		o.Fairway += mail.option() + "\n\t\ttokens {\n\t\t\tscopes reports:read\n\t\t}\n\t\tusers {\n\t\t\tprotected gef@gef.com\n\t\t}"
 		w := start(t, e, o)
 		w.mail = mail
 		for _, one := range sections() {

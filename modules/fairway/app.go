@@ -56,6 +56,8 @@ type App struct {
 	Tokens *Tokens `json:"tokens,omitempty"`
 	// Mail says by which server mail is sent. Default: letters are written to the log.
 	Mail *mail.Config `json:"mail,omitempty"`
+	// Users is what holds for some of the users. Default: nothing.
+	Users *Users `json:"users,omitempty"`
 
 	ctx      caddy.Context
 	process  *process
@@ -141,6 +143,11 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.Tokens != nil {
 		if err := a.Tokens.check(); err != nil {
 			return fmt.Errorf("tokens: %w", err)
+		}
+	}
+	if a.Users != nil {
+		if err := a.Users.check(); err != nil {
+			return fmt.Errorf("users: %w", err)
 		}
 	}
 	if a.Secret != "" {

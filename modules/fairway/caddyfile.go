@@ -28,6 +28,7 @@ func later() []string { return []string{"events", "runner"} }
 //		secret   {env.NEW} [{env.OLD} ...]
 //		tokens   { ... }
 //		mail     [smtp://<host>] { ... }
+//		users    { ... }
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -60,6 +61,10 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := parseTokens(d, app); err != nil {
 				return nil, err
 			}
+		case "users":
+			if err := parseUsers(d, app); err != nil {
+				return nil, err
+			}
 		case "database":
 			if err := parseDatabase(d, app); err != nil {
 				return nil, err
@@ -68,7 +73,7 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens", "mail")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens", "mail", "users")))
 		}
 	}
 	if at := app.storeAt; at != nil && app.Secret == "" {

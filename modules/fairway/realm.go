@@ -40,7 +40,7 @@ func (a *App) Realm() (*realm.Realm, error) {
 		return nil, err
 	}
 	cfg := realm.Config{
-		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Table: permit.New(), Scopes: a.ScopesOfServices(),
+		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Accounts: a.Users.config(), Table: permit.New(), Scopes: a.ScopesOfServices(),
 		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Refusals: a.refusals, Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
 	}
 	cfg.Tokens.Address, cfg.Tokens.RequestID = ClientAddress, request.ID
@@ -48,7 +48,7 @@ func (a *App) Realm() (*realm.Realm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	settings, err := json.Marshal([]any{a.Tokens, letters})
+	settings, err := json.Marshal([]any{a.Tokens, a.Users, letters})
 	if err != nil {
 		return nil, err
 	}
