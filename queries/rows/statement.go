@@ -155,6 +155,11 @@ func (w *writer) compare(c comparison) {
 		w.compareTimeText(c)
 	case c.op == Like:
 		w.like(c)
+	case c.column.kind == Key && c.op == Equal:
+		// Which bytes are equal no country decides: so it is the index that keeps keys apart, of whatever collation, which finds one.
+		w.write(c.column.sql)
+		w.write(c.op.sql())
+		w.value(Key, c.value)
 	default:
 		w.sortable(c.column)
 		w.write(c.op.sql())

@@ -108,7 +108,7 @@ func lookups(d rows.Dialect) map[string]string {
 	if d == rows.SQLite {
 		return map[string]string{"email=u77@x.org": "users_email_key", "username=n77": "users_username_key", "id=77": "INTEGER PRIMARY KEY", "id=00000000-0000-0000-0000-000000000077": "sqlite_autoindex_users_1"}
 	}
-	return map[string]string{"email=u77@x.org": "users_by_email", "id=77": "users_number_key", "id=00000000-0000-0000-0000-000000000077": "users_pkey"}
+	return map[string]string{"email=u77@x.org": "users_email_key", "username=n77": "users_username_key", "id=77": "users_number_key", "id=00000000-0000-0000-0000-000000000077": "users_pkey"}
 }
 
 // TestPlans holds that 100 of 100,000 users are read from an index, without sorting them, for each filter with each order of which
