@@ -139,6 +139,10 @@ func TestLoginsThatFail(t *testing.T) {
 	}
 	var services strings.Builder
 	for i, c := range traps {
+		timeout := "25s"
+		if c.trap == "slow" {
+			timeout = "2s"
+		}
 		fmt.Fprintf(&services, `
 	service /s%d {
 		version 1.0.0
@@ -147,7 +151,7 @@ func TestLoginsThatFail(t *testing.T) {
 		backend %s {
 			auth oauth2_proxy "/oauth2/start?trap=%s" {
 				login_origins %s
-				login_timeout 2s
+				login_timeout %s
 			}
 			retries 0
 		}
@@ -156,7 +160,7 @@ func TestLoginsThatFail(t *testing.T) {
 				decode json
 			}
 		}
-	}`, i, s.proxy.URL, strings.ReplaceAll(c.trap, " ", "+"), s.idp.URL)
+	}`, i, s.proxy.URL, strings.ReplaceAll(c.trap, " ", "+"), s.idp.URL, timeout)
 	}
 	g := startGateway(t, site(services.String()))
 	for i, c := range traps {
