@@ -80,6 +80,24 @@ func TestSelect(t *testing.T) {
 	}
 }
 
+// TestEmbedded holds that a row has the columns of what is embedded in it.
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	type more struct {
+		thing
+		Owner string `db:"owner"`
+	}
+	table := rows.NewTable[more]("things", rows.NewColumn("number", rows.Integer))
+	s, err := table.Select(rows.SQLite, rows.Request{Limit: 1})
+	if want := "select number, name, seen, owner from things"; err != nil || !strings.HasPrefix(s.Text(), want) {
+		t.Errorf("%v\n%s\nwant\n%s", err, s.Text(), want)
+	}
+	got, err := table.Values(more{thing: thing{Number: 7}, Owner: "x"}, rows.Request{Order: []rows.Order{{Column: rows.NewColumn("owner", rows.Word)}}})
+	if diff := cmp.Diff([]any{"x", int64(7)}, got); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+}
+
 func TestRequestsThatAreNone(t *testing.T) {
 	t.Parallel()
 	name := []rows.Order{{Column: rows.NewColumn("t.name", rows.Text)}}

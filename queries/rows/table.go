@@ -11,21 +11,22 @@ type Table[T any] struct {
 	from, where source
 	key         Column
 	columns     []source
-	fields      []int // of T, by column
+	fields      [][]int // of T, by column
 }
 
-// NewTable makes a table, or a join, of the columns that T's tags db name; key is one that no two rows share and that is not NULL.
+// NewTable makes a table, or a join, of the columns that the tags db of T and of what is embedded in it name; key is one that no
+// two rows share and that is not NULL.
 // It panics where T is no struct with tags db, or has not the key: that is a mistake in the source.
 //
 //	rows.NewTable[db.Team]("teams", rows.NewColumn("number", rows.Integer))
 func NewTable[T any](from source, key Column) *Table[T] {
 	t := &Table[T]{from: from, key: key}
-	for f := range reflect.TypeFor[T]().Fields() {
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[T]()) {
 		if tag := f.Tag.Get("db"); tag != "" {
-			t.columns, t.fields = append(t.columns, source(tag)), append(t.fields, f.Index[0])
+			t.columns, t.fields = append(t.columns, source(tag)), append(t.fields, f.Index)
 		}
 	}
-	if t.field(key) < 0 {
+	if t.field(key) == nil {
 		panic("rows of " + string(from) + " have no " + key.tag())
 	}
 	return t
@@ -48,21 +49,21 @@ func (t *Table[T]) Where(condition source) *Table[T] {
 	return &out
 }
 
-// field finds the field of T that has a column, -1: none.
-func (t *Table[T]) field(c Column) int {
+// field finds the field of T that has a column, nil: none.
+func (t *Table[T]) field(c Column) []int {
 	for i := range t.columns {
 		if (Column{sql: t.columns[i]}).tag() == c.tag() {
 			return t.fields[i]
 		}
 	}
-	return -1
+	return nil
 }
 
 // Into gives where the columns of a row are to be written, in their order.
 func (t *Table[T]) Into(row *T) []any {
 	v, out := reflect.ValueOf(row).Elem(), make([]any, len(t.fields))
 	for i, f := range t.fields {
-		out[i] = v.Field(f).Addr().Interface()
+		out[i] = v.FieldByIndex(f).Addr().Interface()
 	}
 	return out
 }
@@ -74,10 +75,10 @@ func (t *Table[T]) Values(row T, r Request) ([]any, error) {
 	out := make([]any, len(orders))
 	for i, o := range orders {
 		f := t.field(o.Column)
-		if f < 0 {
+		if f == nil {
 			return nil, fmt.Errorf("rows have no %s, by which they are sorted", o.Column.tag())
 		}
-		value := v.Field(f)
+		value := v.FieldByIndex(f)
 		if value.Kind() == reflect.Pointer {
 			if value.IsNil() {
 				continue
