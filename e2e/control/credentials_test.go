@@ -38,7 +38,7 @@ func TestCredentialsThatAreNone(t *testing.T) {
 				s := w.scene(t)
 				owner := s.insert(db.User{Role: "USER", IsActive: true})
 				for _, op := range served {
-					a := &ask{method: op.Method, target: s.target(op, owner.ID, func(uuid.UUID) {})}
+					a := &ask{method: op.Method, target: s.target(op, owner.ID, func(uuid.UUID) {}, func(uuid.UUID) {})}
 					got := s.send(a.header("Authorization", value))
 					want := http.StatusUnauthorized
 					if op.Dialect == permit.Releng {

@@ -53,6 +53,11 @@ func standings(op permit.Operation) []permit.Standing {
 		one.Name = memberOfTeam
 		out = append(out, one)
 	}
+	if strings.Contains(op.Path, "{script}") {
+		one := standing("stranger")
+		one.Name, one.Object.Shared = "stranger, who sees it", true
+		out = append(out, one)
+	}
 	return out
 }
 

@@ -38,6 +38,7 @@ func sections() []section {
 		{"query_language", "Trends.Earth, the query language (1.4)", queryLanguage(), nil},
 		{"exports", "Trends.Earth, CSV (1.8)", exports(), nil},
 		{"once", "What is made once", once(), nil},
+		{"scripts", "Trends.Earth, scripts (1.1, 1.4, 1.5, 2.1)", scriptRows(), nil},
 		{"trends_mail", "Trends.Earth, POST /email (0.3, 1.9)", trendsMail(), nil},
 		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients(), nil},
 		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken(), nil},

@@ -3,6 +3,8 @@ package control_test
 import (
 	"context"
 	"crypto/rand"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -64,7 +66,18 @@ func (s *scene) stage(op permit.Operation, who permit.Standing) cast {
 			deletedUser(s, made.ID)
 		}
 	}
-	c.target = s.target(op, *owner, func(team uuid.UUID) {
+	c.target = s.target(op, *owner, func(script uuid.UUID) {
+		if !who.Object.Shared {
+			return
+		}
+		_, err := s.store.ChangeAccess(context.Background(), queries.By{Actor: "test"}, script, func(a *queries.Access) error {
+			a.Restricted, a.Users = true, append(a.Users, *caller)
+			return nil
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}, func(team uuid.UUID) {
 		if who.Name != memberOfTeam {
 			return
 		}
@@ -146,7 +159,7 @@ func (s *scene) insertToken(user *uuid.UUID, scopes string) (token string, made 
 }
 
 // target is the path of an operation, with what its variables name: things of an owner's. A new variable needs a line here.
-func (s *scene) target(op permit.Operation, owner uuid.UUID, team func(uuid.UUID)) string {
+func (s *scene) target(op permit.Operation, owner uuid.UUID, script, team func(uuid.UUID)) string {
 	s.t.Helper()
 	ctx, by := context.Background(), queries.By{Actor: "test"}
 	var teamID uuid.UUID
@@ -184,6 +197,21 @@ func (s *scene) target(op permit.Operation, owner uuid.UUID, team func(uuid.UUID
 			teamID = made.ID
 			team(teamID)
 			return teamID.String()
+		case "{script}":
+			made := s.insertScript(owner)
+			if strings.HasPrefix(op.ID, "script.access.") { // what is taken away has to be there
+				_, err := s.store.ChangeAccess(ctx, by, made, func(a *queries.Access) error {
+					a.Restricted, a.Users, a.Roles = true, []uuid.UUID{owner}, []string{"ADMIN"}
+					return nil
+				})
+				must(err)
+			}
+			script(made)
+			return made.String()
+		case "{version}":
+			return "1"
+		case "{role}":
+			return "ADMIN"
 		case "{identifier}":
 			return "user:" + owner.String()
 		case "{file}":
@@ -192,4 +220,25 @@ func (s *scene) target(op permit.Operation, owner uuid.UUID, team func(uuid.UUID
 		s.t.Fatalf("%s: what does %s name? Say it here.", op.ID, name)
 		return ""
 	})
+}
+
+// insertScript has a script of a user be in the store, and its bundle in the gateway's directory.
+func (s *scene) insertScript(owner uuid.UUID) uuid.UUID {
+	s.t.Helper()
+	slug := strings.ToLower(rand.Text())
+	file := filepath.Join(s.gateway.Data, "caddy", "blobs", "scripts", slug+".tar.gz")
+	err := os.MkdirAll(filepath.Dir(file), 0o700)
+	if err == nil {
+		err = os.WriteFile(file, []byte("a bundle"), 0o600)
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	made, err := s.store.CreateScript(context.Background(), queries.By{Actor: "test"}, queries.ScriptUpload{
+		Slug: slug, Name: slug, User: owner, Version: queries.VersionUpload{BlobKey: "scripts/" + slug + ".tar.gz", BlobSHA256: make([]byte, 32), BlobSize: 8},
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return made.ID
 }

@@ -101,7 +101,9 @@ func teams() []row {
 			act(func(s *scene) { s.vars["tag"] = s.send(get(one).bearer("{user.oauth}")).Header.Get("ETag") }),
 			atOnce(patch(one).bearer("{user.oauth}").header("If-Match", "{tag}").json(`{"title":"In time"}`), 200, 412, 412), remove(one).bearer("{user.oauth}").header("If-Match", "*").nothing(204))},
 		{"If-None-Match of users: 304", does(
-			act(func(s *scene) { s.vars["tag"] = s.send(get("/api/v1/user/me").bearer("{user.access}")).Header.Get("ETag") }),
+			act(func(s *scene) {
+				s.vars["tag"] = s.send(get("/api/v1/user/me").bearer("{user.access}")).Header.Get("ETag")
+			}),
 			get("/api/v1/user/me").bearer("{user.access}").header("If-None-Match", "{tag}").nothing(304), get("/api/v1/users/me").bearer("{user.access}").header("If-None-Match", "{tag}").nothing(304),
 			get("/api/v1/users/{user.number}").bearer("{user.access}").header("If-None-Match", "{tag}").nothing(304), get("/api/v1/user/{user.id}").bearer("{admin.access}").header("If-None-Match", "{tag}").nothing(304),
 			patch("/api/v1/user/me").bearer("{user.access}").json(`{"country":"Chad"}`).gives(200), get("/api/v1/user/me").bearer("{user.access}").header("If-None-Match", "{tag}").gives(200))},

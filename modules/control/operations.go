@@ -3,6 +3,7 @@ package control
 import (
 	"context"
 	"log/slog"
+	"maps"
 	"net/http"
 	"slices"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/programs"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/control/scripts"
 	"github.com/fairway-gateway/fairway/modules/control/teams"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
@@ -62,7 +64,12 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
+	uploaded, err := scripts.New(p.Store, scripts.Options{Blobs: p.Blobs, Packing: p.Packing})
+	if err != nil {
+		return nil, err
+	}
 	ty := typed.New(a, d.Version)
+	uploaded.Register(a, ty)
 	users.Register(ty)
 	groups.Register(a, ty)
 	seen.Register(ty)
@@ -72,13 +79,13 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 		return nil, err
 	}
 	limited.Register(a, ty)
-	d.Table, d.Typed, d.Once = a.Table(), ty.OpenAPI(), creating()
+	d.Table, d.Typed, d.Once = a.Table(), ty.OpenAPI(), slices.Sorted(maps.Keys(creating()))
 	docs.New(*d).Register(a)
 	monitors := health{func(ctx context.Context) error { return p.Store.Ping(ctx) }}
 	a.HandleFunc("health.trends", monitors.serveHealth)
 	a.HandleFunc("health.trends_ping", monitors.servePing)
-	for _, id := range creating() {
-		a.Around(id, func(h http.Handler) http.Handler { return p.Once(id, h) })
+	for id, most := range creating() {
+		a.Around(id, func(h http.Handler) http.Handler { return p.Once(id, h, most) })
 	}
 	for _, op := range a.Table().Operations() {
 		fail := api.Refuse
@@ -109,10 +116,14 @@ func inflated(h http.Handler, fail func(http.ResponseWriter, *http.Request, erro
 	})
 }
 
-// creating are the operations that make something, which an Idempotency-Key has be made once. Those by which tokens are given out
-// are none: an answer of theirs that is given again may be a token that has ended.
-func creating() []string {
-	return []string{"user.create", "users.create", "teams.create", "teams.members.add", "client.create", "oauth2.clients.create", "tokens.create", "tokenauth.issue"}
+// creating are the operations that make something, which an Idempotency-Key has be made once, with how long their bodies may be then, in
+// bytes; 0: as long as is usual. Those by which tokens are given out are none: an answer of theirs that is given again may be a token
+// that has ended.
+func creating() map[string]int64 {
+	return map[string]int64{
+		"user.create": 0, "users.create": 0, "teams.create": 0, "teams.members.add": 0, "client.create": 0, "oauth2.clients.create": 0, "tokens.create": 0, "tokenauth.issue": 0,
+		"script.create": scripts.MostBody,
+	}
 }
 
 // ownSession takes every session for the caller's: the handlers ask for his sessions alone, so that another's is not found.

@@ -40,7 +40,7 @@ type described struct {
 // handwritten describes the operations of the table that are not typed. A test holds it to the table.
 func handwritten() map[string]described {
 	out := map[string]described{}
-	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), people(), teams(), apiTokens(), relengTokens(), service(), documents()} {
+	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), people(), teams(), apiTokens(), relengTokens(), service(), documents(), uploaded()} {
 		maps.Copy(out, part)
 	}
 	return out

@@ -148,6 +148,10 @@ func polish(doc object) {
 			if kind, _ := p["type"].(string); !strings.Contains(" string number integer boolean array file ", " "+kind+" ") || kind == "" {
 				p["type"] = "string"
 			}
+			if p["in"] == "formData" && p["format"] == "binary" {
+				p["type"] = "file"
+				delete(p, "format")
+			}
 			if p["type"] == "array" {
 				p["items"] = object{"type": "string"}
 			}

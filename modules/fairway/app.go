@@ -17,6 +17,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/control/refusals"
+	"github.com/fairway-gateway/fairway/modules/control/scripts"
 	"github.com/fairway-gateway/fairway/proxies/cache"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/rate"
@@ -54,6 +55,10 @@ type App struct {
 	OldSecrets []string `json:"old_secrets,omitempty"`
 	// Tokens is how the tokens are that the gateway gives out. Default: those of each of its words.
 	Tokens *Tokens `json:"tokens,omitempty"`
+	// BlobsAt is where scripts and large results are kept: file:///directory, or s3://bucket, with region, prefix, endpoint and
+	// s3ForcePathStyle in its query; {env.X} in it is replaced. All gateways and runners of one store have the same. Default: the
+	// directory blobs in Caddy's data directory.
+	BlobsAt string `json:"blobs,omitempty"`
 	// Mail says by which server mail is sent. Default: letters are written to the log.
 	Mail *mail.Config `json:"mail,omitempty"`
 	// Users is what holds for some of the users. Default: nothing.
@@ -68,7 +73,8 @@ type App struct {
 	store    *store             // nil: nobody needs it
 	mail     mail.Config        // with what placeholders stand for
 	realm    *realm.Realm       // nil: nobody needs it
-	storeAt  *caddyfile.Token   // where a Caddyfile says that the store is PostgreSQL
+	blobs    *blobPlace
+	storeAt  *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
 
 	secretOnce   sync.Once
 	secretBytes  [][]byte
@@ -96,6 +102,8 @@ type process struct {
 	metrics *observe.Metrics
 	memory  *upstream.Memory
 	cache   *cache.Cache
+	// packing has room for who looks at an upload.
+	packing chan struct{}
 	// secret is the id of the secret of this machine, if this process has made it.
 	secret atomic.Pointer[string]
 }
@@ -125,7 +133,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 		a.Cache = DefaultCache
 	}
 	v, err := a.take(processKey, func() (caddy.Destructor, error) {
-		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory)), cache: cache.New(int64(a.Cache))}
+		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory)), cache: cache.New(int64(a.Cache)), packing: make(chan struct{}, scripts.PackedAtOnce)}
 		p.metrics.Watch(p.memory)
 		p.metrics.WatchStore(p.cache)
 		return p, nil
@@ -156,6 +164,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 		}
 	}
 	if err := a.resolveMail(); err != nil {
+		return err
+	}
+	if err := a.openBlobs(); err != nil {
 		return err
 	}
 	return a.openDatabases()

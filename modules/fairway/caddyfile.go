@@ -29,6 +29,7 @@ func later() []string { return []string{"events", "runner"} }
 //		tokens   { ... }
 //		mail     [smtp://<host>] { ... }
 //		users    { ... }
+//		blobs    file:///<directory> | s3://<bucket>
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -57,6 +58,10 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := parseMail(d, app); err != nil {
 				return nil, err
 			}
+		case "blobs":
+			if err := parseBlobs(d, app); err != nil {
+				return nil, err
+			}
 		case "tokens":
 			if err := parseTokens(d, app); err != nil {
 				return nil, err
@@ -73,7 +78,7 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if slices.Contains(later(), word) {
 				return nil, d.Errf("%s is not available in this version of Fairway", word)
 			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens", "mail", "users")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens", "mail", "users", "blobs")))
 		}
 	}
 	if at := app.storeAt; at != nil && app.Secret == "" {

@@ -170,6 +170,7 @@ func otherPages() map[string]string {
 		"docs/tokens.md":                          "tokens_page_test.go",
 		"docs/api-document.md":                    "apidocument_test.go",
 		"docs/users.md":                           "users_page_test.go",
+		"docs/scripts.md":                         "scripts_page_test.go",
 		"docs/teams.md":                           "teams_page_test.go",
 		"docs/charsets.md":                        "charsets_page_test.go",
 		"docs/jq.md":                              "proxies/reply",

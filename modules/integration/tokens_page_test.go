@@ -70,7 +70,7 @@ func runPage(t *testing.T, g *gateway, page string) (asked int) {
 			for _, name := range []string{"access_token", "refresh_token", "client_id", "client_secret", "token", "id"} {
 				command = strings.ReplaceAll(command, "$"+name, found[name])
 			}
-			got := g.ask(t, curl(t, command))
+			got := g.ask(t, curl(t, command, pageFiles(t, page)))
 			asked++
 			wantPattern(t, command, strings.TrimSpace(shown), strings.TrimSpace(got.body))
 			var v any
@@ -79,6 +79,18 @@ func runPage(t *testing.T, g *gateway, page string) (asked int) {
 		}
 	}
 	return asked
+}
+
+// pageFiles are the files that a page shows, by their names: <!-- file hello.sh --> is before such a block.
+func pageFiles(t *testing.T, page string) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	for _, f := range pageFences(t, page) {
+		if name, ok := strings.CutPrefix(f.hint, "file "); ok {
+			out[name] = f.text
+		}
+	}
+	return out
 }
 
 // remember takes the texts of an answer.
@@ -131,7 +143,7 @@ func wantPattern(t *testing.T, command, shown, got string) {
 }
 
 // curl reads a command line of the page.
-func curl(t *testing.T, line string) request {
+func curl(t *testing.T, line string, files map[string]string) request {
 	t.Helper()
 	words := regexp.MustCompile(`'[^']*'|[^ ]+`).FindAllString(line, -1)
 	r := request{header: http.Header{}}
@@ -158,6 +170,17 @@ func curl(t *testing.T, line string) request {
 		case "-F":
 			name, value, _ := strings.Cut(next(), "=")
 			many = true
+			if file, ok := strings.CutPrefix(value, "@"); ok {
+				if files[file] == "" {
+					t.Fatalf("%s: the page has no file %s", line, file)
+				}
+				part, err := parts.CreateFormFile(name, file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, _ = part.Write([]byte(files[file])) // into memory
+				continue
+			}
 			if err := parts.WriteField(name, value); err != nil {
 				t.Fatal(err)
 			}

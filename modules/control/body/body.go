@@ -187,6 +187,35 @@ func (f *Fields) Text(name string) string {
 	return text
 }
 
+// Texts gives a member that is a list of strings; nil where it is not there. There may be as many as most says.
+func (f *Fields) Texts(name string, most int) []string {
+	if !f.Has(name) {
+		return nil
+	}
+	var all []json.RawMessage
+	if err := json.Unmarshal(f.members[name], &all); err != nil || all == nil {
+		f.fail(name, "a list of texts")
+		return nil
+	}
+	if len(all) > most {
+		f.fail(name, "a list of at most "+strconv.Itoa(most)+" texts")
+		return nil
+	}
+	out := make([]string, len(all))
+	for i, raw := range all {
+		if string(raw) == "null" {
+			f.fail(name, "a list of texts")
+			return nil
+		}
+		one := Fields{members: map[string]json.RawMessage{name: raw}}
+		if out[i] = one.Text(name); one.err != nil {
+			f.fail(name, "a list of texts")
+			return nil
+		}
+	}
+	return out
+}
+
 // Bool gives a member that is true or false, or what it is by default. The strings of older clients and of forms count: "true",
 // "True", "1", "false", "False", "0".
 func (f *Fields) Bool(name string, byDefault bool) bool {

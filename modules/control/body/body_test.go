@@ -133,3 +133,32 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestTexts(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		body string
+		want []string
+		ok   bool
+	}{
+		{`{}`, nil, true},
+		{`{"a":null}`, nil, true},
+		{`{"a":[]}`, []string{}, true},
+		{`{"a":["x","y"]}`, []string{"x", "y"}, true},
+		{`{"a":["x","y","z"]}`, nil, false},
+		{`{"a":["x",1]}`, nil, false},
+		{`{"a":["x",null]}`, nil, false},
+		{`{"a":["\ud800"]}`, nil, false},
+		{`{"a":"x"}`, nil, false},
+		{`{"a":{"b":1}}`, nil, false},
+	} {
+		f, err := body.Parse("application/json", []byte(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := f.Texts("a", 2)
+		if (f.Err() == nil) != c.ok || !slices.Equal(got, c.want) {
+			t.Errorf("%s: %q %v", c.body, got, f.Err())
+		}
+	}
+}

@@ -31,24 +31,30 @@ func (t *Table) Describe(id string) (Description, bool) {
 			d.Denials[http.StatusForbidden] = "Insufficient scope. Required: " + op.Scopes[0]
 		}
 	}
-	var docs []string
+	var docs, denied []string
 	for _, name := range op.Permissions {
-		if name != Anybody {
-			docs = append(docs, t.permissions[name].Doc)
+		if name == Anybody {
+			continue
 		}
+		docs = append(docs, t.permissions[name].Doc)
+		if t.permissions[name].hides && !op.Hidden {
+			d.Denials[http.StatusNotFound] = t.permissions[name].Doc
+			continue
+		}
+		denied = append(denied, t.permissions[name].Doc)
 	}
 	if len(docs) == 0 {
 		return d, true
 	}
 	d.Permissions = "**PERMISSIONS: " + strings.Join(docs, ". ") + "**"
-	if slices.Equal(op.Permissions, []string{Known}) {
+	if slices.Equal(op.Permissions, []string{Known}) || len(denied) == 0 {
 		return d, true // who is not active is not known
 	}
 	status := http.StatusForbidden
 	if op.Hidden {
 		status = http.StatusNotFound
 	}
-	d.Denials[status] = strings.TrimPrefix(d.Denials[status]+". "+strings.Join(docs, ". "), ". ")
+	d.Denials[status] = strings.TrimPrefix(d.Denials[status]+". "+strings.Join(denied, ". "), ". ")
 	return d, true
 }
 

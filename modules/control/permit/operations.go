@@ -6,6 +6,7 @@ import "net/http"
 const (
 	get    = http.MethodGet
 	post   = http.MethodPost
+	put    = http.MethodPut
 	patch  = http.MethodPatch
 	remove = http.MethodDelete
 )
@@ -134,5 +135,42 @@ func service() []Operation {
 		{ID: "docs.openapi", Method: get, Path: "/api/v1/openapi.json", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.openapi_yaml", Method: get, Path: "/api/v1/openapi.yaml", Dialect: Fairway, Permissions: list(Anybody)},
 		{ID: "docs.swagger", Method: get, Path: "/api/v1/swagger.json", Dialect: Fairway, Permissions: list(Anybody)},
+	}
+}
+
+// scripts are those that users upload, as Trends.Earth has them, with their versions, which are ours.
+func scripts() []Operation {
+	const all, one = "/api/v1/script", "/api/v1/script/{script}"
+	read, write := list("script:read"), list(UploadScope)
+	op := func(id, method, path string, scopes []string, permissions ...string) Operation {
+		return Operation{ID: "script." + id, Method: method, Path: path, Dialect: Trends, Scopes: scopes, Permissions: permissions}
+	}
+	// Who does not keep a script is told by these as if it were not there.
+	hidden := func(o Operation) Operation {
+		o.Hidden = true
+		return o
+	}
+	return []Operation{
+		op("list", get, all, read, LoggedIn),
+		op("create", post, all, write, LoggedIn, Uploads),
+		op("export", get, all+"/export", read, IsAdmin),
+		op("get", get, one, read, Sees),
+		op("upload", patch, one, write, Sees, Keeps),
+		op("delete", remove, one, write, IsAdmin, Sees),
+		op("config", patch, one+"/config", write, Sees, Keeps),
+		hidden(op("publish", post, one+"/publish", write, Sees, Keeps)),
+		hidden(op("unpublish", post, one+"/unpublish", write, Sees, Keeps)),
+		op("download", get, one+"/download", read, Sees),
+		op("log", get, one+"/log", read, Sees),
+		op("versions", get, one+"/versions", read, Sees),
+		op("version.download", get, one+"/versions/{version}/download", read, Sees),
+		op("access.get", get, one+"/access", read, IsAdmin, Sees),
+		op("access.clear", remove, one+"/access", write, IsAdmin, Sees),
+		op("access.roles", put, one+"/access/roles", write, IsAdmin, Sees),
+		op("access.users", put, one+"/access/users", write, IsAdmin, Sees),
+		op("access.users.add", post, one+"/access/users/{user}", write, IsAdmin, Sees),
+		op("access.users.remove", remove, one+"/access/users/{user}", write, IsAdmin, Sees),
+		op("access.roles.add", post, one+"/access/roles/{role}", write, IsAdmin, Sees),
+		op("access.roles.remove", remove, one+"/access/roles/{role}", write, IsAdmin, Sees),
 	}
 }

@@ -7,7 +7,9 @@ type Permission struct {
 	Name, Doc string
 	// object: it is about the object of the operation, not only about the caller.
 	object bool
-	holds  func(Caller, Object) bool
+	// hides: for whom it does not hold there is nothing (404).
+	hides bool
+	holds func(Caller, Object) bool
 }
 
 // Names of permissions.
@@ -29,6 +31,13 @@ const (
 	Owner = "owner"
 	// Self is the owner and nobody else.
 	Self = "self"
+	// Sees holds for who may know of the object: its owner, administrators, and those whom it is shared with. For others there is none.
+	Sees = "sees"
+	// Keeps holds for the owner and administrators.
+	Keeps = "keeps"
+	// Uploads holds for administrators, and for tokens that have the scope of uploading by its name: what a password may, and "all",
+	// do not.
+	Uploads = "uploads"
 	// MayWrite is Houston's rule: regular and internal users, and administrators.
 	MayWrite = "write_access"
 	// NotAbove is about users: nobody changes one of a higher role.
@@ -51,6 +60,15 @@ func permissions() []Permission {
 			return owns(c, o) || c.Role.least(Admin) || c.Internal
 		}},
 		{Name: Self, Doc: "Only the owner", object: true, holds: owns},
+		{Name: Sees, Doc: "Only who may see it", object: true, hides: true, holds: func(c Caller, o Object) bool {
+			return owns(c, o) || c.Role.least(Admin) || o.Shared && c.User != ""
+		}},
+		{Name: Keeps, Doc: "Only the owner and administrators", object: true, holds: func(c Caller, o Object) bool {
+			return owns(c, o) || c.Role.least(Admin)
+		}},
+		{Name: Uploads, Doc: "Only administrators, and tokens with the scope " + UploadScope, holds: func(c Caller, _ Object) bool {
+			return c.Role.least(Admin) || slices.Contains(c.Scopes, UploadScope)
+		}},
 		{Name: MayWrite, Doc: "Only users with write access", holds: func(c Caller, _ Object) bool {
 			return c.Regular || c.Internal || c.Role.least(Admin)
 		}},
@@ -66,6 +84,15 @@ func owns(c Caller, o Object) bool { return c.User != "" && slices.Contains(o.Ow
 
 // All is the scope that is every scope. It is not combined with others.
 const All = "all"
+
+// UploadScope is the scope by which users upload scripts who are no administrators. It is more than a bound of what its user may, so
+// that it is given away only by who has it by its name, and by administrators.
+const UploadScope = "script:write"
+
+// Gives says whether a caller may give a scope away that he has: by Uploads, one of them is not everybody's to give.
+func Gives(c Caller, scope string) bool {
+	return scope != UploadScope || c.Role.least(Admin) || slices.Contains(c.Scopes, scope)
+}
 
 // Scope is a scope with what it allows.
 type Scope struct{ Name, Doc string }
@@ -85,6 +112,8 @@ func Scopes() []Scope {
 		{"auth:write", "Change OAuth2 clients and sessions"},
 		{"tokens:read", "Read tokens"},
 		{"tokens:write", "Make and revoke tokens"},
+		{"script:read", "Read scripts"},
+		{UploadScope, "Upload and change scripts"},
 		{"mail:write", "Send mail"},
 		{"audit:read", "Read the audit log"},
 		{"limits:read", "Read rate limits"},

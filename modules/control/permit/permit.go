@@ -62,6 +62,8 @@ type Object struct {
 	Role Role
 	// Protected users cannot be deleted.
 	Protected bool
+	// Shared says that it is for the caller to see, whose it is not.
+	Shared bool
 }
 
 // Dialect is the system whose answers an operation gives.
@@ -128,7 +130,7 @@ type Table struct {
 
 // New makes the table of the whole control API.
 func New() *Table {
-	return newTable(slices.Concat(accountsOfTrends(), accountsOfHouston(), tokens(), service()), permissions())
+	return newTable(slices.Concat(accountsOfTrends(), accountsOfHouston(), tokens(), scripts(), service()), permissions())
 }
 
 // Without gives the table without some operations: those that nobody serves yet.
@@ -217,7 +219,7 @@ func (t *Table) check(op *Operation, names []string, c Caller, o *Object) *Denie
 			continue
 		}
 		d := &DeniedError{Status: http.StatusForbidden, Permission: name, Doc: p.Doc}
-		if op.Hidden {
+		if op.Hidden || p.hides {
 			d.Status = http.StatusNotFound
 		}
 		return d
@@ -287,7 +289,8 @@ func hasAny(there, wanted []string) bool {
 
 // Allow gives the methods that a caller may use on a path of the table, in the order of the table, with OPTIONS at the end. An
 // object is what the path names, the zero Object where it names none. The DeniedError is a 401, where a path names an object that
-// is looked up only for those who are logged in; a path that is not in the table is a 404.
+// is looked up only for those who are logged in; a path that is not in the table is a 404, and so is an object that the caller may not
+// know of.
 func (t *Table) Allow(path string, c Caller, o Object) ([]string, *DeniedError) {
 	operations := t.byPath[path]
 	if len(operations) == 0 {
@@ -299,6 +302,9 @@ func (t *Table) Allow(path string, c Caller, o Object) ([]string, *DeniedError) 
 			methods = append(methods, op.Method)
 		}
 	}
+	if c.known() && t.hides(operations, c, o) {
+		return nil, &DeniedError{Status: http.StatusNotFound, Doc: "there is nothing"}
+	}
 	if len(methods) == 0 && !c.known() && t.looksUp(operations) {
 		return nil, &DeniedError{Status: operations[0].status(http.StatusUnauthorized), Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
 	}
@@ -309,6 +315,16 @@ func (t *Table) Allow(path string, c Caller, o Object) ([]string, *DeniedError) 
 func (t *Table) AsksObject(id string) bool {
 	op, ok := t.byID[id]
 	return ok && t.looksUp([]*Operation{op})
+}
+
+// hides says that there is nothing on a path for a caller, whatever he asks.
+func (t *Table) hides(operations []*Operation, c Caller, o Object) bool {
+	return slices.ContainsFunc(operations, func(op *Operation) bool {
+		return slices.ContainsFunc(op.Permissions, func(name string) bool {
+			p := t.permissions[name]
+			return p.hides && !p.holds(c, o)
+		})
+	})
 }
 
 // looksUp says that one of the operations is about an object.

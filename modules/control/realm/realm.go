@@ -28,6 +28,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/runner/blobs"
 )
 
 // Config is what a realm is made of.
@@ -49,6 +50,10 @@ type Config struct {
 	Table *permit.Table
 	// Scopes are those of services, beside the control API's.
 	Scopes []permit.Scope
+	// Blobs gives the place for scripts and large results, which it opens when it is first asked.
+	Blobs func(context.Context) (*blobs.Blobs, error)
+	// Packing has room for as many as may look at an upload at once.
+	Packing chan struct{}
 	// Refusals has it written down whom limits refuse. Nil: nobody does.
 	Refusals *refusals.Recorder
 	// Metrics count. Nil: nobody does.
@@ -67,13 +72,18 @@ type Parts struct {
 	Scopes    *scopes.Book
 	Mail      *mail.Mailer
 	People    *accounts.Accounts
+	Blobs     func(context.Context) (*blobs.Blobs, error)
+	Packing   chan struct{}
 
 	once idempotency.Options
 }
 
-// Once has h do an operation of the control API once for each Idempotency-Key of a caller; h is behind the enforcement.
-func (p *Parts) Once(operation string, h http.Handler) http.Handler {
-	return idempotency.Handler(operation, h, p.once)
+// Once has h do an operation of the control API once for each Idempotency-Key of a caller; h is behind the enforcement. most is how
+// long a body may be, in bytes; 0: as long as is usual.
+func (p *Parts) Once(operation string, h http.Handler, most int64) http.Handler {
+	o := p.once
+	o.Body = most
+	return idempotency.Handler(operation, h, o)
 }
 
 const (
@@ -150,7 +160,7 @@ func (r *Realm) open() (*Parts, error) {
 	if cfg.Secrets, err = r.cfg.Keys("tokens"); err != nil {
 		return nil, err
 	}
-	p := &Parts{Store: store, Accounts: accounts.NewDirectory(store, r.cfg.Accounts), Scopes: scopes.New(r.cfg.Table, r.cfg.Scopes...)}
+	p := &Parts{Store: store, Blobs: r.cfg.Blobs, Packing: r.cfg.Packing, Accounts: accounts.NewDirectory(store, r.cfg.Accounts), Scopes: scopes.New(r.cfg.Table, r.cfg.Scopes...)}
 	if p.Passwords, err = passwords.New(p.Accounts, passwords.Config{
 		Realm: "users", Logger: r.cfg.Logger,
 		Throttle: recorded{throttle.New(throttle.Config{Name: "users", Key: throttled[0], Shared: counters{store}, Logger: r.cfg.Logger}), r.cfg.Refusals},

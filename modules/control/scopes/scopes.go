@@ -74,13 +74,13 @@ func (b *Book) Check(wanted []string) error {
 	return nil
 }
 
-// Lacking gives those that a caller has not himself: his token has not, or his role has no use for.
+// Lacking gives those that a caller has not himself: his token has not, his role has no use for, or that are not his to give.
 func (b *Book) Lacking(c *callers.Caller, wanted []string) []string {
 	var out []string
 	for _, s := range wanted {
 		as := c.Permit()
 		as.Scopes = []string{s}
-		if c == nil || !c.Has(s) || len(b.table.Rights(as)) == 0 {
+		if c == nil || !c.Has(s) || !permit.Gives(c.Permit(), s) || len(b.table.Rights(as)) == 0 {
 			out = append(out, s)
 		}
 	}
