@@ -2,6 +2,9 @@ package people
 
 import (
 	"context"
+	"reflect"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
@@ -24,7 +27,17 @@ type chosenOf struct {
 // chosenAnswer is a user in the envelope, of whom something may be missing.
 type chosenAnswer struct {
 	ETag string `header:"ETag" doc:"For If-Match of a change"`
-	Body typed.Data[listed]
+	Body chosen
+}
+
+// chosen is the envelope. What is in it is a user as he is where nothing is to be excluded: what encodes itself is encoded twice.
+type chosen struct {
+	Data any `json:"data"` // accounts.TrendsUser or listed
+}
+
+// Schema implements huma.SchemaProvider.
+func (chosen) Schema(r huma.Registry) *huma.Schema {
+	return r.Schema(reflect.TypeFor[typed.Data[listed]](), true, "")
 }
 
 // choose answers with a user. The parameters are looked at first, as those of lists are.
@@ -37,7 +50,11 @@ func (p *People) choose(ctx context.Context, c Chosen, whom func(context.Context
 	if err != nil {
 		return nil, trendsFailure(err)
 	}
-	return &chosenAnswer{ETag: tagOf(u), Body: typed.Data[listed]{Data: listed{user: accounts.Trends(u), without: q.Exclude}}}, nil
+	user := accounts.Trends(u)
+	if len(q.Exclude) == 0 {
+		return &chosenAnswer{ETag: tagOf(u), Body: chosen{user}}, nil
+	}
+	return &chosenAnswer{ETag: tagOf(u), Body: chosen{listed{user: user, without: q.Exclude}}}, nil
 }
 
 func (p *People) getTrends(ctx context.Context, in *chosenOf) (*chosenAnswer, error) {
