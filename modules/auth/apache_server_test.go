@@ -51,7 +51,7 @@ func startApache(t *testing.T) *apache {
 		required.Absent(t, "apache2", err)
 	}
 	a := &apache{dir: t.TempDir()}
-	if err := os.Chmod(filepath.Dir(a.dir), 0o755); err != nil { //nolint:gosec // its workers are another user
+	if err := os.Chmod(filepath.Dir(a.dir), 0o755); err != nil {
 		t.Fatal(err)
 	}
 	a.pki = newPKI(t, a.dir)
