@@ -34,7 +34,13 @@ func TestComponents(t *testing.T) {
 	table := permit.New()
 	ty := typed.New(api.New(table, nil, api.Options{}), "1")
 	typed.Register(ty, typed.Operation{ID: "user.me.get", Summary: "A thing"}, func(context.Context, *struct{}) (*typed.Answer[thing], error) { return nil, nil })
-	typed.Register(ty, typed.Operation{ID: "user.me.change", Summary: "A change", Bodies: map[string]any{"application/json": wanted{}}}, func(context.Context, *struct{ RawBody []byte }) (*typed.Answer[wanted], error) { return nil, nil })
+	typed.Register(ty, typed.Operation{ID: "user.me.change", Summary: "A change", Bodies: map[string]any{"application/json": wanted{}}}, func(context.Context, *struct {
+		RawBody []byte
+		IfMatch string `header:"If-Match"`
+	},
+	) (*typed.Answer[wanted], error) {
+		return nil, nil
+	})
 	raw, doc := made(t, docs.Source{Table: table, Typed: ty.OpenAPI(), Once: []string{"tokens.create"}, Version: "1"}, docs.OpenAPI31)
 	schemas := doc["components"].(object)["schemas"].(object)
 	for name, want := range map[string]string{

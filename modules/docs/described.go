@@ -37,10 +37,11 @@ type described struct {
 	oauth bool
 }
 
-// handwritten describes the operations of the table that are not typed. A test holds it to the table.
+// handwritten describes the operations of the table that are not typed, and says of those that are what they do not say themselves.
+// A test holds it to the table.
 func handwritten() map[string]described {
 	out := map[string]described{}
-	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), people(), teams(), apiTokens(), relengTokens(), service(), documents(), uploaded()} {
+	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), ofTyped(), apiTokens(), relengTokens(), service(), documents(), uploaded()} {
 		maps.Copy(out, part)
 	}
 	return out
@@ -78,7 +79,7 @@ func trendsList() []*huma.Param {
 	}
 }
 
-// houstonList are those of Houston's.
+// houstonList are the parameters of Houston's lists.
 func houstonList() []*huma.Param {
 	return []*huma.Param{bounded("limit", "How many.", 1, 100, 20), bounded("offset", "How many of the first to leave out.", 0, 0, 0)}
 }
@@ -93,13 +94,6 @@ func badBody(text string) map[int]string { return map[int]string{http.StatusBadR
 
 func none() map[int]string {
 	return map[int]string{http.StatusNotFound: "There is nothing of that name."}
-}
-
-func wrongFields() map[int]string {
-	return map[int]string{
-		http.StatusConflict:            "Taken, or a test of the patch does not hold.",
-		http.StatusUnprocessableEntity: "Members are wrong; messages says which, and why.",
-	}
 }
 
 func and(all ...map[int]string) map[int]string {

@@ -54,8 +54,6 @@ func service() map[string]described {
 			summary: "Reset the rate limits of a caller or an address", text: "An identifier is user:<id>, client:<id>, token:<id> or ip:<address>.",
 			answer: message{}, fails: and(away, none(), badBody("That is no identifier.")),
 		},
-		"limits.events":      {summary: "Who was refused by rate limits", answer: data[[]any]{}},
-		"audit.list":         {summary: "The audit log", answer: []any{}, fails: badBody("A parameter is wrong.")},
 		"health.trends":      {summary: "Whether the gateway is there, and its store", text: "For monitors of Trends.Earth: always a 200. /ready of the directive health says more.", answer: trendsHealth{}},
 		"health.trends_ping": {summary: "Whether the gateway is there", answer: trendsPong{}},
 		"permissions.list":   {summary: "All scopes, and what they allow", answer: []scope{}},

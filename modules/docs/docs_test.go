@@ -14,10 +14,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/danielgtaylor/huma/v2"
 	"go.yaml.in/yaml/v3"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/limits"
+	"github.com/fairway-gateway/fairway/modules/control/people"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
+	"github.com/fairway-gateway/fairway/modules/control/programs"
+	"github.com/fairway-gateway/fairway/modules/control/teams"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/modules/docs"
 	"github.com/fairway-gateway/fairway/modules/docs/docstest"
@@ -31,12 +36,35 @@ type object = map[string]any
 func source(t *testing.T) docs.Source {
 	t.Helper()
 	table := permit.New()
-	a := api.New(table, nil, api.Options{})
-	src := docs.Source{Table: table, Typed: typed.New(a, "1.2.3").OpenAPI(), Version: "1.2.3", Address: "https://api.example.org", Scopes: []permit.Scope{{Name: "reports:read", Doc: "Read reports"}}}
+	src := docs.Source{Table: table, Typed: typedOperations(t, table), Version: "1.2.3", Address: "https://api.example.org", Scopes: []permit.Scope{{Name: "reports:read", Doc: "Read reports"}}}
 	for _, s := range services(t) {
 		src.Services = append(src.Services, s.Describe())
 	}
 	return src
+}
+
+// typedOperations are those whose handlers have types, which nobody calls here.
+func typedOperations(t testing.TB, table *permit.Table) *huma.OpenAPI {
+	t.Helper()
+	a := api.New(table, nil, api.Options{})
+	ty := typed.New(a, "1.2.3")
+	users, err := people.New(nil, nil, table, people.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	users.Register(ty)
+	groups, err := teams.New(nil, table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups.Register(a, ty)
+	limited, err := limits.New(nil, nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	limited.Register(a, ty)
+	programs.New(nil, programs.Options{}).Register(ty)
+	return ty.OpenAPI()
 }
 
 func services(t *testing.T) []*wrap.Service {

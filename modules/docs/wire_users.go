@@ -1,14 +1,5 @@
 package docs
 
-import "github.com/fairway-gateway/fairway/modules/control/accounts"
-
-type userPage struct {
-	Data    []accounts.TrendsUser `json:"data" required:"true"`
-	Page    int                   `json:"page,omitempty"`
-	PerPage int                   `json:"per_page,omitempty"`
-	Total   int                   `json:"total,omitempty"`
-}
-
 type newUser struct {
 	Email       string `json:"email" required:"true" example:"ann@example.org"`
 	Name        string `json:"name" doc:"Or first_name and last_name" example:"Ann Example"`
@@ -20,13 +11,6 @@ type newUser struct {
 	Institution string `json:"institution,omitempty"`
 	PluginUser  bool   `json:"is_plugin_user,omitempty" default:"true"`
 	MailingList bool   `json:"is_in_mailing_list,omitempty"`
-}
-
-type changedUser struct {
-	Name        string `json:"name,omitempty"`
-	Country     string `json:"country,omitempty"`
-	Institution string `json:"institution,omitempty"`
-	Role        string `json:"role,omitempty" enum:"USER,ADMIN,SUPERADMIN"`
 }
 
 type ownPassword struct {
@@ -47,66 +31,6 @@ type resetForm struct {
 	Token    string `json:"token" required:"true"`
 	Password string `json:"password" required:"true" format:"password"`
 	Again    string `json:"again" required:"true" format:"password"`
-}
-
-type houstonUser struct {
-	ID         int64  `json:"id" example:"7"`
-	Username   string `json:"username"`
-	Email      string `json:"email"`
-	FirstName  string `json:"first_name"`
-	MiddleName string `json:"middle_name"`
-	LastName   string `json:"last_name"`
-	Active     bool   `json:"is_active"`
-	Regular    bool   `json:"is_regular_user"`
-	Admin      bool   `json:"is_admin"`
-	Created    string `json:"created" example:"2026-11-21T10:00:00.000000+00:00"`
-	Updated    string `json:"updated"`
-}
-
-type newHoustonUser struct {
-	Username  string `json:"username" required:"true"`
-	Email     string `json:"email" required:"true" example:"ann@example.org"`
-	Password  string `json:"password" required:"true" format:"password"`
-	Recaptcha string `json:"recaptcha_key,omitempty"`
-}
-
-type signUpForm struct {
-	Recaptcha string `json:"recaptcha_server_key"`
-}
-
-type patchOperation struct {
-	Op    string `json:"op" required:"true" enum:"add,remove,replace,move,copy,test"`
-	Path  string `json:"path" required:"true" example:"/first_name"`
-	From  string `json:"from,omitempty"`
-	Value any    `json:"value,omitempty"`
-}
-
-type team struct {
-	ID      int64  `json:"id" example:"1"`
-	Title   string `json:"title" example:"Rangers"`
-	Created string `json:"created,omitempty"`
-	Updated string `json:"updated,omitempty"`
-}
-
-type newTeam struct {
-	Title string `json:"title" required:"true" example:"Rangers"`
-}
-
-type detailedTeam struct {
-	team
-
-	Members []teamMember `json:"members"`
-}
-
-type teamMember struct {
-	Team   *team       `json:"team,omitempty"`
-	User   houstonUser `json:"user"`
-	Leader bool        `json:"is_leader"`
-}
-
-type newTeamMember struct {
-	User   int64 `json:"user_id" required:"true"`
-	Leader bool  `json:"is_leader,omitempty"`
 }
 
 type apiToken struct {
@@ -184,4 +108,11 @@ type rateLimit struct {
 	By      string `json:"by"`
 	Counted int    `json:"counted"`
 	Refused int    `json:"refused"`
+}
+
+type patchOperation struct {
+	Op    string `json:"op" required:"true" enum:"add,remove,replace,move,copy,test"`
+	Path  string `json:"path" required:"true" example:"/first_name"`
+	From  string `json:"from,omitempty"`
+	Value any    `json:"value,omitempty"`
 }
