@@ -73,7 +73,7 @@ func callersOfServices() []row {
 		return `{"told":{"authorization":"","user":"{user.username}","email":"{user.email}"},"caller":{"id":"{user.id}","number":{user.number},"user":"{user.username}","email":"{user.email}","name":"{user.name}","role":"USER","scopes":` + scopes + `}}`
 	}
 	programs := func(scope string) *ask {
-		return issue("user", `{"typ":"usr","permissions":["`+scope+`"],"description":"d"}`).gives(200, issued)
+		return issue("user", `{"scopes":["`+scope+`"],"description":"d"}`).gives(201, issued)
 	}
 	return []row{
 		{"callers users on any service: Basic, by username and by e-mail; $caller in jq; identity to the backend by option, password never", does(

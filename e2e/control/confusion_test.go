@@ -157,7 +157,7 @@ func jwtConfusion() []row {
 			whole("{forged}").gives(401, refused("Invalid token", "invalid_token")),
 			post("/auth/logout").bearer("{forged}").gives(401),
 			get("/api/v1/auth/oauth2_clients/?user_id={user.number}").bearer("{forged}").gives(401),
-			get(relengTokens).bearer("{forged}").gives(400),
+			get(programTokens).bearer("{forged}").gives(401),
 			post("/auth/oauth2/introspect").basic("{client.id}", "{client.secret}").form("token", "{forged}").gives(200, `{"active":false}`),
 			lives("{user.access}"),
 		)})

@@ -2,7 +2,6 @@ package control_test
 
 import (
 	"strings"
-	"time"
 
 	"github.com/fairway-gateway/fairway/e2e/gateway"
 	"github.com/fairway-gateway/fairway/queries/db"
@@ -142,26 +141,5 @@ func once() []row {
 			post("/api/v1/oauth/clients").bearer("{user.access}").json(`{"name":"x","scopes":"user:read"}`).header("Idempotency-Key", "one").gives(201, `{"data":{"id":"{first}","client_secret":"{secret}","...":0}}`).with("Idempotency-Replayed", "true"),
 			post("/api/v1/oauth/clients").bearer("{other.access}").json(`{"name":"x","scopes":"user:read"}`).header("Idempotency-Key", "one").gives(201).with("Idempotency-Replayed", "").lacks("{first}", "{secret}"))},
 		{"Idempotency-Key: one that is too long, or no ASCII: 400", does(fresh(), sign(strings.Repeat("k", 256)).gives(400), sign("ключ").gives(400), sign("{new}").gives(200))},
-	}
-}
-
-// relengWire is what holds for every answer of RelengAPI's.
-func relengWire() []row {
-	return []row{
-		{"Success: {result, request_id}; Error: {error: {code, name, description}, request_id}; HTTP status equals code", does(
-			get(relengTokens).bearer("{user.access}").gives(200, result(`["..."]`)), get(relengTokens+"?x=y").bearer("{user.access}").gives(400, relengSays(400, "")))},
-		{"Applies to every route (404/405 included)", does(
-			put(relengTokens).bearer("{user.access}").gives(405, relengSays(405, "")), get(relengTokens+"/999999").bearer("{user.access}").gives(404, relengSays(404, "")))},
-		{"the request id of the header named by REQUEST_ID_HEADER if present, in every JSON answer; here: X-Request-Id", does(
-			get(relengTokens).bearer("{user.access}").header("X-Request-Id", "mine-1").gives(200, `{"result":["..."],"request_id":"mine-1"}`).with("X-Request-Id", "mine-1"),
-			get(relengTokens+"?x=y").header("X-Request-Id", "mine-2").gives(400, `{"request_id":"mine-2","...":0}`))},
-		{"Unknown query argument 400, bad type 400, missing body fields 400", does(
-			get(relengTokens+"?invalid=1").bearer("{user.access}").gives(400, relengSays(400, `Unknown argument`)),
-			post(relengTokens).bearer("{user.access}").json(`{"typ":"usr","permissions":"tokens:read","description":"x"}`).gives(400, relengSays(400, "")), post(relengTokens).bearer("{user.access}").json(`{"typ":"usr"}`).gives(400, relengSays(400, "")))},
-		{"*/* or none: JSON; browsers get HTML; here: JSON, too", does(
-			get(relengTokens).bearer("{user.access}").header("Accept", "*/*").gives(200, result(`["..."]`)), get(relengTokens).bearer("{user.access}").header("Accept", "text/html").gives(200, result(`["..."]`)))},
-		{"Date-times ISO 8601 with offset", does(
-			in(time.Hour), issue("user", tmp).gives(200, result(`{"expires":"<offset>","not_before":"<offset>","...":0}`)))},
-		{"the traceback in debug mode; here: never, a failure names the request id that the log has", does(post(relengTokens).bearer("{user.access}").json(`{"typ":`).gives(400, relengSays(400, "")).lacks("traceback"))},
 	}
 }

@@ -53,7 +53,7 @@ func trendsWire() []row {
 			packed(as(post("/auth/oauth2/token"), "application/x-www-form-urlencoded").gives(200), `grant_type=password&client_id=documentation&username={user.username}&password=Fairway-e2e%3A+9+irons+%26+1+putter`),
 			packed(as(patch(me).bearer("{user.access}"), "application/json").gives(200, `{"data":{"country":"Fiji","...":0}}`), `{"country":"Fiji"}`),
 			packed(as(patch("/api/v1/users/{user.number}").bearer("{user.oauth}"), "application/json").gives(200, `{"middle_name":"Q.","...":0}`), `[{"op":"test","path":"/current_password","value":"{user.password}"},{"op":"add","path":"/middle_name","value":"Q."}]`),
-			packed(as(post("/tokenauth/tokens").bearer("{user.access}"), "application/json").gives(200), `{"typ":"usr","permissions":["tokens:read"],"description":"d"}`))},
+			packed(as(post(programTokens).bearer("{user.access}"), "application/json").gives(201), `{"scopes":["tokens:read"],"description":"d"}`))},
 		{"a body that is inflated to more than 5 MB: 413 {status:413, detail}, before anything is done, for anybody and for users", does(
 			packed(as(post("/auth"), "application/json").gives(413, `{"status":413,"detail":"<text>","...":0}`), `{"email":"`+strings.Repeat("a", 6<<20)+`"}`),
 			packed(as(patch(me).bearer("{user.access}"), "application/json").gives(413, `{"status":413,"detail":"<text>","...":0}`), `{"country":"`+strings.Repeat("a", 6<<20)+`"}`))},

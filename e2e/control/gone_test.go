@@ -43,7 +43,7 @@ func TestStoreIsGone(t *testing.T) {
 		get("/api/v1/users/me").basic("{user.email}", "{user.password}").gives(500).or(503),
 		post("/api/v1/user").json(`{"email":"x@example.org","name":"x"}`).gives(500).or(503),
 		post("/api/v1/user/{user.email}/recover-password").gives(500).or(503),
-		get(relengTokens).bearer("{user.access}").gives(500).or(503),
+		get(programTokens).bearer("{user.access}").gives(500).or(503),
 		get("/").gives(200), // alive, and not ready
 		get("/api-health").gives(200, `{"status":"ok","timestamp":"<naive>","database":"unhealthy","version":"1.0"}`),
 		get("/ping").gives(200),

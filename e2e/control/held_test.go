@@ -183,10 +183,10 @@ func hostile() []row {
 		{"NUL and invalid UTF-8 in the path", does(
 			post("/api/v1/user/a%00/recover-password").gives(200).or(400, 404), act(func(s *scene) { s.address = "192.0.2.80" }),
 			post("/api/v1/user/%ff/recover-password").gives(200).or(400, 404), remove("/api/v1/user/me/sessions/%00").bearer("{user.access}").gives(404).or(400),
-			remove("/api/v1/oauth/clients/%00").bearer("{user.access}").gives(404).or(400), get(relengTokens+"/%00").bearer("{user.access}").gives(404).or(400))},
+			remove("/api/v1/oauth/clients/%00").bearer("{user.access}").gives(404).or(400), get(programTokens+"/%00").bearer("{user.access}").gives(404).or(400))},
 		{"NUL and invalid UTF-8 in what is kept: names of users, clients, tokens", does(fresh(),
 			post("/api/v1/user").json(`{"email":"{new}","name":"a\u0000"}`).gives(400), raw(post("/api/v1/user"), "application/json; charset=utf-8", "{\"email\":\"a@example.org\",\"name\":\"\xff\"}").gives(400),
-			post("/api/v1/oauth/clients").bearer("{user.access}").json(`{"name":"a\u0000","scopes":"user:read"}`).gives(400), issue("user", `{"typ":"usr","permissions":["tokens:read"],"description":"a\u0000"}`).gives(400))},
+			post("/api/v1/oauth/clients").bearer("{user.access}").json(`{"name":"a\u0000","scopes":"user:read"}`).gives(400), issue("user", `{"scopes":["tokens:read"],"description":"a\u0000"}`).gives(400))},
 		{"a user agent that is no UTF-8 stops no login", does(
 			post("/auth").header("User-Agent", "\xff\xfe").json(`{"email":"{user.email}","password":"{user.password}"}`).gives(200), whole("{user.access}").gives(200))},
 	}

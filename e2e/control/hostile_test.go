@@ -194,9 +194,6 @@ func (s *scene) notFound(d *documented, c cast, value string) {
 		return
 	}
 	status := []int{http.StatusNotFound, http.StatusBadRequest, http.StatusUnprocessableEntity}
-	if d.Masked {
-		status = []int{http.StatusForbidden, http.StatusNotFound}
-	}
 	a := &ask{method: d.Method, target: path}
 	s.refusedWell(strconv.Quote(path[:min(len(path), 200)]), a.bearer(c.token), status...)
 }

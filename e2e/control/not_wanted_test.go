@@ -25,7 +25,8 @@ func notWanted() []row {
 		absent("/status/swarm, /status/cluster", "/status/swarm", "/status/cluster"),
 		absent("/stats/*", "/stats", "/stats/dashboard", "/stats/executions", "/stats/users"),
 		absent("/admin/client-stats", "/admin/client-stats"),
-		absent("RelengAPI's /badpenny and its pages", "/badpenny", "/badpenny/tasks", "/badpenny/tasks/1/run-now", "/badpenny/jobs", "/badpenny/jobs/1/logs", "/tokenauth", "/auth/login", "/userauth/login"),
+		absent("RelengAPI's /badpenny and its pages", "/badpenny", "/badpenny/tasks", "/badpenny/tasks/1/run-now", "/badpenny/jobs", "/badpenny/jobs/1/logs", "/auth/login", "/userauth/login"),
+		absent("RelengAPI's /tokenauth, and its list of permissions", "/tokenauth", "/tokenauth/tokens", "/tokenauth/tokens?typ=usr", "/tokenauth/tokens/query", "/tokenauth/tokens/1", "/auth/permissions"),
 		absent("Houston's /auth/oauth2/authorize, errors and other modules", "/auth/oauth2/authorize", "/auth/oauth2/errors", "/auth/login_as"),
 	}
 }

@@ -46,13 +46,11 @@ func (w *world) recipe(op string, c *caller) object {
 	case "tokens.create":
 		return one(
 			object{"typ": "usr", "description": "fuzz", "scopes": []any{"users:read"}}, object{"typ": "prm", "description": "fuzz", "scopes": []any{"users:read", "teams:read"}},
-			object{"typ": "tmp", "scopes": []any{"users:read"}, "expires_at": "2099-01-01T00:00:00+00:00"},
+			object{"typ": "tmp", "scopes": []any{"users:read"}, "metadata": object{"a": 1.0}, "expires_at": "2099-01-01T00:00:00+00:00"},
 		)
-	case "tokenauth.issue":
-		return one(object{"typ": "usr", "description": "fuzz", "permissions": []any{"users:read"}}, object{"typ": "tmp", "permissions": []any{"users:read"}, "metadata": object{"a": 1.0}, "expires": "2099-01-01T00:00:00+00:00"})
-	case "tokens.query", "tokenauth.query":
+	case "tokens.query":
 		return object{"": known("api_token")}
-	case "tokens.get", "tokens.change", "tokens.revoke", "tokenauth.get", "tokenauth.revoke":
+	case "tokens.get", "tokens.change", "tokens.revoke":
 		return object{"token": known("token_id")}
 	case "session.delete":
 		return object{"session": c.session}
@@ -115,9 +113,6 @@ func (w *world) remember(op string, c *caller, v any) {
 	if o, ok := v.(object); ok && o["data"] != nil {
 		v = o["data"]
 	}
-	if o, ok := v.(object); ok && o["result"] != nil {
-		v = o["result"]
-	}
 	switch o := v.(type) {
 	case []any:
 		if len(o) > 0 {
@@ -130,10 +125,10 @@ func (w *world) remember(op string, c *caller, v any) {
 		switch op {
 		case "session.list":
 			c.session = o["id"]
-		case "tokens.create", "tokenauth.issue":
+		case "tokens.create":
 			m.keep("api_token", o["token"])
 			m.keep("token_id", o["id"])
-		case "tokens.list", "tokenauth.list":
+		case "tokens.list":
 			m.keep("token_id", o["id"])
 		case "teams.create", "teams.list":
 			m.keep("team", o["id"])

@@ -41,7 +41,7 @@ type described struct {
 // A test holds it to the table.
 func handwritten() map[string]described {
 	out := map[string]described{}
-	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), ofTyped(), apiTokens(), relengTokens(), service(), documents(), uploaded()} {
+	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), ofTyped(), apiTokens(), service(), documents(), uploaded()} {
 		maps.Copy(out, part)
 	}
 	return out

@@ -5,34 +5,18 @@ import "net/http"
 // apiTokens are tokens of our own paths.
 func apiTokens() map[string]described {
 	kinds := choice("typ", "Only those of a type: permanent, a user's, temporary.", "prm", "usr", "tmp")
+	argument := badBody("The query has a parameter that is not known.")
 	return map[string]described{
-		"tokens.list": {summary: "Tokens", text: "One's own; all for who may see all.", query: list(kinds), answer: []apiToken{}, fails: badBody("There is no such type.")},
+		"tokens.list": {summary: "Tokens", text: "One's own; all for who may see all; none for programs.", query: list(kinds), answer: []apiToken{}, fails: badBody("There is no such type, or the query has a parameter that is not known.")},
 		"tokens.create": {
 			summary: "A new token", text: "It is shown this once. Its scopes are some of those that its maker has.", body: newAPIToken{},
 			answer: apiToken{}, status: http.StatusCreated, header: map[string]string{"Location": "Where the token is."},
 			fails: badBody("The body is wrong, or a scope is not yours to give."),
 		},
 		"tokens.query":  {summary: "What a token is", text: "The body is the token, a JSON text, so that it is in no URL.", body: "", answer: apiToken{}, fails: and(badBody("The body is no text."), none())},
-		"tokens.get":    {summary: "A token", answer: apiToken{}},
+		"tokens.get":    {summary: "A token", answer: apiToken{}, fails: argument},
 		"tokens.change": {summary: "Disable, enable or describe a token", body: changedToken{}, answer: apiToken{}, fails: badBody("Nothing is to change, or a member is wrong.")},
-		"tokens.revoke": {summary: "Revoke a token", status: http.StatusNoContent},
-	}
-}
-
-// relengTokens are the same as RelengAPI has them.
-func relengTokens() map[string]described {
-	kinds := choice("typ", "Only those of a type.", "prm", "usr", "tmp")
-	bad := badBody("The body or an argument is wrong, or Authorization is none.")
-	return map[string]described{
-		"tokenauth.list": {
-			summary: "Tokens (RelengAPI)", query: list(kinds), answer: result[[]relengToken]{},
-			fails: and(bad, map[int]string{http.StatusUnauthorized: "Credentials that are not needed, and wrong."}),
-		},
-		"tokenauth.issue":       {summary: "A new token (RelengAPI)", text: "It is shown this once.", body: relengToken{}, answer: result[relengToken]{}, fails: bad},
-		"tokenauth.query":       {summary: "What a token is (RelengAPI)", body: "", answer: result[relengToken]{}, fails: and(bad, none(), map[int]string{http.StatusForbidden: "This token is not yours to see."})},
-		"tokenauth.get":         {summary: "A token (RelengAPI)", answer: result[relengToken]{}, fails: bad},
-		"tokenauth.revoke":      {summary: "Revoke a token (RelengAPI)", status: http.StatusNoContent, fails: bad},
-		"tokenauth.permissions": {summary: "All scopes (RelengAPI)", answer: result[[]scope]{}, fails: bad},
+		"tokens.revoke": {summary: "Revoke a token", status: http.StatusNoContent, fails: argument},
 	}
 }
 

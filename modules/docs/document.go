@@ -284,7 +284,7 @@ func tagOfOperation(id string) (name, text string) {
 	return name, map[string]string{ //nolint:gosec // no credentials
 		"auth": "Logging in as Trends.Earth does", "session": "Logins", "oauth2": "Logging in by OAuth2, and its clients", "client": "Service clients",
 		"user": "Users as Trends.Earth has them", "users": "Users as Houston has them", "teams": "Teams", "tokens": "Tokens of programs",
-		"tokenauth": "Tokens of programs as RelengAPI has them", "mail": "Mail", "limits": "Rate limits", "audit": "The audit log", "health": "Whether the gateway is there",
+		"mail": "Mail", "limits": "Rate limits", "audit": "The audit log", "health": "Whether the gateway is there",
 		"permissions": "Scopes", "docs": "This document", "script": "Scripts that users upload",
 	}[name]
 }

@@ -11,12 +11,6 @@ import (
 // data is the envelope of Trends.Earth's, the same as that of typed operations.
 type data[T any] = typed.Data[T]
 
-// result is RelengAPI's envelope.
-type result[T any] struct {
-	Result    T      `json:"result" required:"true"`
-	RequestID string `json:"request_id,omitempty"`
-}
-
 type message struct {
 	Message string `json:"message" required:"true"`
 }
@@ -37,7 +31,7 @@ type problem struct {
 	Message   string              `json:"message,omitempty"`
 	Messages  map[string][]string `json:"messages,omitempty" doc:"What is wrong, by member"`
 	ErrorCode string              `json:"error_code,omitempty"`
-	Error     any                 `json:"error,omitempty" doc:"A word, on paths of RelengAPI an object"`
+	Error     string              `json:"error,omitempty" doc:"A word"`
 	Retry     int                 `json:"retry_after,omitempty" doc:"In seconds"`
 	Reason    *string             `json:"reason,omitempty" nullable:"true" doc:"Services: the backend's phrase"`
 	Code      int                 `json:"status_code,omitempty" doc:"Services: the status again"`

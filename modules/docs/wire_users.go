@@ -35,7 +35,7 @@ type resetForm struct {
 
 type apiToken struct {
 	ID          string   `json:"id" format:"uuid"`
-	Number      int64    `json:"number" doc:"RelengAPI's id"`
+	Number      int64    `json:"number" doc:"A short id"`
 	Type        string   `json:"typ" enum:"prm,usr,tmp" doc:"Permanent, a user's, temporary"`
 	Scopes      []string `json:"scopes"`
 	Description string   `json:"description"`
@@ -61,19 +61,6 @@ type newAPIToken struct {
 type changedToken struct {
 	Disabled    *bool   `json:"disabled,omitempty"`
 	Description *string `json:"description,omitempty"`
-}
-
-type relengToken struct {
-	Type        string   `json:"typ" enum:"prm,usr,tmp"`
-	ID          int64    `json:"id,omitempty"`
-	NotBefore   string   `json:"not_before,omitempty"`
-	Expires     string   `json:"expires,omitempty"`
-	Metadata    any      `json:"metadata,omitempty"`
-	Disabled    bool     `json:"disabled"`
-	Permissions []string `json:"permissions,omitempty"`
-	Description string   `json:"description,omitempty"`
-	User        string   `json:"user,omitempty" doc:"The address of its user"`
-	Token       string   `json:"token,omitempty"`
 }
 
 type scope struct {

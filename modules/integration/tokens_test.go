@@ -61,9 +61,9 @@ func TestTokensAcrossGateways(t *testing.T) {
 		ends(member(made, "token"), "/api/v1/tokens", http.StatusUnauthorized, func() answer {
 			return as(one, "", http.MethodPatch, "/api/v1/tokens/"+member(made, "id"), `{"disabled":true}`)
 		})
-		temporary := as(one, "", http.MethodPost, "/tokenauth/tokens", `{"typ":"tmp","permissions":["tokens:read"],"metadata":{},"expires":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
-		ends(member(temporary, "result", "token"), "/tokenauth/tokens", http.StatusBadRequest, func() answer {
-			return as(one, "", http.MethodDelete, "/tokenauth/tokens/2", "")
+		temporary := as(one, "", http.MethodPost, "/api/v1/tokens", `{"typ":"tmp","scopes":["tokens:read"],"metadata":{},"expires_at":"`+time.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
+		ends(member(temporary, "token"), "/api/v1/tokens", http.StatusUnauthorized, func() answer {
+			return as(one, "", http.MethodDelete, "/api/v1/tokens/2", "")
 		})
 		client := as(one, "", http.MethodPost, "/api/v1/oauth/clients", `{"name":"n","scopes":"auth:read"}`)
 		access := as(two, "", http.MethodPost, "/api/v1/oauth/token", `{"grant_type":"client_credentials","client_id":"`+member(client, "data", "client_id")+`","client_secret":"`+member(client, "data", "client_secret")+`"}`)

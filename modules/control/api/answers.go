@@ -1,43 +1,13 @@
 package api
 
 import (
-	"cmp"
 	"net/http"
 
 	"github.com/google/uuid"
 
-	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
-	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/queries"
 )
-
-// relengError is the member error of RelengAPI's.
-type relengError struct {
-	Code        int    `json:"code"`
-	Name        string `json:"name"`
-	Description string `json:"description"`
-}
-
-// relengAnswer is what RelengAPI answers where nothing failed.
-type relengAnswer struct {
-	Result    any    `json:"result"`
-	RequestID string `json:"request_id,omitempty"`
-}
-
-// Result answers as RelengAPI does: {"result": v, "request_id": …}.
-func Result(w http.ResponseWriter, r *http.Request, status int, v any) {
-	Answer(w, status, relengAnswer{Result: v, RequestID: RequestID(r)})
-}
-
-// relengDenial has RelengAPI's answers to credentials that are none: 400 for all, so that nobody takes himself for anonymous.
-func relengDenial(f Failure, reason tokens.Reason) Failure {
-	if reason == callers.TooMany || reason == callers.Busy || f.Status == http.StatusForbidden {
-		f.Challenges = nil
-		return f
-	}
-	return Failure{Status: http.StatusBadRequest, Detail: "Invalid Authorization header"}
-}
 
 // RequestID names a request, as errors do.
 func RequestID(r *http.Request) string { return callOf(r).api.options.RequestID(r) }
@@ -72,8 +42,3 @@ func Deny(w http.ResponseWriter, r *http.Request, d *permit.DeniedError) {
 
 // TableOf gives the table by which r was decided.
 func TableOf(r *http.Request) *permit.Table { return callOf(r).api.table }
-
-// releng fills the members that clients of RelengAPI read.
-func (d *document) releng(f Failure) {
-	d.Name = relengError{Code: f.Status, Name: d.Title, Description: cmp.Or(f.Detail, d.Title)}
-}

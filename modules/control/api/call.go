@@ -113,9 +113,6 @@ func failureOf(r *http.Request, err error) Failure {
 		return f
 	}
 	if errors.Is(err, ErrNotFound) {
-		if op := callOf(r).op; op != nil && op.Masked {
-			return Failure{Status: http.StatusForbidden, Detail: maskedDoc}
-		}
 		return Failure{Status: http.StatusNotFound, Detail: "There is nothing of that name."}
 	}
 	if d, ok := errors.AsType[*permit.DeniedError](err); ok {
@@ -127,9 +124,6 @@ func failureOf(r *http.Request, err error) Failure {
 		f := Failure{Status: no.Status(), Detail: no.Error(), Name: string(no.Reason), RetryAfter: no.RetryAfter, Challenges: no.Challenges(r)}
 		if no.Reason == callers.TooMany {
 			f.Code = "RATE_LIMIT_EXCEEDED"
-		}
-		if callOf(r).dialect() == permit.Releng {
-			f = relengDenial(f, no.Reason)
 		}
 		return f
 	}
@@ -161,9 +155,6 @@ func failureThatTells(t telling) Failure {
 	return f
 }
 
-// maskedDoc is what is said of an object that is not there, or not the caller's, where these are not told apart.
-const maskedDoc = "There is nothing of that name, or it is not yours."
-
 // denial makes a Failure of a decision.
 func denial(r *http.Request, c *callers.Caller, d *permit.DeniedError) Failure {
 	f := Failure{Status: d.Status, Detail: d.Error()}
@@ -176,8 +167,6 @@ func denial(r *http.Request, c *callers.Caller, d *permit.DeniedError) Failure {
 	case len(d.Scopes) > 0:
 		no := &callers.RefusedError{Reason: callers.NoScope, Scope: d.Scopes[0]}
 		f.Name, f.Challenges = string(no.Reason), no.Challenges(r)
-	case callOf(r).op != nil && callOf(r).op.Masked:
-		f.Detail = maskedDoc
 	}
 	return f
 }

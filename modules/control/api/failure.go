@@ -65,9 +65,9 @@ type document struct {
 	Message   string              `json:"message,omitempty"`
 	Messages  map[string][]string `json:"messages,omitempty"`
 	ErrorCode string              `json:"error_code,omitempty"`
-	// Name is a word of Trends.Earth's, or an object of RelengAPI's.
-	Name       any `json:"error,omitempty"`
-	RetryAfter int `json:"retry_after,omitempty"`
+	// Name is a word of Trends.Earth's.
+	Name       string `json:"error,omitempty"`
+	RetryAfter int    `json:"retry_after,omitempty"`
 }
 
 // Sentences that clients of Houston know.
@@ -178,12 +178,7 @@ func (c *call) tell(ctx context.Context, f Failure) *Told {
 		}
 		d.Message = cmp.Or(f.Message, d.Message)
 	case permit.Trends:
-		d.Msg, d.Message, d.ErrorCode = d.Detail, d.Detail, f.Code
-		if f.Name != "" {
-			d.Name = f.Name
-		}
-	case permit.Releng:
-		d.releng(f)
+		d.Msg, d.Message, d.ErrorCode, d.Name = d.Detail, d.Detail, f.Code, f.Name
 	case permit.Fairway:
 	}
 	h := http.Header{}

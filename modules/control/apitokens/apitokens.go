@@ -4,8 +4,7 @@
 //	usr   a user's: it acts as him, and is worth what its scopes and his role both allow
 //	tmp   temporary: as its maker, for a day at most
 //
-// They are RelengAPI's, whose paths and answers are served beside our own. There a temporary token was in no table and could
-// not be revoked; here all are rows.
+// All of them are rows, temporary ones too, so that all can be revoked.
 package apitokens
 
 import (
@@ -13,7 +12,6 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -26,7 +24,7 @@ import (
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
-// Type is what a token is, by RelengAPI's word.
+// Type is what a token is.
 type Type string
 
 // Types.
@@ -163,7 +161,7 @@ func (t *Tokens) List(ctx context.Context, f Filter) ([]db.ApiToken, error) {
 	})
 }
 
-// Find gives the token of an id: a UUID, or the number that is RelengAPI's. sql.ErrNoRows: there is none, or it was revoked.
+// Find gives the token of an id: a UUID, or a number. sql.ErrNoRows: there is none, or it was revoked.
 func (t *Tokens) Find(ctx context.Context, id string) (db.ApiToken, error) {
 	var row db.ApiToken
 	number, err := numberOf(id)
@@ -247,16 +245,4 @@ func (t *Tokens) Revoke(ctx context.Context, by queries.By, id uuid.UUID) error 
 
 func (t *Tokens) forget(id uuid.UUID) {
 	t.options.Forget(tokens.Revocation{Kind: tokens.RevokedToken, ID: id.String()})
-}
-
-// emailOf gives the address of a user; "": there is none, or nobody's.
-func (t *Tokens) emailOf(ctx context.Context, id *uuid.UUID) (string, error) {
-	if id == nil {
-		return "", nil
-	}
-	u, err := t.store.Queries().GetUser(ctx, *id)
-	if errors.Is(err, sql.ErrNoRows) {
-		return "", nil
-	}
-	return u.Email, err
 }

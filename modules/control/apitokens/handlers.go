@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"maps"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -18,22 +21,37 @@ import (
 // Register adds the handlers to an API, with what looks up {token}.
 func (t *Tokens) Register(a *api.API) {
 	a.Resolve("token", t.Object)
-	a.HandleFunc("tokens.list", t.ServeList)
-	a.HandleFunc("tokens.create", t.ServeCreate)
-	a.HandleFunc("tokens.query", t.ServeQuery)
-	a.HandleFunc("tokens.get", t.ServeGet)
-	a.HandleFunc("tokens.change", t.ServeChange)
-	a.HandleFunc("tokens.revoke", t.ServeRevoke)
-	a.HandleFunc("tokenauth.list", t.ServeRelengList)
-	a.HandleFunc("tokenauth.issue", t.ServeIssue)
-	a.HandleFunc("tokenauth.query", t.ServeRelengQuery)
-	a.HandleFunc("tokenauth.get", t.ServeRelengGet)
-	a.HandleFunc("tokenauth.revoke", t.ServeRevoke)
+	for id, one := range map[string]struct {
+		serve http.HandlerFunc
+		known []string
+	}{
+		"tokens.list":   {t.ServeList, []string{"typ"}},
+		"tokens.create": {serve: t.ServeCreate},
+		"tokens.query":  {serve: t.ServeQuery},
+		"tokens.get":    {serve: t.ServeGet},
+		"tokens.change": {serve: t.ServeChange},
+		"tokens.revoke": {serve: t.ServeRevoke},
+	} {
+		a.Handle(id, knowing(one.serve, one.known...))
+	}
 	a.HandleFunc("permissions.list", t.book.ServePermissions)
-	a.HandleFunc("tokenauth.permissions", t.book.ServeRelengPermissions)
 }
 
-// Object looks up what {token} names: a UUID, or RelengAPI's number.
+// knowing refuses requests whose query has other names than those known: a filter with a slip in it would show more than was
+// asked for.
+func knowing(next http.HandlerFunc, known ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		for _, name := range slices.Sorted(maps.Keys(r.URL.Query())) {
+			if !slices.Contains(known, name) {
+				api.Refuse(w, r, api.Failure{Status: http.StatusBadRequest, Type: problem.BadParameter, Detail: "Unknown argument: \"" + short(name) + "\""})
+				return
+			}
+		}
+		next(w, r)
+	})
+}
+
+// Object looks up what {token} names: a UUID, or a number.
 func (t *Tokens) Object(ctx context.Context, value string, _ *callers.Caller) (api.Target, error) {
 	row, err := t.Find(ctx, value)
 	if err != nil {
@@ -87,7 +105,7 @@ func (t *Tokens) create(r *http.Request, request Request) (Made, error) {
 }
 
 // permitted says whether the caller may have such a type made.
-func permitted(r *http.Request, operation string, typ Type) error {
+func permitted(r *http.Request, typ Type) error {
 	if typ.kind() == "" {
 		return api.BadBody("typ is prm, usr or tmp.")
 	}
@@ -95,7 +113,7 @@ func permitted(r *http.Request, operation string, typ Type) error {
 	if err != nil {
 		return err
 	}
-	if no := api.TableOf(r).Fields(operation, caller.Permit(), permit.Object{}, []string{"typ=" + string(typ)}); len(no) > 0 {
+	if no := api.TableOf(r).Fields("tokens.create", caller.Permit(), permit.Object{}, []string{"typ=" + string(typ)}); len(no) > 0 {
 		return api.Failure{Status: http.StatusForbidden, Detail: "You do not have permission to create this token type"}
 	}
 	return nil
@@ -104,7 +122,7 @@ func permitted(r *http.Request, operation string, typ Type) error {
 // short is a caller's text as it may be said again.
 func short(text string) string {
 	const most = 40
-	return text[:min(most, len(text))]
+	return strings.ToValidUTF8(text[:min(most, len(text))], "")
 }
 
 // ServeList answers with the caller's tokens, those of who may see all with all, filtered by ?typ=.
@@ -114,7 +132,7 @@ func (t *Tokens) ServeList(w http.ResponseWriter, r *http.Request) {
 		api.Refuse(w, r, api.Failure{Status: http.StatusBadRequest, Type: problem.BadParameter, Detail: "typ is prm, usr or tmp."})
 		return
 	}
-	rows, err := t.visible(r, "tokens.get", typ)
+	rows, err := t.visible(r, typ)
 	if err != nil {
 		api.Refuse(w, r, err)
 		return
@@ -126,14 +144,14 @@ func (t *Tokens) ServeList(w http.ResponseWriter, r *http.Request) {
 	api.Answer(w, http.StatusOK, out)
 }
 
-// visible gives the tokens that the caller may see, by the operation that shows one.
-func (t *Tokens) visible(r *http.Request, operation string, typ Type) ([]db.ApiToken, error) {
+// visible gives the tokens that the caller may see, which may be none.
+func (t *Tokens) visible(r *http.Request, typ Type) ([]db.ApiToken, error) {
 	caller, err := api.CallerOf(r)
-	if err != nil || caller == nil {
+	if err != nil {
 		return nil, err
 	}
 	table := api.TableOf(r)
-	sees := func(o permit.Object) bool { return table.Decide(operation, caller.Permit(), o) == nil }
+	sees := func(o permit.Object) bool { return table.Decide("tokens.get", caller.Permit(), o) == nil }
 	filter := Filter{Type: typ}
 	// Who may see what is nobody's may see all.
 	if !sees(permit.Object{}) {
@@ -160,7 +178,7 @@ func (t *Tokens) ServeCreate(w http.ResponseWriter, r *http.Request) {
 		if err != nil {
 			return Made{}, err
 		}
-		if err := permitted(r, "tokens.create", request.Type); err != nil {
+		if err := permitted(r, request.Type); err != nil {
 			return Made{}, err
 		}
 		return t.create(r, request)
@@ -182,7 +200,7 @@ func (t *Tokens) ServeGet(w http.ResponseWriter, r *http.Request) {
 
 // ServeQuery shows the token that the body is, a JSON text: so it is in no URL, and in no log.
 func (t *Tokens) ServeQuery(w http.ResponseWriter, r *http.Request) {
-	row, err := t.query(w, r, "tokens.get")
+	row, err := t.query(w, r)
 	if err != nil {
 		api.Refuse(w, r, err)
 		return
@@ -190,8 +208,8 @@ func (t *Tokens) ServeQuery(w http.ResponseWriter, r *http.Request) {
 	api.Answer(w, http.StatusOK, show(row))
 }
 
-// query finds the token that the body is, if the caller may see it by an operation. Temporary ones anybody may see who has them.
-func (t *Tokens) query(w http.ResponseWriter, r *http.Request, operation string) (*db.ApiToken, error) {
+// query finds the token that the body is, if the caller may see it. Temporary ones anybody may see who has them.
+func (t *Tokens) query(w http.ResponseWriter, r *http.Request) (*db.ApiToken, error) {
 	var token *string
 	if err := api.ReadJSON(w, r, &token, true); err != nil {
 		return nil, err
@@ -207,18 +225,11 @@ func (t *Tokens) query(w http.ResponseWriter, r *http.Request, operation string)
 	if err != nil {
 		return nil, err
 	}
-	if TypeOf(&row) != Temporary && api.TableOf(r).Decide(operation, caller.Permit(), objectOf(&row)) != nil {
-		return nil, notYoursError{}
+	if TypeOf(&row) != Temporary && api.TableOf(r).Decide("tokens.get", caller.Permit(), objectOf(&row)) != nil {
+		return nil, api.ErrNotFound
 	}
 	return &row, nil
 }
-
-// notYoursError says that a caller has a token that is not his to see. It is a 404 on our paths.
-type notYoursError struct{}
-
-func (notYoursError) Error() string { return "the token is not the caller's" }
-
-func (notYoursError) Is(target error) bool { return target == api.ErrNotFound }
 
 // change is the body of a change.
 type change struct {

@@ -147,7 +147,7 @@ func plainValue(v any, depth int) error {
 	return nil
 }
 
-// numberOf reads a number of RelengAPI's: digits alone.
+// numberOf reads the number of a token: digits alone.
 func numberOf(id string) (int64, error) {
 	if id == "" || strings.Trim(id, "0123456789") != "" {
 		return 0, strconv.ErrSyntax

@@ -10,7 +10,7 @@ import (
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
-// instant is a time in UTC, and as RelengAPI writes it: 2015-02-28T01:02:03+00:00.
+// instant is a time in UTC, as in 2015-02-28T01:02:03+00:00.
 func instant(t *time.Time) *string {
 	if t == nil {
 		return nil
@@ -32,7 +32,7 @@ func readInstant(name, text string) (*time.Time, error) {
 	return nil, api.BadBody("The member %q is no time as in 2015-02-28T01:02:03+00:00.", name)
 }
 
-// shown is a token on our paths.
+// shown is a token in an answer.
 type shown struct {
 	ID          string          `json:"id"`
 	Number      int64           `json:"number"`
@@ -62,7 +62,7 @@ func show(row *db.ApiToken) shown {
 	return s
 }
 
-// asked is a token that is to be made, on our paths.
+// asked is a token that is to be made.
 type asked struct {
 	Type        *Type           `json:"typ"`
 	Scopes      []string        `json:"scopes"`
@@ -95,84 +95,6 @@ func given(raw json.RawMessage) json.RawMessage {
 		return nil
 	}
 	return raw
-}
-
-// relengToken is a token as RelengAPI has it, asked for and shown. Times are texts; what is not set is absent.
-type relengToken struct {
-	Type        *Type           `json:"typ,omitempty"`
-	ID          *int64          `json:"id,omitempty"`
-	NotBefore   *string         `json:"not_before,omitempty"`
-	Expires     *string         `json:"expires,omitempty"`
-	Metadata    json.RawMessage `json:"metadata,omitempty"`
-	Disabled    bool            `json:"disabled"`
-	Permissions []string        `json:"permissions,omitempty"`
-	Description *string         `json:"description,omitempty"`
-	User        *string         `json:"user,omitempty"`
-	Token       *string         `json:"token,omitempty"`
-}
-
-// request reads what is asked for. Its words for what is missing are RelengAPI's; a user, an id, and a token are not looked at.
-func (t *relengToken) request() (Request, error) {
-	r := Request{Type: Permanent, Scopes: t.Permissions, Metadata: given(t.Metadata)}
-	if t.Type != nil {
-		r.Type = *t.Type
-	}
-	if t.Disabled {
-		return Request{}, api.BadBody("can't issue disabled tokens")
-	}
-	if t.Description != nil {
-		r.Description = *t.Description
-	}
-	for _, one := range []struct {
-		name string
-		text *string
-		to   **time.Time
-	}{{"not_before", t.NotBefore, &r.NotBefore}, {"expires", t.Expires, &r.Expires}} {
-		if one.text == nil {
-			continue
-		}
-		var err error
-		if *one.to, err = readInstant(one.name, *one.text); err != nil {
-			return Request{}, err
-		}
-	}
-	return r, nil
-}
-
-// missing names a member that RelengAPI wants; "": there is none.
-func (t *relengToken) missing(typ Type) string {
-	switch {
-	case t.Permissions == nil:
-		return "permissions"
-	case typ != Temporary && t.Description == nil:
-		return "description"
-	case typ == Temporary && t.Expires == nil:
-		return "expires"
-	case typ == Temporary && given(t.Metadata) == nil:
-		return "metadata"
-	}
-	return ""
-}
-
-func showReleng(row *db.ApiToken, email string) relengToken {
-	typ := TypeOf(row)
-	t := relengToken{
-		Type: &typ, ID: &row.Number, NotBefore: instant(row.NotBefore), Expires: instant(row.ExpiresAt), Disabled: row.Disabled,
-		Permissions: strings.Fields(row.Scopes),
-	}
-	switch typ {
-	case Temporary:
-		t.NotBefore, t.Metadata = instant(&row.CreatedAt), row.Metadata
-	case User:
-		if email != "" {
-			t.User = &email
-		}
-	case Permanent:
-	}
-	if row.Description != "" {
-		t.Description = &row.Description
-	}
-	return t
 }
 
 // objectOf is a token as permissions are asked about it. Who may do something to a token of nobody may do it to all.

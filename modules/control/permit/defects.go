@@ -57,10 +57,10 @@ func (op *Operation) defects() (out []string) {
 	methods := []string{http.MethodGet, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	for said, is := range map[string]bool{
 		"no permission":                           len(op.Permissions) == 0,
-		"what anybody may is bound":               anybody && (len(op.Permissions) > 1 || len(op.Scopes) > 0 || op.Hidden || op.Masked),
+		"what anybody may is bound":               anybody && (len(op.Permissions) > 1 || len(op.Scopes) > 0 || op.Hidden),
 		"no scope":                                !anybody && len(op.Scopes) == 0,
 		"the scope all is not to be asked for":    slices.Contains(op.Scopes, All),
-		"no dialect":                              cmp.Compare(op.Dialect, Trends) < 0 || op.Dialect > Releng,
+		"no dialect":                              cmp.Compare(op.Dialect, Trends) < 0 || op.Dialect > Fairway,
 		"no method of the control API":            !slices.Contains(methods, op.Method),
 		"a path begins with / and ends with none": !strings.HasPrefix(op.Path, "/") || strings.HasSuffix(op.Path, "/"),
 		"no name":                                 op.ID == "",

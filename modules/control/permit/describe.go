@@ -26,7 +26,7 @@ func (t *Table) Describe(id string) (Description, bool) {
 	d := Description{Denials: map[int]string{}}
 	if len(op.Scopes) > 0 {
 		d.Scopes = append(slices.Clone(op.Scopes), All)
-		d.Denials[op.status(http.StatusUnauthorized)] = fmt.Sprintf("Authentication with %s OAuth scope(s) is required", strings.Join(op.Scopes, " or "))
+		d.Denials[http.StatusUnauthorized] = fmt.Sprintf("Authentication with %s OAuth scope(s) is required", strings.Join(op.Scopes, " or "))
 		if op.Dialect == Trends || op.Dialect == Fairway {
 			d.Denials[http.StatusForbidden] = "Insufficient scope. Required: " + op.Scopes[0]
 		}

@@ -85,28 +85,21 @@ func accountsOfHouston() []Operation {
 	}
 }
 
-// tokens are what RelengAPI's tokens have become: one kind, with scopes that the caller himself has, under our paths and theirs.
+// tokens are those of programs: one kind, with scopes that the caller himself has.
 func tokens() []Operation {
 	read, write := list("tokens:read"), list("tokens:write")
 	// What is made is a field's value: tokens that are nobody's are for administrators to make, and no program is a user. Programs
 	// may have temporary ones made, for those whom they start.
 	kinds := map[string][]string{"typ=prm": {IsAdmin}, "typ=usr": {LoggedIn}}
 	return []Operation{
-		{ID: "tokens.list", Method: get, Path: "/api/v1/tokens", Dialect: Fairway, Scopes: read, Permissions: list(LoggedIn)},
+		// Programs may ask for the list, too: everybody gets what he may see, which may be none.
+		{ID: "tokens.list", Method: get, Path: "/api/v1/tokens", Dialect: Fairway, Scopes: read, Permissions: list(Known)},
 		{ID: "tokens.create", Method: post, Path: "/api/v1/tokens", Dialect: Fairway, Scopes: write, Permissions: list(Known), Fields: kinds},
 		// Who shows the token may see what it is, if it is his to see.
 		{ID: "tokens.query", Method: post, Path: "/api/v1/tokens/query", Dialect: Fairway, Scopes: read, Permissions: list(Known)},
 		{ID: "tokens.get", Method: get, Path: "/api/v1/tokens/{token}", Dialect: Fairway, Scopes: read, Permissions: list(Owner), Hidden: true},
 		{ID: "tokens.change", Method: patch, Path: "/api/v1/tokens/{token}", Dialect: Fairway, Scopes: write, Permissions: list(Owner), Hidden: true},
 		{ID: "tokens.revoke", Method: remove, Path: "/api/v1/tokens/{token}", Dialect: Fairway, Scopes: write, Permissions: list(Owner), Hidden: true},
-
-		// Anybody may ask for the list, and gets what he may see.
-		{ID: "tokenauth.list", Method: get, Path: "/tokenauth/tokens", Dialect: Releng, Permissions: list(Anybody)},
-		{ID: "tokenauth.issue", Method: post, Path: "/tokenauth/tokens", Dialect: Releng, Scopes: write, Permissions: list(Known), Fields: kinds},
-		{ID: "tokenauth.query", Method: post, Path: "/tokenauth/tokens/query", Dialect: Releng, Scopes: read, Permissions: list(Known)},
-		{ID: "tokenauth.get", Method: get, Path: "/tokenauth/tokens/{token}", Dialect: Releng, Scopes: read, Permissions: list(Owner), Hidden: true},
-		{ID: "tokenauth.revoke", Method: remove, Path: "/tokenauth/tokens/{token}", Dialect: Releng, Scopes: write, Permissions: list(Owner), Masked: true},
-		{ID: "tokenauth.permissions", Method: get, Path: "/auth/permissions", Dialect: Releng, Scopes: list("tokens:read", "auth:read"), Permissions: list(Known)},
 	}
 }
 

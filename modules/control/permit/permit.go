@@ -77,8 +77,6 @@ const (
 	Houston
 	// Fairway is ours, and answers it with 403.
 	Fairway
-	// Releng is RelengAPI's: 403 for nobody, too, and 400 for a token that is none.
-	Releng
 )
 
 // Operation is one line of the table.
@@ -99,8 +97,6 @@ type Operation struct {
 	Hidden bool
 	// OAuth: what fails is told by the bare errors of RFC 6749.
 	OAuth bool
-	// Masked: who names what there is not is told that he may not (403).
-	Masked bool
 }
 
 // DeniedError says why not. It is an error.
@@ -181,27 +177,16 @@ func (t *Table) decide(id string, c Caller, o *Object) *DeniedError {
 		return nil
 	}
 	if !c.known() {
-		return &DeniedError{Status: op.status(http.StatusUnauthorized), Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
+		return &DeniedError{Status: http.StatusUnauthorized, Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
 	}
 	if !hasAny(c.Scopes, op.Scopes) {
 		status := http.StatusForbidden
 		if op.Dialect == Houston {
 			status = http.StatusUnauthorized
 		}
-		return &DeniedError{Status: op.status(status), Scopes: op.Scopes}
+		return &DeniedError{Status: status, Scopes: op.Scopes}
 	}
 	return t.check(op, op.Permissions, c, o)
-}
-
-// status is that of who is nobody, or has not the scope. RelengAPI tells neither from who may not.
-func (op *Operation) status(usual int) int {
-	switch {
-	case op.Dialect != Releng:
-		return usual
-	case op.Hidden:
-		return http.StatusNotFound
-	}
-	return http.StatusForbidden
 }
 
 // check asks permissions. Without an object, those about one are left for later.
@@ -306,7 +291,7 @@ func (t *Table) Allow(path string, c Caller, o Object) ([]string, *DeniedError) 
 		return nil, &DeniedError{Status: http.StatusNotFound, Doc: "there is nothing"}
 	}
 	if len(methods) == 0 && !c.known() && t.looksUp(operations) {
-		return nil, &DeniedError{Status: operations[0].status(http.StatusUnauthorized), Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
+		return nil, &DeniedError{Status: http.StatusUnauthorized, Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
 	}
 	return append(methods, http.MethodOptions), nil
 }

@@ -116,8 +116,3 @@ func (b *Book) permissions() []permission {
 func (b *Book) ServePermissions(w http.ResponseWriter, _ *http.Request) {
 	api.Answer(w, http.StatusOK, b.permissions())
 }
-
-// ServeRelengPermissions answers as RelengAPI does: {"result": [{"name", "doc"}]}.
-func (b *Book) ServeRelengPermissions(w http.ResponseWriter, r *http.Request) {
-	api.Result(w, r, http.StatusOK, b.permissions())
-}
