@@ -286,7 +286,7 @@ func TestOddStrategies(t *testing.T) {
 func TestUnfinishedLogin(t *testing.T) {
 	t.Parallel()
 	s := serve(t, say(ok("x")))
-	f := start(t, Config{Timeout: 50 * time.Millisecond, Retries: 2, BreakerFailures: 1}, s.address)
+	f := start(t, Config{Timeout: time.Second, Retries: 2, BreakerFailures: 1}, s.address)
 	n := 0
 	call := get("/")
 	call.Strategy = odd{trip: func(req *http.Request, next http.RoundTripper) (*http.Response, error) {

@@ -61,9 +61,9 @@ func TestStream(t *testing.T) {
 		"cut before":              {play: inTurn(sayAndClose(ten), say(ok("x"))), begin: 99, attempts: 2, want: "x"},
 		"cut after":               {play: sayAndClose(ten), begin: 1, attempts: 1, kind: Cut},
 		"bad gzip before":         {play: inTurn(say(status("200 OK", "Content-Encoding: gzip\r\n", "\x1f\x8b")), say(ok("x"))), begin: 1, attempts: 2, want: "x"},
-		"hangs before":            {play: inTurn(sayAndHang(ten), say(ok("x"))), begin: 99, attempts: 2, want: "x", change: func(c *Call) { c.Timeout = 100 * time.Millisecond }},
-		"hangs after":             {play: sayAndHang(ten), begin: 1, attempts: 1, kind: Timeout, change: func(c *Call) { c.Timeout = 100 * time.Millisecond }},
-		"the budget ends after":   {play: sayAndHang(ten), begin: 1, attempts: 1, kind: Timeout, change: func(c *Call) { c.Deadline = time.Now().Add(200 * time.Millisecond) }},
+		"hangs before":            {play: inTurn(sayAndHang(ten), say(ok("x"))), begin: 99, attempts: 2, want: "x", change: func(c *Call) { c.Timeout = time.Second }},
+		"hangs after":             {play: sayAndHang(ten), begin: 1, attempts: 1, kind: Timeout, change: func(c *Call) { c.Timeout = time.Second }},
+		"the budget ends after":   {play: sayAndHang(ten), begin: 1, attempts: 1, kind: Timeout, change: func(c *Call) { c.Deadline = time.Now().Add(2 * time.Second) }},
 		"not a stream of records": {play: say(ok("x")), begin: -1, attempts: 3, kind: Undecodable, change: func(c *Call) { c.Stream = func(context.Context, *Stream) error { return errors.New("no") } }},
 		"unusable":                {play: say(ok("x")), begin: -1, attempts: 1, kind: Unusable, change: func(c *Call) { c.Stream = func(context.Context, *Stream) error { return &Failure{Kind: Unusable} } }},
 		"panics":                  {play: say(ok("x")), begin: -1, attempts: 1, kind: Defect, change: func(c *Call) { c.Stream = func(context.Context, *Stream) error { panic("no") } }},
@@ -134,8 +134,8 @@ func TestStreamAndBreaker(t *testing.T) {
 		counts int
 	}{
 		"cut":     {play: sayAndClose(chunked + "1\r\nx\r\n"), kind: Cut, counts: 1},
-		"idle":    {play: sayAndHang(chunked + "1\r\nx\r\n"), kind: Timeout, counts: 1, change: func(c *Call, _ context.CancelFunc) { c.Timeout = 50 * time.Millisecond }},
-		"budget":  {play: sayAndHang(chunked + "1\r\nx\r\n"), kind: Timeout, change: func(c *Call, _ context.CancelFunc) { c.Deadline = time.Now().Add(100 * time.Millisecond) }},
+		"idle":    {play: sayAndHang(chunked + "1\r\nx\r\n"), kind: Timeout, counts: 1, change: func(c *Call, _ context.CancelFunc) { c.Timeout = time.Second }},
+		"budget":  {play: sayAndHang(chunked + "1\r\nx\r\n"), kind: Timeout, change: func(c *Call, _ context.CancelFunc) { c.Deadline = time.Now().Add(2 * time.Second) }},
 		"leaving": {play: sayAndHang(chunked + "1\r\nx\r\n"), kind: Cancelled, change: func(c *Call, leave context.CancelFunc) { time.AfterFunc(50*time.Millisecond, leave) }},
 		"unusable": {play: say(ok("x")), kind: Unusable, change: func(c *Call, _ context.CancelFunc) {
 			c.Stream = func(_ context.Context, s *Stream) error {

@@ -171,12 +171,12 @@ func TestDeadlineIsOfOneRequest(t *testing.T) {
 			_, _ = io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
 		}
 	})
-	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 	defer cancel()
 	if _, err := ask(ctx, t, tr, http.MethodGet, ""); err != nil {
 		t.Fatal(err)
 	}
-	time.AfterFunc(150*time.Millisecond, func() { close(late) })
+	context.AfterFunc(ctx, func() { close(late) }) // when the first one's deadline is over
 	if got, err := ask(t.Context(), t, tr, http.MethodGet, ""); err != nil || got != "200 ok" {
 		t.Errorf("got %q, %v", got, err)
 	}
