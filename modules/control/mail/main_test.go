@@ -247,10 +247,19 @@ func serve(t testing.TB, port int, options ...string) <-chan delivery {
 	cmd.Stderr = said
 	must(t, cmd.Start())
 	lines := bufio.NewReader(out)
-	if line, err := lines.ReadString('\n'); line != "ready\n" {
-		t.Fatalf("%q, %v", line, err)
-	}
 	taken := make(chan delivery, 1000)
+	// Whoever waits for the server may be faster than its word that it is there.
+	for {
+		line, err := lines.ReadString('\n')
+		if line == "ready\n" {
+			break
+		}
+		var d delivery
+		if err != nil || json.Unmarshal([]byte(line), &d) != nil {
+			t.Fatalf("%q, %v", line, err)
+		}
+		taken <- d
+	}
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
