@@ -99,7 +99,7 @@ func (s *Store) lockUsers(ctx context.Context, q db.Querier, l Limits, all []New
 		if !has.limited || l.Waiting == 0 {
 			continue
 		}
-		n, err := q.CountWaitingOf(ctx, user)
+		n, err := q.CountWaitingOf(ctx, &user)
 		if err != nil {
 			return nil, err
 		}
@@ -183,7 +183,7 @@ func (s *Store) admit(ctx context.Context, q db.Querier, now time.Time, l Limits
 	for user, has := range users {
 		room := most
 		if has.limited {
-			active, err := q.CountActiveOf(ctx, user)
+			active, err := q.CountActiveOf(ctx, &user)
 			if err != nil {
 				return nil, err
 			}
@@ -192,7 +192,7 @@ func (s *Store) admit(ctx context.Context, q db.Querier, now time.Time, l Limits
 		if room <= 0 {
 			continue
 		}
-		some, err := q.ListWaitingOf(ctx, db.ListWaitingOfParams{UserID: user, AtMost: int64(room)})
+		some, err := q.ListWaitingOf(ctx, db.ListWaitingOfParams{UserID: &user, AtMost: int64(room)})
 		if err != nil {
 			return nil, err
 		}
@@ -283,6 +283,7 @@ func (s *Store) moveAll(ctx context.Context, q db.Querier, now time.Time, moves 
 	if len(moved) != len(moves) {
 		return nil, errors.New("executions that are locked have moved")
 	}
+	countMoves(q, moves)
 	var notices []notice
 	for _, row := range moved {
 		if m := byID[row.ID]; m.Noted > 0 {
@@ -306,8 +307,13 @@ func (s *Store) moveAll(ctx context.Context, q db.Querier, now time.Time, moves 
 	for i, a := range made {
 		ready[i] = Ready{Attempt: a.ID, Execution: a.ExecutionID, Number: a.Number, Queue: a.Queue, Priority: a.Priority, Available: a.AvailableAt}
 	}
+	told := slices.DeleteFunc(slices.Clone(ready), func(r Ready) bool { return ofGateways(r.Queue) })
+	if len(told) == 0 {
+		return ready, nil
+	}
+	countReady(q)
 	if d := s.ready.Load(); d != nil {
-		return ready, (*d)(ctx, q, ready)
+		return ready, (*d)(ctx, q, told)
 	}
 	return ready, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -40,6 +41,9 @@ type ClaimRequest struct {
 	Lease time.Duration
 	// StartWithin is how long it may take until it starts them. Default DefaultStartWithin.
 	StartWithin time.Duration
+	// Begin says of an attempt how it is started, where nothing is to be made ready before: that saves Start. It is called in the
+	// transaction, again if that is tried again, and must not wait. nil: it is to be started later. Default: all are.
+	Begin func(*Claimed) *StartRequest
 }
 
 // Claimed is an attempt that a runner holds, and what it has to do. It is to be started (Start) before anything is run, and
@@ -56,6 +60,8 @@ type Claimed struct {
 	Lease time.Time
 	// Work is what is to be run.
 	Work db.ListWorkRow
+	// Started: it was started, by the claim, as Begin said, or before it was adopted: then it may run.
+	Started bool
 }
 
 // Claim gives attempts that wait to a runner, each to one. Of Attempts that somebody else has, or that have ended, it gives none.
@@ -68,14 +74,24 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 	}
 	var out []Claimed
 	err := s.move(ctx, func(q db.Querier, now time.Time) (err error) {
-		out, err = claimSome(ctx, q, now, r)
-		return err
+		switch out, err = claimSome(ctx, q, now, r); {
+		case err != nil:
+			return err
+		case len(out) == 0:
+			return errNone // nobody is told of it
+		case r.Begin == nil:
+			return nil
+		}
+		return s.startClaimed(ctx, q, now, r, out)
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, errNone) {
 		return nil, err
 	}
 	return out, nil
 }
+
+// errNone ends a transaction in which there is nothing to be done.
+var errNone = errors.New("there is none") //nolint:gochecknoglobals // a sentinel
 
 func claimSome(ctx context.Context, q db.Querier, now time.Time, r ClaimRequest) ([]Claimed, error) {
 	lease, deadline := now.Add(r.Lease), now.Add(r.StartWithin)
@@ -121,6 +137,41 @@ func claimSome(ctx context.Context, q db.Querier, now time.Time, r ClaimRequest)
 	return out, nil
 }
 
+// startClaimed starts what was claimed in this transaction and can be run at once. Attempts are locked before their executions here, so those that
+// somebody else has locked are left out: they are started later.
+func (s *Store) startClaimed(ctx context.Context, q db.Querier, now time.Time, r ClaimRequest, claimed []Claimed) error {
+	starts, ids := make([]StartRequest, 0, len(claimed)), make([]uuid.UUID, 0, len(claimed))
+	for i := range claimed {
+		if start := r.Begin(&claimed[i]); start != nil {
+			start.Holder = claimed[i].Holder
+			starts, ids = append(starts, *start), append(ids, start.Execution)
+		}
+	}
+	if len(starts) == 0 {
+		return nil
+	}
+	rows, err := q.LockFreeExecutions(ctx, idList(ids))
+	if err != nil {
+		return err
+	}
+	locked := make(map[uuid.UUID]db.LockExecutionsRow, len(rows))
+	for _, row := range rows {
+		locked[row.ID] = db.LockExecutionsRow(row)
+	}
+	verdicts := make([]Verdict, len(starts))
+	if err := s.startThose(ctx, q, now, r.Lease, starts, locked, verdicts); err != nil {
+		return err
+	}
+	begun := make(map[uuid.UUID]bool, len(starts))
+	for i, v := range verdicts {
+		begun[starts[i].Attempt] = v.Held
+	}
+	for i := range claimed {
+		claimed[i].Started = begun[claimed[i].Attempt]
+	}
+	return nil
+}
+
 // Verdict is what the store says of an attempt to who holds it.
 type Verdict struct {
 	// Held: it is the holder's still. If not, whatever runs is to be killed, and counts for nothing.
@@ -157,25 +208,8 @@ func (s *Store) Start(ctx context.Context, all []StartRequest, lease time.Durati
 		if err != nil {
 			return err
 		}
-		starts, index := map[uuid.UUID]map[string]any{}, map[uuid.UUID]int{}
-		for i, r := range all {
-			switch e := locked[r.Execution]; e.Status {
-			case StatusReady, StatusRunning:
-				starts[r.Attempt] = map[string]any{
-					"fence": r.Fence, "deadline_at": sqlTime(now.Add(max(r.Timeout, time.Millisecond))), "handle": strings.ReplaceAll(r.Handle, "\x00", " "), "token_hash": nil,
-				}
-				if r.TokenHash != nil {
-					starts[r.Attempt]["token_hash"] = hex.EncodeToString(r.TokenHash)
-				}
-				index[r.Attempt] = i
-			case StatusCancelling:
-				out[i].Stop = OutcomeCancelled // whether it is held is asked below
-			}
-		}
-		if len(starts) > 0 {
-			if err := startAll(ctx, q, s, now, lease, all, starts, index, locked, out); err != nil {
-				return err
-			}
+		if err := s.startThose(ctx, q, now, lease, all, locked, out); err != nil {
+			return err
 		}
 		return heldOnes(ctx, q, holders, out)
 	})
@@ -185,7 +219,26 @@ func (s *Store) Start(ctx context.Context, all []StartRequest, lease time.Durati
 	return out, nil
 }
 
-func startAll(ctx context.Context, q db.Querier, s *Store, now time.Time, lease time.Duration, all []StartRequest, starts map[uuid.UUID]map[string]any, index map[uuid.UUID]int, locked map[uuid.UUID]db.LockExecutionsRow, out []Verdict) error {
+// startThose starts attempts whose executions are locked, and says which of them are held or to be stopped.
+func (s *Store) startThose(ctx context.Context, q db.Querier, now time.Time, lease time.Duration, all []StartRequest, locked map[uuid.UUID]db.LockExecutionsRow, out []Verdict) error {
+	starts, index := map[uuid.UUID]map[string]any{}, map[uuid.UUID]int{}
+	for i, r := range all {
+		switch e := locked[r.Execution]; e.Status {
+		case StatusReady, StatusRunning:
+			starts[r.Attempt] = map[string]any{
+				"fence": r.Fence, "deadline_at": sqlTime(now.Add(max(r.Timeout, time.Millisecond))), "handle": strings.ReplaceAll(r.Handle, "\x00", " "), "token_hash": nil,
+			}
+			if r.TokenHash != nil {
+				starts[r.Attempt]["token_hash"] = hex.EncodeToString(r.TokenHash)
+			}
+			index[r.Attempt] = i
+		case StatusCancelling:
+			out[i].Stop = OutcomeCancelled // whether it is held is for the caller to ask
+		}
+	}
+	if len(starts) == 0 {
+		return nil
+	}
 	batch, err := batchOf(starts)
 	if err != nil {
 		return err

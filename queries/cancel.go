@@ -3,6 +3,7 @@ package queries
 import (
 	"context"
 	"database/sql"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -34,6 +35,39 @@ func (s *Store) Cancel(ctx context.Context, by By, id uuid.UUID, reason string) 
 		return Cancelled{}, err
 	}
 	return out, nil
+}
+
+// cancelAtOnce is how many executions are locked and moved by one statement.
+const cancelAtOnce = 1000
+
+// cancelAllOf cancels what there is of a user who is deleted in this transaction, so that nothing more of theirs is made.
+func (s *Store) cancelAllOf(ctx context.Context, q db.Querier, now time.Time, user uuid.UUID) error {
+	const reason = "its user was deleted"
+	ids, err := q.ListLivingOf(ctx, &user)
+	if err != nil {
+		return err
+	}
+	for some := range slices.Chunk(ids, cancelAtOnce) {
+		locked, err := q.LockExecutions(ctx, idList(some))
+		if err != nil {
+			return err
+		}
+		var waiting []movement
+		for _, e := range locked {
+			switch e.Status {
+			case StatusPending:
+				waiting = append(waiting, movement{ID: e.ID, Was: e.Status, Status: StatusCancelled, Reason: reason, Notice: "The execution is cancelled: " + reason})
+			case StatusReady, StatusRunning:
+				if _, err := s.cancel(ctx, q, now, e, reason); err != nil {
+					return err
+				}
+			}
+		}
+		if _, err := s.moveAll(ctx, q, now, waiting); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockOne locks one that is not deleted.

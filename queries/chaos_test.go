@@ -100,7 +100,13 @@ func (c *chaos) make(ctx context.Context) error {
 }
 
 func (c *chaos) claim(ctx context.Context, lease time.Duration) error {
-	got, err := c.s.Claim(ctx, ClaimRequest{Runner: c.runners[rand.IntN(len(c.runners))], Queues: []string{DefaultQueue}, Most: 1 + rand.IntN(8), Lease: lease})
+	begin := func(*Claimed) *StartRequest {
+		if rand.IntN(2) == 0 {
+			return nil
+		}
+		return &StartRequest{Timeout: time.Duration(1+rand.IntN(100)) * time.Millisecond}
+	}
+	got, err := c.s.Claim(ctx, ClaimRequest{Runner: c.runners[rand.IntN(len(c.runners))], Queues: []string{DefaultQueue}, Most: 1 + rand.IntN(8), Lease: lease, Begin: begin})
 	if err != nil {
 		return err
 	}

@@ -52,6 +52,9 @@ func (e *server) clock(ctx context.Context) (now time.Time, err error) {
 // clock implements engine: a file is on the same machine.
 func (e *file) clock(context.Context) (time.Time, error) { return time.Time{}, nil }
 
+// Now is the time by which executions move.
+func (s *Store) Now() time.Time { return s.clock.Now() }
+
 // setClock has the store's clock go as the database's does.
 func (s *Store) setClock(ctx context.Context) error {
 	if s.fixed {

@@ -20,6 +20,8 @@ type FinishRequest struct {
 	Outcome Outcome
 	// Reason says it to people: at most 1000 characters of it are kept. Nothing secret.
 	Reason string
+	// Unbegun: whoever was to begin it knows that nothing of it ever ran, though it was told to start. Default: the start was all.
+	Unbegun bool
 	// ExitCode is that of the process. Default: there was none.
 	ExitCode *int64
 	// Results are what the script gave, JSON, or ResultsKey is where the blobs have them, and ResultsSize their bytes. They are kept
@@ -48,7 +50,7 @@ func (s *Store) Finish(ctx context.Context, all []FinishRequest) ([]Finished, er
 		if r.Results == nil {
 			continue
 		}
-		if err := checkJSON(r.Results); err != nil { // of one script, while others end with it
+		if err := CheckJSON(r.Results); err != nil { // of one script, while others end with it
 			r.Results = nil
 			if r.Outcome == OutcomeSucceeded {
 				r.Outcome, r.Reason = OutcomeFailed, "its results cannot be kept: "+err.Error()
@@ -69,13 +71,18 @@ func (s *Store) Finish(ctx context.Context, all []FinishRequest) ([]Finished, er
 func (s *Store) finish(ctx context.Context, q db.Querier, now time.Time, all []FinishRequest, out []Finished) error {
 	holders, ends, index := make([]Holder, len(all)), make(map[uuid.UUID]any, len(all)), make(map[uuid.UUID]int, len(all))
 	for i := range all {
-		r := &all[i]
-		holders[i], index[r.Attempt] = r.Holder, i
-		ends[r.Attempt] = map[string]any{"fence": r.Fence, "outcome": r.Outcome, "reason": shorten(r.Reason), "exit_code": r.ExitCode}
+		holders[i], index[all[i].Attempt] = all[i].Holder, i
 	}
 	locked, err := lockExecutions(ctx, q, holders)
 	if err != nil {
 		return err
+	}
+	for i := range all {
+		r := &all[i]
+		if r.Outcome == OutcomeSucceeded && locked[r.Execution].Said == StatusFailed {
+			r.Outcome, r.Reason = OutcomeFailed, "the script said that it failed"
+		}
+		ends[r.Attempt] = map[string]any{"fence": r.Fence, "outcome": r.Outcome, "reason": shorten(r.Reason), "exit_code": r.ExitCode}
 	}
 	batch, err := batchOf(ends)
 	if err != nil {
@@ -93,10 +100,15 @@ func (s *Store) finish(ctx context.Context, q db.Querier, now time.Time, all []F
 		if !ok || a.ExecutionID != r.Execution {
 			return errors.New("an attempt is of another execution than its holder says")
 		}
-		if err := keepResults(ctx, q, r); err != nil {
+		if err := keepResults(ctx, q, now, r); err != nil {
 			return err
 		}
-		m := next(e, r.Outcome, a.StartedAt != nil, r.Reason)
+		began := a.StartedAt
+		if r.Unbegun {
+			began = nil
+		}
+		countEnd(q, r.Outcome, now, began)
+		m := next(e, r.Outcome, began != nil, r.Reason)
 		out[i].Status, done[a.ID] = m.Status, true
 		moves = append(moves, m)
 	}
@@ -114,21 +126,21 @@ func (s *Store) finish(ctx context.Context, q db.Querier, now time.Time, all []F
 	return nil
 }
 
-func keepResults(ctx context.Context, q db.Querier, r *FinishRequest) error {
+func keepResults(ctx context.Context, q db.Querier, now time.Time, r *FinishRequest) error {
 	if r.Results == nil && r.ResultsKey == "" || r.Outcome != OutcomeSucceeded && r.Outcome != OutcomeCancelled {
 		return nil
 	}
-	_, err := q.SetResults(ctx, resultsOf(r.Execution, r.Results, r.ResultsKey, r.ResultsSize))
+	_, err := q.SetResults(ctx, resultsOf(r.Execution, now, r.Results, r.ResultsKey, r.ResultsSize))
 	return err
 }
 
-func resultsOf(id uuid.UUID, results json.RawMessage, key string, size int64) db.SetResultsParams {
+func resultsOf(id uuid.UUID, now time.Time, results json.RawMessage, key string, size int64) db.SetResultsParams {
 	if results == nil {
 		results = []byte("null")
 	} else if size == 0 {
 		size = int64(len(results))
 	}
-	return db.SetResultsParams{ID: id, Results: results, ResultsKey: key, ResultsSize: size}
+	return db.SetResultsParams{ID: id, Now: now, Results: results, ResultsKey: key, ResultsSize: size}
 }
 
 func finishedBefore(ctx context.Context, q db.Querier, r *FinishRequest, locked map[uuid.UUID]db.LockExecutionsRow, out *Finished) error {
@@ -150,9 +162,9 @@ const (
 )
 
 // next is where an execution goes when its attempt has ended.
-func next(e db.LockExecutionsRow, o Outcome, started bool, reason string) movement {
+func next(e db.LockExecutionsRow, o Outcome, ran bool, reason string) movement {
 	m := movement{ID: e.ID, Was: e.Status, Reason: reason}
-	free := !started && (o == OutcomeLost || o == OutcomeRefused)
+	free := !ran && (o == OutcomeLost || o == OutcomeRefused)
 	switch {
 	case e.Status == StatusCancelling:
 		m.Status = StatusCancelled

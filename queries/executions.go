@@ -35,6 +35,11 @@ const (
 	StatusCancelled  = "CANCELLED"  // it was cancelled
 )
 
+// Statuses are all of them.
+func Statuses() []string {
+	return []string{StatusPending, StatusReady, StatusRunning, StatusFinished, StatusFailed, StatusCancelling, StatusCancelled}
+}
+
 // Ended says whether a status is one that never changes.
 func Ended(status string) bool {
 	return status == StatusFinished || status == StatusFailed || status == StatusCancelled
@@ -53,6 +58,13 @@ const (
 	OutcomeLost      Outcome = "LOST"      // its runner was not heard of any more
 	OutcomeRefused   Outcome = "REFUSED"   // its runner could not begin it
 )
+
+// Outcomes are all of them.
+func Outcomes() []string {
+	return []string{
+		string(OutcomeSucceeded), string(OutcomeFailed), string(OutcomeCancelled), string(OutcomeTimeout), string(OutcomeOOM), string(OutcomeLost), string(OutcomeRefused),
+	}
+}
 
 // DefaultQueue is that of executions which do not say where they run.
 const DefaultQueue = "default"
@@ -180,7 +192,7 @@ func (n *NewExecution) complete() error {
 	if len(n.Params) == 0 {
 		n.Params = []byte("{}")
 	}
-	if err := checkJSON(n.Params); err != nil {
+	if err := CheckJSON(n.Params); err != nil {
 		return fmt.Errorf("params: %w", err)
 	}
 	if n.Queue == "" {
@@ -199,8 +211,8 @@ func (n *NewExecution) complete() error {
 // mostNested is how deep JSON may be nested: PostgreSQL takes no more than some thousand levels.
 const mostNested = 1000
 
-// checkJSON refuses what one of the engines would.
-func checkJSON(text json.RawMessage) error {
+// CheckJSON says why parameters or results cannot be kept: they are no JSON, or one of the engines would refuse them.
+func CheckJSON(text json.RawMessage) error {
 	if !json.Valid(text) {
 		return errors.New("this is no JSON")
 	}
@@ -228,7 +240,7 @@ func checkJSON(text json.RawMessage) error {
 // insertExecution writes one that waits; full is how many more may wait, below 0: any.
 func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExecution, full *int) (Created, error) {
 	if n.Key != nil {
-		old, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: n.User, IdempotencyKey: n.Key})
+		old, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: &n.User, IdempotencyKey: n.Key})
 		if !errors.Is(err, sql.ErrNoRows) {
 			return existing(old, n, err)
 		}
@@ -240,12 +252,12 @@ func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExe
 		*full--
 	}
 	row, err := q.InsertExecution(ctx, db.InsertExecutionParams{
-		ID: n.ID, ScriptID: n.Script, ScriptVersion: n.Version, UserID: n.User, Params: n.Params, ParamsKey: n.ParamsKey,
+		ID: n.ID, ScriptID: &n.Script, ScriptVersion: &n.Version, UserID: &n.User, Params: n.Params, ParamsKey: n.ParamsKey,
 		Queue: n.Queue, Priority: n.Priority, MaxAttempts: int64(n.MaxAttempts), RetryOn: words(n.RetryOn), RetryDelayMs: milliseconds(n.RetryDelay),
 		TimeoutMs: max(1, milliseconds(n.Timeout)), IdempotencyKey: n.Key, BodyHash: n.BodyHash, IsPluginExecution: n.IsPlugin, RerunOf: n.RerunOf, Now: now,
 	})
 	if n.Key != nil && errors.Is(err, sql.ErrNoRows) { // somebody was faster
-		old, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: n.User, IdempotencyKey: n.Key})
+		old, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: &n.User, IdempotencyKey: n.Key})
 		return existing(old, n, err)
 	}
 	return Created{Execution: row}, err
@@ -302,8 +314,13 @@ const moveTries = 5
 // move runs a transaction that moves executions, at one time.
 func (s *Store) move(ctx context.Context, f func(q db.Querier, now time.Time) error) error {
 	for try := 1; ; try++ {
-		err := s.inTx(ctx, func(q db.Querier) error { return f(q, s.clock.Now()) })
+		var counted db.Querier
+		err := s.inTx(ctx, func(q db.Querier) error {
+			counted = s.counting(q)
+			return f(counted, s.clock.Now())
+		})
 		if err == nil {
+			s.committed(counted)
 			s.changed()
 		}
 		pg, ok := errors.AsType[*pgconn.PgError](err)

@@ -320,7 +320,7 @@ func TestCheckJSON(t *testing.T) {
 			deepest = max(deepest, depth)
 		}
 		want := json.Valid([]byte(text)) && deepest <= mostNested && plain(text) == nil
-		if err := checkJSON([]byte(text)); (err == nil) != want {
+		if err := CheckJSON([]byte(text)); (err == nil) != want {
 			t.Errorf("%q: %v, want %v", text, err, want)
 		}
 	}

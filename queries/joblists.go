@@ -48,7 +48,7 @@ func (s *Store) MaySee(ctx context.Context, sc db.Script, user uuid.UUID, role s
 	return n > 0, err
 }
 
-const executionsOf = "executions e join scripts s on s.id = e.script_id join users u on u.id = e.user_id"
+const executionsOf = "executions e left join scripts s on s.id = e.script_id left join users u on u.id = e.user_id"
 
 // Executions are those that are not deleted, e, with their scripts, s, and users, u, by whose columns they may be sorted out, for List.
 func Executions() *rows.Table[db.Execution] {
@@ -58,9 +58,9 @@ func Executions() *rows.Table[db.Execution] {
 // ExecutionHead is what there is of an execution but for what may be long.
 type ExecutionHead struct {
 	ID                uuid.UUID  `db:"id"`
-	ScriptID          uuid.UUID  `db:"script_id"`
-	ScriptVersion     int64      `db:"script_version"`
-	UserID            uuid.UUID  `db:"user_id"`
+	ScriptID          *uuid.UUID `db:"script_id"`
+	ScriptVersion     *int64     `db:"script_version"`
+	UserID            *uuid.UUID `db:"user_id"`
 	Status            string     `db:"status"`
 	Reason            string     `db:"reason"`
 	Progress          int64      `db:"progress"`
@@ -82,6 +82,11 @@ type ExecutionHead struct {
 	StartedAt         *time.Time `db:"started_at"`
 	EndedAt           *time.Time `db:"ended_at"`
 	UpdatedAt         time.Time  `db:"updated_at"`
+	// Executor is gateway where a gateway fetches it for a Route of a Service, at AnswerAt its user finds what it gave; else empty.
+	Executor string `db:"executor"`
+	Service  string `db:"service"`
+	Route    string `db:"route"`
+	AnswerAt string `db:"answer_at"`
 }
 
 // ExecutionHeads are Executions without parameters and results, which may be long.

@@ -72,23 +72,17 @@ func (s *Store) appendLog(ctx context.Context, h Holder, chunks []LogChunk) erro
 			return err
 		}
 		before := chunks[0].Seq - 1
-		n, err := q.AdvanceLog(ctx, db.AdvanceLogParams{ID: h.Attempt, ExecutionID: h.Execution, Fence: h.Fence, Before: before, Last: before + int64(len(chunks))})
+		number, err := q.AdvanceLog(ctx, db.AdvanceLogParams{ID: h.Attempt, ExecutionID: h.Execution, Fence: h.Fence, Before: before, Last: before + int64(len(chunks))})
 		if err != nil {
 			return err
 		}
-		is, err := q.ListLogSeq(ctx, db.ListLogSeqParams{ID: h.Attempt, ExecutionID: h.Execution, Fence: h.Fence})
-		switch {
-		case err != nil:
-			return err
-		case len(is) == 0:
-			return ErrFenced
-		case n == 0:
-			return &SequenceError{Last: is[0].LogSeq}
+		if len(number) == 0 {
+			return whyNot(ctx, q, h)
 		}
 		line := last - int64(lines)
 		for _, c := range chunks {
 			if err := q.InsertLogChunk(ctx, db.InsertLogChunkParams{
-				ExecutionID: h.Execution, Attempt: is[0].Number, Seq: c.Seq, FirstID: line + 1, LastID: line + int64(c.Lines),
+				ExecutionID: h.Execution, Attempt: number[0], Seq: c.Seq, FirstID: line + 1, LastID: line + int64(c.Lines),
 				FirstAt: c.First, LastAt: c.Last, Data: c.Data, Now: now,
 			}); err != nil {
 				return err
@@ -97,6 +91,18 @@ func (s *Store) appendLog(ctx context.Context, h Holder, chunks []LogChunk) erro
 		}
 		return nil
 	})
+}
+
+// whyNot says why chunks of an attempt's log are not kept.
+func whyNot(ctx context.Context, q db.Querier, h Holder) error {
+	is, err := q.ListLogSeq(ctx, db.ListLogSeqParams{ID: h.Attempt, ExecutionID: h.Execution, Fence: h.Fence})
+	switch {
+	case err != nil:
+		return err
+	case len(is) == 0:
+		return ErrFenced
+	}
+	return &SequenceError{Last: is[0].LogSeq}
 }
 
 // AddNotice adds a line of a level to the log of an execution, whatever its status, and gives its number; sql.ErrNoRows: there is no

@@ -275,7 +275,16 @@ func TestRetry(t *testing.T) {
 			if i == freeTries {
 				want = StatusFailed
 			}
-			finish1(t, s, claim1(t, s, runner).Holder, OutcomeRefused, want)
+			c := claim1(t, s, runner)
+			if i%2 == 0 {
+				finish1(t, s, c.Holder, OutcomeRefused, want)
+			} else { // it was told to start, and did not
+				start1(t, s, c)
+				got, err := s.Finish(t.Context(), []FinishRequest{{Holder: c.Holder, Outcome: OutcomeLost, Unbegun: true}})
+				if err != nil || len(got) != 1 || got[0].Status != want {
+					t.Error(got, err)
+				}
+			}
 			h.turn(freeDelay)
 		}
 		all, err := s.Attempts(t.Context(), e.ID)
@@ -352,5 +361,51 @@ func TestOverdue(t *testing.T) {
 		}
 		h.turn(DefaultLease)
 		swept(Swept{Attempt: c.Attempt, Execution: e.ID, Number: 1, Outcome: OutcomeLost, Status: StatusCancelled})
+	})
+}
+
+// TestClaimBegins starts with their claim what may be started at once, and leaves alone what was cancelled meanwhile or is made ready first.
+func TestClaimBegins(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		all, err := s.CreateExecutions(t.Context(), Limits{}, []NewExecution{execution(sc), execution(sc)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		hash := index(7)
+		got, err := s.Claim(t.Context(), ClaimRequest{Runner: fresh(), Queues: []string{DefaultQueue}, Most: 2, Begin: func(c *Claimed) *StartRequest {
+			if c.Execution != all[0].ID {
+				return nil
+			}
+			return &StartRequest{Timeout: time.Hour, Handle: "h", TokenHash: hash}
+		}})
+		if err != nil || len(got) != 2 {
+			t.Fatal(got, err)
+		}
+		for _, c := range got {
+			e, err := s.Execution(t.Context(), c.Execution)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if begun := c.Execution == all[0].ID; c.Started != begun || (e.Status == StatusRunning) != begun || (e.StartedAt != nil) != begun {
+				t.Errorf("%+v is %s", c, e.Status)
+			}
+		}
+		a, err := s.AttemptOfToken(t.Context(), hash)
+		if err != nil || a.ExecutionID != all[0].ID || a.Handle != "h" || a.State != "RUNNING" {
+			t.Errorf("%+v %v", a, err)
+		}
+		// Its own end is accepted, as after Start.
+		for _, c := range got {
+			if _, err := s.Start(t.Context(), []StartRequest{{Holder: c.Holder, Timeout: time.Hour}}, 0); err != nil {
+				t.Fatal(err)
+			}
+			if done, err := s.Finish(t.Context(), []FinishRequest{{Holder: c.Holder, Outcome: OutcomeSucceeded}}); err != nil || done[0].Status != StatusFinished {
+				t.Errorf("%+v %v", done, err)
+			}
+		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
-// Letter is something that is to leave the gateway: mail, later events. It leaves at least once.
+// Letter is something that is to leave the gateway: mail, an event on its way to a webhook. It leaves at least once.
 type Letter struct {
 	// Topic says who takes it, like "mail". Payload is for that one, JSON.
 	Topic   string
@@ -20,18 +20,23 @@ type Letter struct {
 	Once string
 	// Delay is after how long it may leave. Default 0.
 	Delay time.Duration
+	// Lane is where it goes: while that is paused by FailLane, it stays. Default "": nobody pauses it.
+	Lane string
+	// Line has letters leave one after the other, those of a smaller Position first, until they are laid aside. Default "": when it likes.
+	Line     string
+	Position int64
 }
 
 // Enqueue writes a letter with q, so in its transaction: it leaves if that is committed. False: Once is there already.
 func Enqueue(ctx context.Context, q db.Querier, l Letter) (bool, error) {
-	if err := plain(l.Topic, l.Once, string(l.Payload)); err != nil {
+	if err := plain(l.Topic, l.Once, l.Lane, l.Line, string(l.Payload)); err != nil {
 		return false, err
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return false, err
 	}
-	p := db.InsertOutboxParams{ID: id, Topic: l.Topic, Payload: l.Payload, DelayMs: milliseconds(l.Delay)}
+	p := db.InsertOutboxParams{ID: id, Topic: l.Topic, Payload: l.Payload, DelayMs: milliseconds(l.Delay), Lane: l.Lane, Line: l.Line, Position: l.Position}
 	if l.Once != "" {
 		p.Once = &l.Once
 	}
@@ -95,6 +100,7 @@ func (s *Store) CountLetters(ctx context.Context, topic string) (waiting, dead i
 type DeadLetter struct {
 	ID       uuid.UUID
 	Topic    string
+	Payload  json.RawMessage
 	Attempts int
 	// Why is what the last attempt ended with.
 	Why           string
@@ -109,12 +115,17 @@ func (s *Store) DeadLetters(ctx context.Context, most int) ([]DeadLetter, error)
 	}
 	out := make([]DeadLetter, len(rows))
 	for i, r := range rows {
-		out[i] = DeadLetter{ID: r.ID, Topic: r.Topic, Attempts: int(r.Attempts), Why: r.LastError, Created: r.CreatedAt}
-		if r.DeadAt != nil {
-			out[i].Dead = *r.DeadAt
-		}
+		out[i] = deadLetter(r)
 	}
 	return out, nil
+}
+
+func deadLetter(r db.Outbox) DeadLetter {
+	out := DeadLetter{ID: r.ID, Topic: r.Topic, Payload: r.Payload, Attempts: int(r.Attempts), Why: r.LastError, Created: r.CreatedAt}
+	if r.DeadAt != nil {
+		out.Dead = *r.DeadAt
+	}
+	return out
 }
 
 // RetryLetter has a letter that was laid aside be tried again from the beginning. False: there is none of this id.

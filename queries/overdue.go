@@ -71,7 +71,7 @@ func (s *Store) sweepAttempts(ctx context.Context, q db.Querier, now time.Time, 
 		}
 	}
 	late := now.Add(-TimeoutGrace)
-	ended, err := q.EndOverdueAttempts(ctx, db.EndOverdueAttemptsParams{Now: &now, Late: &late, Lost: reasonLost, Timeout: reasonTimeout, Ids: idList(mine)})
+	ended, err := q.EndOverdueAttempts(ctx, db.EndOverdueAttemptsParams{Now: &now, Late: &late, Lost: reasonLost, GatewayLost: ReasonGatewayLost, Timeout: reasonTimeout, Ids: idList(mine)})
 	if err != nil {
 		return nil, err
 	}

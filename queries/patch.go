@@ -17,23 +17,41 @@ type ExecutionPatch struct {
 	Status *string
 	// Progress is 0 to 100, of what runs.
 	Progress *int
-	// Results are what it gave, JSON, of what runs or ends with it.
-	Results json.RawMessage
+	// Results are what it gave, JSON, of what runs or ends with it, or ResultsKey is where the blobs have them, and ResultsSize their
+	// bytes.
+	Results     json.RawMessage
+	ResultsKey  string
+	ResultsSize int64
+	// Check is asked whether it may be changed as it is then, while nobody else changes it. It must not use the store. Its error ends
+	// the change, and is given back. Default: it may.
+	Check func(db.Execution) error
 }
 
 // PatchExecution does what a patch says, as a whole. What a runner holds is taken from it where the execution ends. The error is
 // sql.ErrNoRows where there is none, or a *StatusError where it does not go where it should, or is not what must be.
 func (s *Store) PatchExecution(ctx context.Context, by By, id uuid.UUID, p ExecutionPatch) (db.Execution, error) {
 	if p.Results != nil {
-		if err := checkJSON(p.Results); err != nil {
+		if err := CheckJSON(p.Results); err != nil {
 			return db.Execution{}, fmt.Errorf("results: %w", err)
 		}
+	}
+	if err := plain(p.ResultsKey); err != nil {
+		return db.Execution{}, err
 	}
 	var made db.Execution
 	err := s.move(ctx, func(q db.Querier, now time.Time) error {
 		e, err := lockOne(ctx, q, id)
 		if err != nil {
 			return err
+		}
+		if p.Check != nil {
+			now, err := q.GetExecution(ctx, id)
+			if err == nil {
+				err = p.Check(now)
+			}
+			if err != nil {
+				return err
+			}
 		}
 		was := e.Status
 		if err := s.patch(ctx, q, now, by, e, p); err != nil {
@@ -68,8 +86,8 @@ func (s *Store) patch(ctx context.Context, q db.Querier, now time.Time, by By, e
 			return err
 		}
 	}
-	if p.Results != nil {
-		n, err := q.SetResults(ctx, resultsOf(e.ID, p.Results, "", 0))
+	if p.Results != nil || p.ResultsKey != "" {
+		n, err := q.SetResults(ctx, resultsOf(e.ID, now, p.Results, p.ResultsKey, p.ResultsSize))
 		if err == nil && n == 0 {
 			err = &StatusError{Status: e.Status}
 		}

@@ -2,6 +2,7 @@ package queries
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -71,14 +72,18 @@ func (s *Store) Unclaimed(ctx context.Context, since time.Duration, most int) ([
 	return out, nil
 }
 
-// Again is what repeats an execution: the same version with the same parameters, as one of its own.
+// Again is what repeats an execution of a script: the same version with the same parameters, as one of its own.
 func Again(e db.Execution) NewExecution {
 	id := e.ID
-	return NewExecution{
-		Script: e.ScriptID, Version: e.ScriptVersion, User: e.UserID, Params: e.Params, ParamsKey: e.ParamsKey, Queue: e.Queue, Priority: e.Priority,
+	n := NewExecution{
+		Params: e.Params, ParamsKey: e.ParamsKey, Queue: e.Queue, Priority: e.Priority,
 		MaxAttempts: int(e.MaxAttempts), RetryOn: outcomes(e.RetryOn), RetryDelay: time.Duration(e.RetryDelayMs) * time.Millisecond,
 		Timeout: time.Duration(e.TimeoutMs) * time.Millisecond, IsPlugin: e.IsPluginExecution, RerunOf: &id,
 	}
+	if e.ScriptID != nil && e.ScriptVersion != nil && e.UserID != nil {
+		n.Script, n.Version, n.User = *e.ScriptID, *e.ScriptVersion, *e.UserID
+	}
+	return n
 }
 
 // Rerun repeats an execution for a user, in its current or another version, within the limits; sql.ErrNoRows: there is none.
@@ -86,6 +91,9 @@ func (s *Store) Rerun(ctx context.Context, l Limits, id, user uuid.UUID, version
 	old, err := s.Execution(ctx, id)
 	if err != nil {
 		return Created{}, err
+	}
+	if old.ScriptID == nil {
+		return Created{}, &MissingError{Err: errors.New("it has no script")}
 	}
 	n := Again(old)
 	if n.User = user; version > 0 {

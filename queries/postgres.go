@@ -72,6 +72,9 @@ type serverTx struct {
 // Postgres gives the transaction of a db.Querier that InTx or a Dispatch has given; false: it is of SQLite. It is for who
 // writes tables of their own in it, like a queue; end it not.
 func Postgres(q db.Querier) (pgx.Tx, bool) {
+	if c, ok := q.(*counted); ok {
+		q = c.Querier
+	}
 	of, ok := q.(serverTx)
 	return of.tx, ok
 }

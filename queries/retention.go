@@ -21,23 +21,37 @@ type Retention struct {
 	StatusLog time.Duration
 	// Audit is the audit log.
 	Audit time.Duration
+	// Events are changes that are to be told: who has not told them then never does.
+	Events time.Duration
+	// Firings are what became of the times of schedules. What became of the last one of each is a part of the schedule, and stays.
+	Firings time.Duration
 }
 
-// DefaultRetention is what gateways keep: logs of executions for 90 days, moves for a year, the audit log without end.
+// DefaultRetention is what gateways keep: logs of executions and what schedules did for 90 days, moves for a year, events for a week, the audit log without end.
 func DefaultRetention() Retention {
 	const day = 24 * time.Hour
-	return Retention{Logs: 90 * day, StatusLog: 365 * day}
+	return Retention{Logs: 90 * day, StatusLog: 365 * day, Events: 7 * day, Firings: 90 * day}
+}
+
+// Keep says for how long what is only ever added to is kept from now on. Before, and of nil, the store does not look after it.
+func (s *Store) Keep(r *Retention) {
+	s.retention.Store(r)
+	ring(s.kept)
 }
 
 // MaintainEvery is how often a store looks after what it keeps.
 const MaintainEvery = time.Hour
 
 // maintainEvery maintains until ctx ends.
-func (s *Store) maintainEvery(ctx context.Context, r Retention) {
+func (s *Store) maintainEvery(ctx context.Context) {
 	tick := time.NewTicker(MaintainEvery)
 	defer tick.Stop()
 	for {
-		done, err := s.Maintain(ctx, r)
+		var done Maintained
+		var err error
+		if r := s.retention.Load(); r != nil {
+			done, err = s.Maintain(ctx, *r)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return
@@ -53,6 +67,7 @@ func (s *Store) maintainEvery(ctx context.Context, r Retention) {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		case <-s.kept:
 		}
 	}
 }
@@ -95,6 +110,8 @@ func (r Retention) tables() []appended {
 		{name: "log_chunks", keep: r.Logs, byExecution: true, running: true},
 		{name: "status_log", keep: r.StatusLog, byExecution: true, running: true},
 		{name: "audit_log", keep: r.Audit},
+		{name: "events", keep: r.Events},
+		{name: "schedule_firings", keep: r.Firings},
 	}
 }
 

@@ -47,7 +47,7 @@ func TestMaintain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := 3*(partitionsAhead+1) - 1; IsPostgres(dsn) && n+more.Made != want {
+		if want := 5*(partitionsAhead+1) - 1; IsPostgres(dsn) && n+more.Made != want {
 			t.Errorf("%d partitions are made, want %d", n+more.Made, want)
 		}
 		counts := func(logs, moves, audit int) {
@@ -120,7 +120,7 @@ func TestMaintainsItself(t *testing.T) {
 	}
 	s := open(dsn)
 	end := time.Now().Add(time.Minute)
-	for scalar(t, s, "select count(*) from pg_inherits where inhparent in ('log_chunks'::regclass, 'status_log'::regclass, 'audit_log'::regclass)") != 3*(partitionsAhead+2) {
+	for scalar(t, s, "select count(*) from pg_inherits where inhparent in ('log_chunks'::regclass, 'status_log'::regclass, 'audit_log'::regclass, 'events'::regclass, 'schedule_firings'::regclass)") != 5*(partitionsAhead+2) {
 		if time.Now().After(end) {
 			t.Fatal("there are none")
 		}

@@ -3,6 +3,7 @@ package queries
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,8 +84,6 @@ func (s *Store) RunnersHere(ctx context.Context, most int) ([]db.Runner, error) 
 // Adopted is what a runner held before it was begun anew, and holds again under another fence.
 type Adopted struct {
 	Claimed
-	// Started: it was started, so it may run. If not, it did not.
-	Started bool
 	// Stop is as in a Verdict.
 	Stop Outcome
 	// Handle is how its executor finds it, Deadline when it has run for as long as it may.
@@ -95,12 +94,14 @@ type Adopted struct {
 }
 
 // Adopt gives a runner what it held before it was begun anew, as long as nobody has taken it away: whoever held it in its name holds
-// it no more. What it cannot find is to be finished with OutcomeLost.
-func (s *Store) Adopt(ctx context.Context, runner uuid.UUID, lease time.Duration) ([]Adopted, error) {
+// it no more. What was started and it cannot find is to be finished with OutcomeLost. Those of but are left as they are: by that a runner finds what it was given by a
+// claim of which it did not hear.
+func (s *Store) Adopt(ctx context.Context, runner uuid.UUID, lease time.Duration, but ...uuid.UUID) ([]Adopted, error) {
 	if lease <= 0 {
 		lease = DefaultLease
 	}
 	held, err := s.queries().ListHeldBy(ctx, &runner)
+	held = slices.DeleteFunc(held, func(h db.ListHeldByRow) bool { return slices.Contains(but, h.ID) })
 	if err != nil || len(held) == 0 {
 		return nil, err
 	}
@@ -137,9 +138,9 @@ func adopt(ctx context.Context, q db.Querier, now time.Time, runner uuid.UUID, l
 		out[i] = Adopted{
 			Claimed: Claimed{
 				Holder: Holder{Attempt: a.ID, Execution: a.ExecutionID, Fence: a.Fence}, Number: a.Number, LogSeq: a.LogSeq,
-				Timeout: time.Duration(a.TimeoutMs) * time.Millisecond, Lease: until, Work: work[a.ExecutionID],
+				Timeout: time.Duration(a.TimeoutMs) * time.Millisecond, Lease: until, Work: work[a.ExecutionID], Started: a.State == "RUNNING",
 			},
-			Started: a.State == "RUNNING", Stop: Outcome(a.Stop), Handle: a.Handle,
+			Stop: Outcome(a.Stop), Handle: a.Handle,
 		}
 		if a.DeadlineAt != nil {
 			out[i].Deadline = *a.DeadlineAt

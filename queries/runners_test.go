@@ -1,6 +1,7 @@
 package queries
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"slices"
@@ -237,7 +238,7 @@ func TestPositions(t *testing.T) {
 			t.Error(u, err)
 		}
 		again, err := s.Rerun(t.Context(), l, ready[0].ID, b.UserID, 0)
-		if err != nil || again.RerunOf == nil || *again.RerunOf != ready[0].ID || again.UserID != b.UserID || again.ScriptID != a.ID || again.RetryOn != "OOM LOST" || again.TimeoutMs != 60_000 || again.MaxAttempts != 3 || string(again.Params) != string(n.Params) {
+		if err != nil || again.RerunOf == nil || *again.RerunOf != ready[0].ID || *again.UserID != b.UserID || *again.ScriptID != a.ID || again.RetryOn != "OOM LOST" || again.TimeoutMs != 60_000 || again.MaxAttempts != 3 || string(again.Params) != string(n.Params) {
 			t.Errorf("%+v, %v", again, err)
 		}
 		states, err := s.States(t.Context(), []uuid.UUID{ready[0].ID, waiting[0].ID, fresh()})
@@ -270,5 +271,41 @@ func TestWatch(t *testing.T) {
 			}
 		}
 		t.Error("nobody is told")
+	})
+}
+
+// TestWatchReady is told of attempts when they are there for who claims them, and of nothing else.
+func TestWatchReady(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		s := openStore(t, dsn)
+		sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+		ctx, end := context.WithCancel(t.Context())
+		ready := s.WatchReady(ctx)
+		<-ready
+		told := func() bool {
+			select {
+			case <-ready:
+				return true
+			default:
+				return false
+			}
+		}
+		run1(t, s, Limits{}, execution(sc))
+		if !told() {
+			t.Error("nobody is told of an attempt")
+		}
+		got, err := s.Claim(t.Context(), ClaimRequest{Runner: uuid.New(), Queues: []string{DefaultQueue}, Most: 1})
+		if err != nil || len(got) != 1 {
+			t.Fatal(got, err)
+		}
+		run1(t, s, Limits{Global: 1}, execution(sc)) // waits for admission
+		if told() {
+			t.Error("it is told of what is no attempt")
+		}
+		end()
+		for range ready { // until it is closed
+		}
 	})
 }

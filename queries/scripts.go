@@ -79,6 +79,7 @@ func (s *Store) CreateScript(ctx context.Context, by By, u ScriptUpload) (db.Scr
 	if err != nil {
 		return db.Script{}, missing(taken(err))
 	}
+	s.changed() // builders look
 	return made, nil
 }
 
@@ -104,7 +105,7 @@ func insertVersion(ctx context.Context, q db.Querier, now time.Time, script uuid
 // UploadScript makes another version of a script, which waits for a builder, and so does the script. user is who uploads it.
 // sql.ErrNoRows: there is no such script.
 func (s *Store) UploadScript(ctx context.Context, by By, id, user uuid.UUID, v VersionUpload) (db.Script, error) {
-	return s.alterScript(ctx, by, "script.upload", id, func(q db.Querier, now time.Time, sc *db.Script) error {
+	sc, err := s.alterScript(ctx, by, "script.upload", id, func(q db.Querier, now time.Time, sc *db.Script) error {
 		sc.CurrentVersion++
 		sc.Status, sc.BuildError = BuildPending, ""
 		r := v.Resources
@@ -112,6 +113,10 @@ func (s *Store) UploadScript(ctx context.Context, by By, id, user uuid.UUID, v V
 		sc.Environment, sc.EnvironmentVersion, sc.ComputeType, sc.UsesGee = r.Environment, r.EnvironmentVersion, r.Compute, r.UsesGEE
 		return insertVersion(ctx, q, now, id, sc.CurrentVersion, user, v)
 	})
+	if err == nil {
+		s.changed() // builders look
+	}
+	return sc, err
 }
 
 // ChangeScript has change write into a living script, whom nobody else changes meanwhile: Slug, Name, Description, UserID, Public,

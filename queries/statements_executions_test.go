@@ -3,6 +3,7 @@ package queries
 import (
 	"context"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -11,6 +12,76 @@ import (
 
 	"github.com/fairway-gateway/fairway/queries/db"
 )
+
+// longAnswerSteps are about an execution that a gateway runs, whose user is nobody.
+func longAnswerSteps() []step {
+	id, other, attempt := fresh(), fresh(), fresh()
+	now := time.Date(2026, 1, 2, 3, 4, 5, 678901000, time.UTC)
+	later := now.Add(time.Minute)
+	queue := "@s GET /" + id.String()
+	names, _ := batchOf([]string{"x", queue})
+	return []step{
+		{"", func(ctx context.Context, q db.Querier) (any, error) {
+			for _, id := range []uuid.UUID{id, other} {
+				if _, err := q.InsertExecution(ctx, db.InsertExecutionParams{ID: id, Params: []byte("{}"), Queue: queue, MaxAttempts: 1, TimeoutMs: 1, Now: now, Executor: "gateway", Service: "s", Route: "GET /"}); err != nil {
+					return nil, err
+				}
+			}
+			text, err := batchOf(map[string]any{id.String(): movement{Was: "PENDING", Status: "READY", Again: 1}, other.String(): movement{Was: "PENDING", Status: "CANCELLED", Ends: 1}})
+			if err != nil {
+				return nil, err
+			}
+			if _, err := q.MoveExecutions(ctx, db.MoveExecutionsParams{Now: now, Batch: text}); err != nil {
+				return nil, err
+			}
+			text, err = batchOf([]map[string]any{{"id": attempt, "execution_id": id, "available_at": sqlTime(now)}})
+			if err != nil {
+				return nil, err
+			}
+			_, err = q.InsertAttempts(ctx, db.InsertAttemptsParams{Now: now, Batch: text})
+			return nil, err
+		}, nil},
+		{"InsertLongAnswer", func(ctx context.Context, q db.Querier) (any, error) {
+			for _, id := range []uuid.UUID{id, other} {
+				if err := q.InsertLongAnswer(ctx, db.InsertLongAnswerParams{ExecutionID: id, Caller: index(1), TokenHash: index(2), Request: []byte("r"), Now: now}); err != nil {
+					return nil, err
+				}
+			}
+			return nil, nil
+		}, nil},
+		{"GetLongRequest", func(ctx context.Context, q db.Querier) (any, error) {
+			r, err := q.GetLongRequest(ctx, id)
+			return []any{string(r.Request), r.Service, r.Route, r.UserID == nil}, err
+		}, []any{"r", "s", "GET /", true}},
+		{"ListWaitingLongAnswers", func(ctx context.Context, q db.Querier) (any, error) {
+			return q.ListWaitingLongAnswers(ctx, db.ListWaitingLongAnswersParams{Queues: names, Now: now})
+		}, []string{queue}},
+		{"ListUnheldLongAnswers", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListUnheldLongAnswers(ctx, db.ListUnheldLongAnswersParams{Since: now, AtMost: 10})
+			return slices.Contains(all, id), err
+		}, true},
+		{"EndLongAnswers", func(ctx context.Context, q db.Querier) (any, error) { return q.EndLongAnswers(ctx, &later) }, int64(1)},
+		{"KeepLongAnswer", func(ctx context.Context, q db.Querier) (any, error) {
+			status := int64(200)
+			return q.KeepLongAnswer(ctx, db.KeepLongAnswerParams{ExecutionID: id, Status: &status, Header: []byte("{}"), Body: []byte("b"), BodyKey: "k", BodySize: 1, ExpiresAt: &later})
+		}, int64(1)},
+		{"GetLongAnswer", func(ctx context.Context, q db.Querier) (any, error) {
+			a, err := q.GetLongAnswer(ctx, id)
+			return []any{*a.Status, string(a.Body), a.BodyKey, a.ExecutionStatus, a.ExpiresAt.Equal(later)}, err
+		}, []any{int64(200), "b", "k", "READY", true}},
+		{"ListOverLongAnswers", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListOverLongAnswers(ctx, db.ListOverLongAnswersParams{Now: &later, AtMost: 10})
+			return len(all) >= 2, err
+		}, true},
+		{"DeleteLongAnswer", func(ctx context.Context, q db.Querier) (any, error) {
+			early, err := q.DeleteLongAnswer(ctx, db.DeleteLongAnswerParams{ExecutionID: id, Now: &now})
+			if err != nil || early != 0 {
+				return early, err
+			}
+			return q.DeleteLongAnswer(ctx, db.DeleteLongAnswerParams{ExecutionID: id, Now: &later})
+		}, int64(1)},
+	}
+}
 
 // executionSteps moves four executions: one finishes, one is lost, one is cancelled before it ran, and one waits.
 func executionSteps() []step {
@@ -22,7 +93,7 @@ func executionSteps() []step {
 	name, queue := "e-"+script.String(), "q-"+script.String()
 	insert := func(i int) db.InsertExecutionParams {
 		return db.InsertExecutionParams{
-			ID: ids[i], ScriptID: script, ScriptVersion: 1, UserID: user, Params: []byte(`{"a" :1.0}`), Queue: queue, Priority: int64(i), MaxAttempts: 1, TimeoutMs: 1000, Now: now,
+			ID: ids[i], ScriptID: &script, ScriptVersion: new(int64(1)), UserID: &user, Params: []byte(`{"a" :1.0}`), Queue: queue, Priority: int64(i), MaxAttempts: 1, TimeoutMs: 1000, Now: now,
 			IdempotencyKey: index(byte(i)), BodyHash: index(1),
 		}
 	}
@@ -72,7 +143,7 @@ func executionSteps() []step {
 			return e.Status, err
 		}, "PENDING"},
 		{"GetExecutionByKey", func(ctx context.Context, q db.Querier) (any, error) {
-			e, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: user, IdempotencyKey: index(1)})
+			e, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: &user, IdempotencyKey: index(1)})
 			return e.ID == ids[1], err
 		}, true},
 		{"LockAdmission", func(ctx context.Context, q db.Querier) (any, error) { return nil, q.LockAdmission(ctx, 7) }, nil},
@@ -91,17 +162,21 @@ func executionSteps() []step {
 			}
 			return count(found, err)
 		}, 1},
-		{"CountWaitingOf", func(ctx context.Context, q db.Querier) (any, error) { return q.CountWaitingOf(ctx, user) }, int64(4)},
+		{"CountWaitingOf", func(ctx context.Context, q db.Querier) (any, error) { return q.CountWaitingOf(ctx, &user) }, int64(4)},
 		{"ListWaitingOf", func(ctx context.Context, q db.Querier) (any, error) {
-			all, err := q.ListWaitingOf(ctx, db.ListWaitingOfParams{UserID: user, AtMost: 1})
+			all, err := q.ListWaitingOf(ctx, db.ListWaitingOfParams{UserID: &user, AtMost: 1})
 			return len(all) == 1 && all[0].ID == ids[3], err
 		}, true},
+		{"ListLivingOf", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListLivingOf(ctx, &user)
+			return count(len(all), err)
+		}, 4},
 		{"CountAheadOfExecution", func(ctx context.Context, q db.Querier) (any, error) {
 			n, err := q.CountAheadOfExecution(ctx, db.CountAheadOfExecutionParams{Priority: 1, QueuedAt: now, ID: ids[1], AtMost: 100})
 			return n >= 2, err
 		}, true},
 		{"CountAheadOfExecutionOfUser", func(ctx context.Context, q db.Querier) (any, error) {
-			return q.CountAheadOfExecutionOfUser(ctx, db.CountAheadOfExecutionOfUserParams{UserID: user, Priority: 1, QueuedAt: now, ID: ids[1], AtMost: 100})
+			return q.CountAheadOfExecutionOfUser(ctx, db.CountAheadOfExecutionOfUserParams{UserID: &user, Priority: 1, QueuedAt: now, ID: ids[1], AtMost: 100})
 		}, int64(2)},
 		{"LockExecutions", func(ctx context.Context, q db.Querier) (any, error) {
 			all, err := q.LockExecutions(ctx, idList(ids))
@@ -129,7 +204,7 @@ func executionSteps() []step {
 			n, err := q.CountActive(ctx)
 			return n >= 3, err
 		}, true},
-		{"CountActiveOf", func(ctx context.Context, q db.Querier) (any, error) { return q.CountActiveOf(ctx, user) }, int64(3)},
+		{"CountActiveOf", func(ctx context.Context, q db.Querier) (any, error) { return q.CountActiveOf(ctx, &user) }, int64(3)},
 		{"CountAheadOfAttempt", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.CountAheadOfAttempt(ctx, db.CountAheadOfAttemptParams{Queue: queue, Priority: 0, AvailableAt: now, ID: attempts[0], AtMost: 10})
 		}, int64(2)},
@@ -178,6 +253,13 @@ func executionSteps() []step {
 		{"SetHandle", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.SetHandle(ctx, db.SetHandleParams{ID: attempts[0], Fence: 1, Handle: "i"})
 		}, int64(1)},
+		{"SaySo", func(ctx context.Context, q db.Querier) (any, error) {
+			first, err := q.SaySo(ctx, db.SaySoParams{ID: ids[0], AttemptID: attempts[0], Fence: 1, Said: "FINISHED", Now: now})
+			second, also := q.SaySo(ctx, db.SaySoParams{ID: ids[0], AttemptID: attempts[0], Fence: 1, Said: "", Now: now})
+			stale, too := q.SaySo(ctx, db.SaySoParams{ID: ids[0], AttemptID: attempts[0], Fence: 9, Said: "FAILED", Now: now})
+			e, read := q.GetExecution(ctx, ids[0])
+			return []any{first, second, stale, e.Said}, errors.Join(err, also, too, read)
+		}, []any{int64(1), int64(1), int64(0), "FINISHED"}},
 		{"SetProgress", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.SetProgress(ctx, db.SetProgressParams{ID: ids[0], AttemptID: attempts[0], Fence: 1, Progress: 7, Now: now})
 		}, int64(1)},
@@ -206,7 +288,7 @@ func executionSteps() []step {
 		}, int64(3)},
 		{"AdvanceLog", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.AdvanceLog(ctx, db.AdvanceLogParams{ID: attempts[0], ExecutionID: ids[0], Fence: 2, Before: 0, Last: 1})
-		}, int64(1)},
+		}, []int64{1}},
 		{"ListLogSeq", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.ListLogSeq(ctx, db.ListLogSeqParams{ID: attempts[0], ExecutionID: ids[0], Fence: 2})
 		}, []db.ListLogSeqRow{{Number: 1, LogSeq: 1}}},
@@ -231,8 +313,13 @@ func executionSteps() []step {
 			all, err := q.ListStates(ctx, idList(ids[:1]))
 			return []any{len(all), all[0].Status, all[0].Progress, all[0].LastLog}, err
 		}, []any{1, "RUNNING", int64(8), int64(3)}},
+		{"AddLineWithin", func(ctx context.Context, q db.Querier) (any, error) {
+			full, err := q.AddLineWithin(ctx, db.AddLineWithinParams{ID: ids[0], Bytes: 10, Most: 16})
+			got, also := q.AddLineWithin(ctx, db.AddLineWithinParams{ID: ids[0], Bytes: 0, Most: 7})
+			return []any{len(full), got}, errors.Join(err, also)
+		}, []any{0, []int64{4}}},
 		{"SetResults", func(ctx context.Context, q db.Querier) (any, error) {
-			return q.SetResults(ctx, db.SetResultsParams{ID: ids[0], Results: []byte(`{"b" :1.0}`), ResultsSize: 10})
+			return q.SetResults(ctx, db.SetResultsParams{ID: ids[0], Now: now, Results: []byte(`{"b" :1.0}`), ResultsSize: 10})
 		}, int64(1)},
 		{"EndAttempts", func(ctx context.Context, q db.Querier) (any, error) {
 			all, err := q.EndAttempts(ctx, db.EndAttemptsParams{Now: &now, Batch: byAttempt(0, `"fence": 2, "outcome": "SUCCEEDED", "reason": "", "exit_code": 0`)})
@@ -272,6 +359,14 @@ func executionSteps() []step {
 		{"", move("CANCELLING", "CANCELLED", 0, 1, 1), 1},
 		{"", move("READY", "FAILED", 0, 1, 2), 1},
 		{"", move("PENDING", "CANCELLED", 0, 1, 3), 1},
+		{"ListStatusLogAfter", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListStatusLogAfter(ctx, db.ListStatusLogAfterParams{ExecutionID: ids[1], AtMost: 2})
+			if err != nil || len(all) != 2 {
+				return all, err
+			}
+			next, err := q.ListStatusLogAfter(ctx, db.ListStatusLogAfterParams{ExecutionID: ids[1], After: all[1].ID, AtMost: 1})
+			return []any{all[1].StatusTo == next[0].StatusFrom, next[0].ID > all[1].ID}, err
+		}, []any{true, true}},
 		{"UpsertRunner", func(ctx context.Context, q db.Querier) (any, error) {
 			r, err := q.UpsertRunner(ctx, db.UpsertRunnerParams{ID: runner, Name: "n", Queues: []byte(`["a"]`), Slots: 3, Now: now, LeaseUntil: later})
 			return []any{r.State, string(r.Queues), r.LeaseUntil.Equal(later)}, err

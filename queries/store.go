@@ -35,11 +35,16 @@ type Config struct {
 	// Logger is told what is migrated, and what fails in the background. Default none.
 	Logger *slog.Logger
 	// Retention says for how long what is only ever added to is kept: the store looks after it by itself, at the beginning and each
-	// MaintainEvery, as Maintain does. Default nil: it does not.
+	// MaintainEvery, as Maintain does. Default nil: it does not, until Keep says something else.
 	Retention *Retention
+	// Guest says that the schema is others' to change, and what is in the store theirs to sweep, as it is for runners, whose roles may do
+	// neither: opening fails where the schema is of another version.
+	Guest bool
 	// Clock is what time it is, for executions, as long as the database says nothing else. Default time.Now. With one given the
 	// database is not asked.
 	Clock func() time.Time
+	// Observer is told what this process does to executions. Default none.
+	Observer Observer
 }
 
 // Store is an open store whose schema is that of this version. It is used concurrently.
@@ -47,9 +52,14 @@ type Store struct {
 	engine
 	log   *slog.Logger
 	clock *clock
+	// observer is told of executions; nil: none.
+	observer Observer
 	// fixed: the clock is given, and not set.
 	fixed bool
 	ready atomic.Pointer[Dispatch]
+	// retention is how long what is kept is; kept rings when it is another.
+	retention atomic.Pointer[Retention]
+	kept      chan struct{}
 	// watchers are told of executions.
 	watchers *watchers
 	stop     context.CancelFunc
@@ -95,22 +105,30 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := up(ctx, e, cfg.Logger); err != nil {
+	schema := up
+	if cfg.Guest {
+		schema = ours
+	}
+	if err := schema(ctx, e, cfg.Logger); err != nil {
 		e.close()
 		return nil, err
 	}
-	s := &Store{engine: e, log: cfg.Logger, clock: newClock(cfg.Clock), fixed: cfg.Clock != nil, watchers: newWatchers(), ending: make(chan struct{})}
+	s := &Store{engine: e, log: cfg.Logger, clock: newClock(cfg.Clock), observer: cfg.Observer, fixed: cfg.Clock != nil, watchers: newWatchers(), kept: make(chan struct{}, 1), ending: make(chan struct{})}
+	s.retention.Store(cfg.Retention)
 	if err := s.setClock(ctx); err != nil {
 		e.close()
 		return nil, &UnavailableError{Err: err}
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop
-	s.done.Go(func() { s.sweepEvery(background, cfg.Sweep) })
-	s.done.Go(func() { s.tellChanges(background) })
-	if cfg.Retention != nil {
-		s.done.Go(func() { s.maintainEvery(background, *cfg.Retention) })
+	sweep := func(ctx context.Context) error { return s.sweep(ctx, keepLeases) }
+	if cfg.Guest {
+		sweep = s.setClock
+	} else {
+		s.done.Go(func() { s.maintainEvery(background) })
 	}
+	s.done.Go(func() { s.sweepEvery(background, cfg.Sweep, sweep) })
+	s.done.Go(func() { s.tellChanges(background) })
 	return s, nil
 }
 
@@ -151,6 +169,25 @@ func up(ctx context.Context, e engine, log *slog.Logger) error {
 	return err
 }
 
+// ours says whether the schema is that of this version. It changes nothing and waits for nobody.
+func ours(ctx context.Context, e engine, log *slog.Logger) error {
+	m, err := e.migrations(nil, log)
+	if err != nil {
+		return err
+	}
+	defer m.Close()
+	applied, newest, err := m.provider.GetVersions(ctx)
+	switch {
+	case err != nil:
+		return &UnavailableError{Err: fmt.Errorf("the version of its schema: %w", err)}
+	case applied < newest:
+		return &UnavailableError{Err: fmt.Errorf("its schema has version %d, and this program needs %d, which a gateway of its version makes", applied, newest)}
+	case applied > newest:
+		return fmt.Errorf("the schema of the store has version %d, and this program knows %d: it is older than the gateway", applied, newest)
+	}
+	return nil
+}
+
 // Close ends what the store does in the background and closes its connections.
 func (s *Store) Close() {
 	s.stop()
@@ -173,6 +210,9 @@ type Stats struct {
 
 // Stats says what the connections are doing.
 func (s *Store) Stats() Stats { return s.stats() }
+
+// OneWriter says that the store makes one transaction after the other, as SQLite does.
+func (s *Store) OneWriter() bool { return s.dialect() == rows.SQLite }
 
 // Queries are the statements of the store, each by itself. Where one gives no row, its error is sql.ErrNoRows.
 func (s *Store) Queries() db.Querier { return s.queries() }
@@ -199,6 +239,9 @@ const (
 	// many addresses could fill the disk.
 	keepRefusals = 30 * 24 * time.Hour
 	mostRefusals = 100_000
+	// mostEvents is how many events are kept that nobody may have told, about 1 GB; eventRows how many of them one statement deletes.
+	mostEvents = 5_000_000
+	eventRows  = 10_000
 	// keepGone is for how long runners are kept that have gone.
 	keepGone = 30 * 24 * time.Hour
 	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
@@ -207,7 +250,7 @@ const (
 )
 
 // sweepEvery deletes what has expired, until ctx ends.
-func (s *Store) sweepEvery(ctx context.Context, every time.Duration) {
+func (s *Store) sweepEvery(ctx context.Context, every time.Duration, sweep func(context.Context) error) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	for {
@@ -216,7 +259,7 @@ func (s *Store) sweepEvery(ctx context.Context, every time.Duration) {
 			return
 		case <-tick.C:
 		}
-		if err := s.sweep(ctx, keepLeases); err != nil && ctx.Err() == nil {
+		if err := sweep(ctx); err != nil && ctx.Err() == nil {
 			s.log.WarnContext(ctx, "what has expired could not be deleted", slog.Any("error", err))
 		}
 	}
@@ -245,6 +288,9 @@ func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 		}),
 		rounds(func() (int64, error) {
 			return q.DeleteSurplusRefusals(ctx, db.DeleteSurplusRefusalsParams{Keep: mostRefusals, AtMost: sweepRows})
+		}),
+		rounds(func() (int64, error) {
+			return q.DeleteSurplusEvents(ctx, db.DeleteSurplusEventsParams{Keep: mostEvents, AtMost: eventRows})
 		}),
 		rounds(func() (int64, error) {
 			return q.DeleteEndedFamilies(ctx, db.DeleteEndedFamiliesParams{KeepMs: keepFamilies.Milliseconds(), AtMost: sweepRows})

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/google/uuid"
@@ -116,7 +117,8 @@ func AlterUser(ctx context.Context, q db.Querier, by By, id uuid.UUID, change fu
 	return next, tellOfUser(ctx, q, old, next)
 }
 
-// DeleteUser marks a living user as deleted, which frees address and name and ends all logins; sql.ErrNoRows: there is none.
+// DeleteUser marks a living user as deleted, which frees address and name, ends all logins, and cancels what the user has executed;
+// sql.ErrNoRows: there is none.
 func (s *Store) DeleteUser(ctx context.Context, by By, id uuid.UUID) (db.User, error) {
 	return s.mark(ctx, by, "user.delete", func(q db.Querier) (db.User, error) { return q.DeleteUser(ctx, id) })
 }
@@ -129,7 +131,7 @@ func (s *Store) RestoreUser(ctx context.Context, by By, id uuid.UUID) (db.User, 
 
 func (s *Store) mark(ctx context.Context, by By, action string, run func(db.Querier) (db.User, error)) (db.User, error) {
 	var u db.User
-	err := s.inTx(ctx, func(q db.Querier) (err error) {
+	err := s.move(ctx, func(q db.Querier, now time.Time) (err error) {
 		if u, err = run(q); err != nil {
 			return err
 		}
@@ -141,6 +143,9 @@ func (s *Store) mark(ctx context.Context, by By, action string, run func(db.Quer
 		}
 		if u.DeletedAt != nil {
 			if _, err := endFamilies(ctx, q, u.ID); err != nil {
+				return err
+			}
+			if err := s.cancelAllOf(ctx, q, now, u.ID); err != nil {
 				return err
 			}
 		}

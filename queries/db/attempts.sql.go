@@ -16,7 +16,7 @@ import (
 const adoptAttempts = `-- name: AdoptAttempts :many
 update execution_attempts
 set fence = fence + 1, lease_until = $1, heartbeat_at = $2
-where id in (select value::uuid from json_array_elements_text($3::text::json)) and runner_id = $4 and state in ('STARTING', 'RUNNING')
+where id = any (array(select value::uuid from json_array_elements_text($3::text::json))) and runner_id = $4 and (state || '') in ('STARTING', 'RUNNING')
 returning id, execution_id, number, state, stop, fence, log_seq, timeout_ms, deadline_at, handle
 `
 
@@ -152,7 +152,7 @@ func (q *Queries) ClaimAttempts(ctx context.Context, arg ClaimAttemptsParams) ([
 const claimTheseAttempts = `-- name: ClaimTheseAttempts :many
 with picked as materialized (
 	select a.id from execution_attempts a
-	where a.id in (select value::uuid from json_array_elements_text($5::text::json)) and a.state = 'QUEUED'
+	where a.id = any (array(select value::uuid from json_array_elements_text($5::text::json))) and (a.state || '') = 'QUEUED'
 	order by a.id
 	for no key update skip locked
 )
@@ -221,7 +221,7 @@ func (q *Queries) ClaimTheseAttempts(ctx context.Context, arg ClaimTheseAttempts
 const countQueued = `-- name: CountQueued :many
 select queue, count(*) as waiting
 from execution_attempts
-where state = 'QUEUED'
+where state = 'QUEUED' and queue not like '@%'
 group by queue
 order by queue
 `
@@ -256,7 +256,7 @@ const endAttempts = `-- name: EndAttempts :many
 update execution_attempts
 set ended_at = $1, state = 'ENDED', outcome = (i.value ->> 'outcome'), reason = (i.value ->> 'reason'), exit_code = (i.value ->> 'exit_code')::bigint, lease_until = null, token_hash = null
 from (select x.key::uuid as id, x.value::json as value from json_each($2::text::json) as x(key, value)) i
-where execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and (execution_attempts.state = 'RUNNING' or execution_attempts.state = 'STARTING' and (i.value ->> 'outcome') <> 'SUCCEEDED')
+where execution_attempts.id = any (array(select k.key::uuid from json_each($2::text::json) as k(key, value))) and execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and ((execution_attempts.state || '') = 'RUNNING' or (execution_attempts.state || '') = 'STARTING' and (i.value ->> 'outcome') <> 'SUCCEEDED')
 returning execution_attempts.id, execution_attempts.execution_id, execution_attempts.started_at
 `
 
@@ -321,18 +321,19 @@ func (q *Queries) EndHeldAttempt(ctx context.Context, arg EndHeldAttemptParams) 
 
 const endOverdueAttempts = `-- name: EndOverdueAttempts :many
 update execution_attempts
-set state = 'ENDED', outcome = case when lease_until <= $1 then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= $1 then cast($2 as text) else cast($3 as text) end,
+set state = 'ENDED', outcome = case when lease_until <= $1 then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= $1 then case when queue like '@%' then cast($2 as text) else cast($3 as text) end else cast($4 as text) end,
 	lease_until = null, token_hash = null, ended_at = $1
-where id in (select value::uuid from json_array_elements_text($4::text::json)) and state in ('STARTING', 'RUNNING') and (lease_until <= $1 or deadline_at <= $5)
+where id = any (array(select value::uuid from json_array_elements_text($5::text::json))) and (state || '') in ('STARTING', 'RUNNING') and (lease_until <= $1 or deadline_at <= $6)
 returning id, execution_id, number, outcome, reason, started_at
 `
 
 type EndOverdueAttemptsParams struct {
-	Now     *time.Time `db:"now"`
-	Lost    string     `db:"lost"`
-	Timeout string     `db:"timeout"`
-	Ids     string     `db:"ids"`
-	Late    *time.Time `db:"late"`
+	Now         *time.Time `db:"now"`
+	GatewayLost string     `db:"gateway_lost"`
+	Lost        string     `db:"lost"`
+	Timeout     string     `db:"timeout"`
+	Ids         string     `db:"ids"`
+	Late        *time.Time `db:"late"`
 }
 
 type EndOverdueAttemptsRow struct {
@@ -348,6 +349,7 @@ type EndOverdueAttemptsRow struct {
 func (q *Queries) EndOverdueAttempts(ctx context.Context, arg EndOverdueAttemptsParams) ([]EndOverdueAttemptsRow, error) {
 	rows, err := q.db.Query(ctx, endOverdueAttempts,
 		arg.Now,
+		arg.GatewayLost,
 		arg.Lost,
 		arg.Timeout,
 		arg.Ids,
@@ -488,6 +490,7 @@ func (q *Queries) GetAttemptByToken(ctx context.Context, arg GetAttemptByTokenPa
 }
 
 const insertAttempts = `-- name: InsertAttempts :many
+
 insert into execution_attempts (id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, handle, log_seq, created_at)
 select i.id, e.id, e.attempt, 'QUEUED', '', '', '', e.queue, e.priority, i.available_at, e.timeout_ms, 0, '', 0, $1
 from json_to_recordset($2::text::json) as i(id uuid, execution_id uuid, available_at timestamptz)
@@ -509,6 +512,9 @@ type InsertAttemptsRow struct {
 	AvailableAt time.Time `db:"available_at"`
 }
 
+// Statements that name attempts by id ask for their states by (state || ”), and for their ids by an array. Few attempts are in those states, so PostgreSQL
+// would go through all of them by the partial index, which grows with what waits and with what has left it; and for a list of which it does not know
+// how long it is, it would go through the table.
 // The numbers are those of the executions, which count them.
 func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) ([]InsertAttemptsRow, error) {
 	rows, err := q.db.Query(ctx, insertAttempts, arg.Now, arg.Batch)
@@ -627,7 +633,7 @@ const listHeldAttempts = `-- name: ListHeldAttempts :many
 select a.id, a.stop
 from json_to_recordset($1::text::json) as i(id uuid, fence bigint)
 join execution_attempts a on a.id = i.id and a.fence = i.fence
-where a.state in ('STARTING', 'RUNNING')
+where a.id = any (array(select k.id from json_to_recordset($1::text::json) as k(id uuid))) and (a.state || '') in ('STARTING', 'RUNNING')
 `
 
 type ListHeldAttemptsRow struct {
@@ -731,7 +737,7 @@ func (q *Queries) ListOverdueAttempts(ctx context.Context, arg ListOverdueAttemp
 const listQueuedSince = `-- name: ListQueuedSince :many
 select id, execution_id, number, queue, priority, available_at
 from execution_attempts
-where state = 'QUEUED' and available_at <= $1
+where state = 'QUEUED' and queue not like '@%' and available_at <= $1
 order by id
 limit $2::bigint
 `
@@ -779,18 +785,18 @@ func (q *Queries) ListQueuedSince(ctx context.Context, arg ListQueuedSinceParams
 }
 
 const listWork = `-- name: ListWork :many
-select e.id, e.user_id, e.script_id, e.script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
+select e.id, e.user_id, s.id as script_id, v.number as script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
 	s.slug, v.blob_key, v.blob_sha256, v.blob_size, v.built_key, v.configuration,
 	v.cpu_reservation, v.cpu_limit, v.memory_reservation, v.memory_limit, v.environment, v.environment_version, v.compute_type, v.uses_gee
 from executions e
 join scripts s on s.id = e.script_id
 join script_versions v on v.script_id = e.script_id and v.number = e.script_version
-where e.id in (select value::uuid from json_array_elements_text($1::text::json))
+where e.id = any (array(select value::uuid from json_array_elements_text($1::text::json)))
 `
 
 type ListWorkRow struct {
 	ID                 uuid.UUID       `db:"id"`
-	UserID             uuid.UUID       `db:"user_id"`
+	UserID             *uuid.UUID      `db:"user_id"`
 	ScriptID           uuid.UUID       `db:"script_id"`
 	ScriptVersion      int64           `db:"script_version"`
 	Params             json.RawMessage `db:"params"`
@@ -865,7 +871,7 @@ const renewAttempts = `-- name: RenewAttempts :many
 with mine as materialized (
 	select a.id from json_to_recordset($3::text::json) as i(id uuid, fence bigint)
 	join execution_attempts a on a.id = i.id and a.fence = i.fence
-	where a.state in ('STARTING', 'RUNNING')
+	where a.id = any (array(select k.id from json_to_recordset($3::text::json) as k(id uuid))) and (a.state || '') in ('STARTING', 'RUNNING')
 	for no key update of a skip locked
 )
 update execution_attempts
@@ -931,7 +937,7 @@ const startAttempts = `-- name: StartAttempts :many
 update execution_attempts
 set state = 'RUNNING', started_at = $1, heartbeat_at = $1, lease_until = $2, deadline_at = (i.value ->> 'deadline_at')::timestamptz, handle = (i.value ->> 'handle'), token_hash = decode(i.value ->> 'token_hash', 'hex')
 from (select x.key::uuid as id, x.value::json as value from json_each($3::text::json) as x(key, value)) i
-where execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and execution_attempts.state = 'STARTING'
+where execution_attempts.id = any (array(select k.key::uuid from json_each($3::text::json) as k(key, value))) and execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and (execution_attempts.state || '') = 'STARTING'
 returning execution_attempts.id
 `
 

@@ -14,9 +14,10 @@ import (
 )
 
 const countActive = `-- name: CountActive :one
-select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING')
+select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING') and executor = ''
 `
 
+// What gateways fetch counts for nobody's number: they have numbers of their own.
 func (q *Queries) CountActive(ctx context.Context) (int64, error) {
 	row := q.db.QueryRow(ctx, countActive)
 	var count int64
@@ -25,10 +26,10 @@ func (q *Queries) CountActive(ctx context.Context) (int64, error) {
 }
 
 const countActiveOf = `-- name: CountActiveOf :one
-select count(*) from executions where user_id = $1 and status in ('READY', 'RUNNING', 'CANCELLING')
+select count(*) from executions where user_id = $1 and status in ('READY', 'RUNNING', 'CANCELLING') and executor = ''
 `
 
-func (q *Queries) CountActiveOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+func (q *Queries) CountActiveOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	row := q.db.QueryRow(ctx, countActiveOf, userID)
 	var count int64
 	err := row.Scan(&count)
@@ -102,11 +103,11 @@ select count(*) from (
 `
 
 type CountAheadOfExecutionOfUserParams struct {
-	UserID   uuid.UUID `db:"user_id"`
-	Priority int64     `db:"priority"`
-	QueuedAt time.Time `db:"queued_at"`
-	ID       uuid.UUID `db:"id"`
-	AtMost   int64     `db:"at_most"`
+	UserID   *uuid.UUID `db:"user_id"`
+	Priority int64      `db:"priority"`
+	QueuedAt time.Time  `db:"queued_at"`
+	ID       uuid.UUID  `db:"id"`
+	AtMost   int64      `db:"at_most"`
 }
 
 // The same of the user's own.
@@ -127,7 +128,7 @@ const countWaitingOf = `-- name: CountWaitingOf :one
 select count(*) from executions where user_id = $1 and status = 'PENDING'
 `
 
-func (q *Queries) CountWaitingOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+func (q *Queries) CountWaitingOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	row := q.db.QueryRow(ctx, countWaitingOf, userID)
 	var count int64
 	err := row.Scan(&count)
@@ -163,7 +164,7 @@ func (q *Queries) DeleteLimit(ctx context.Context, userID uuid.UUID) error {
 }
 
 const getExecution = `-- name: GetExecution :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where id = $1
 `
@@ -204,19 +205,24 @@ func (q *Queries) GetExecution(ctx context.Context, id uuid.UUID) (Execution, er
 		&i.EndedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Said,
+		&i.Executor,
+		&i.Service,
+		&i.Route,
+		&i.AnswerAt,
 	)
 	return i, err
 }
 
 const getExecutionByKey = `-- name: GetExecutionByKey :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where user_id = $1 and idempotency_key = $2
 `
 
 type GetExecutionByKeyParams struct {
-	UserID         uuid.UUID `db:"user_id"`
-	IdempotencyKey []byte    `db:"idempotency_key"`
+	UserID         *uuid.UUID `db:"user_id"`
+	IdempotencyKey []byte     `db:"idempotency_key"`
 }
 
 func (q *Queries) GetExecutionByKey(ctx context.Context, arg GetExecutionByKeyParams) (Execution, error) {
@@ -255,6 +261,11 @@ func (q *Queries) GetExecutionByKey(ctx context.Context, arg GetExecutionByKeyPa
 		&i.EndedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Said,
+		&i.Executor,
+		&i.Service,
+		&i.Route,
+		&i.AnswerAt,
 	)
 	return i, err
 }
@@ -264,6 +275,7 @@ select users.role, (coalesce(execution_limits.at_most, -1))::bigint as at_most
 from users
 left join execution_limits on execution_limits.user_id = users.id
 where users.id = $1 and users.deleted_at is null
+for share of users
 `
 
 type GetLimitRow struct {
@@ -271,6 +283,7 @@ type GetLimitRow struct {
 	AtMost int64  `db:"at_most"`
 }
 
+// Whoever deletes the user waits for the end of the transaction, and finds what it makes.
 // What a living user's role is, and how many executions may run where it is not what is set for all; below 0: it is.
 func (q *Queries) GetLimit(ctx context.Context, id uuid.UUID) (GetLimitRow, error) {
 	row := q.db.QueryRow(ctx, getLimit, id)
@@ -281,19 +294,19 @@ func (q *Queries) GetLimit(ctx context.Context, id uuid.UUID) (GetLimitRow, erro
 
 const insertExecution = `-- name: InsertExecution :one
 insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority,
-	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at)
+	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at)
 values ($1, $2, $3, $4, 'PENDING', '', 0, $5, $6, 'null', '', 0, $7, $8,
 	0, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0,
-	$17, $17, $17)
+	$17, $17, $17, $18, $19, $20, $21)
 on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
-returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 `
 
 type InsertExecutionParams struct {
 	ID                uuid.UUID       `db:"id"`
-	ScriptID          uuid.UUID       `db:"script_id"`
-	ScriptVersion     int64           `db:"script_version"`
-	UserID            uuid.UUID       `db:"user_id"`
+	ScriptID          *uuid.UUID      `db:"script_id"`
+	ScriptVersion     *int64          `db:"script_version"`
+	UserID            *uuid.UUID      `db:"user_id"`
 	Params            json.RawMessage `db:"params"`
 	ParamsKey         string          `db:"params_key"`
 	Queue             string          `db:"queue"`
@@ -307,6 +320,10 @@ type InsertExecutionParams struct {
 	IsPluginExecution bool            `db:"is_plugin_execution"`
 	RerunOf           *uuid.UUID      `db:"rerun_of"`
 	Now               time.Time       `db:"now"`
+	Executor          string          `db:"executor"`
+	Service           string          `db:"service"`
+	Route             string          `db:"route"`
+	AnswerAt          string          `db:"answer_at"`
 }
 
 // No row: the user has one with this idempotency key.
@@ -329,6 +346,10 @@ func (q *Queries) InsertExecution(ctx context.Context, arg InsertExecutionParams
 		arg.IsPluginExecution,
 		arg.RerunOf,
 		arg.Now,
+		arg.Executor,
+		arg.Service,
+		arg.Route,
+		arg.AnswerAt,
 	)
 	var i Execution
 	err := row.Scan(
@@ -364,8 +385,41 @@ func (q *Queries) InsertExecution(ctx context.Context, arg InsertExecutionParams
 		&i.EndedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Said,
+		&i.Executor,
+		&i.Service,
+		&i.Route,
+		&i.AnswerAt,
 	)
 	return i, err
+}
+
+const listLivingOf = `-- name: ListLivingOf :many
+select w.id from executions w where w.user_id = $1 and w.status = 'PENDING'
+union all
+select a.id from executions a where a.user_id = $1 and a.status in ('READY', 'RUNNING', 'CANCELLING') and a.status <> 'CANCELLING'
+order by 1
+`
+
+// The executions of a user that have not ended, and that nobody has cancelled.
+func (q *Queries) ListLivingOf(ctx context.Context, userID *uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.Query(ctx, listLivingOf, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listWaitingOf = `-- name: ListWaitingOf :many
@@ -377,15 +431,15 @@ limit $2::bigint
 `
 
 type ListWaitingOfParams struct {
-	UserID uuid.UUID `db:"user_id"`
-	AtMost int64     `db:"at_most"`
+	UserID *uuid.UUID `db:"user_id"`
+	AtMost int64      `db:"at_most"`
 }
 
 type ListWaitingOfRow struct {
-	ID       uuid.UUID `db:"id"`
-	UserID   uuid.UUID `db:"user_id"`
-	Priority int64     `db:"priority"`
-	QueuedAt time.Time `db:"queued_at"`
+	ID       uuid.UUID  `db:"id"`
+	UserID   *uuid.UUID `db:"user_id"`
+	Priority int64      `db:"priority"`
+	QueuedAt time.Time  `db:"queued_at"`
 }
 
 // The first of a user's executions that wait for admission.
@@ -467,16 +521,16 @@ func (q *Queries) LockAdmission(ctx context.Context, number int64) error {
 }
 
 const lockExecutions = `-- name: LockExecutions :many
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
-where id in (select value::uuid from json_array_elements_text($1::text::json))
+where id = any (array(select value::uuid from json_array_elements_text($1::text::json)))
 order by id
 for no key update
 `
 
 type LockExecutionsRow struct {
 	ID           uuid.UUID  `db:"id"`
-	UserID       uuid.UUID  `db:"user_id"`
+	UserID       *uuid.UUID `db:"user_id"`
 	Status       string     `db:"status"`
 	Attempt      int64      `db:"attempt"`
 	MaxAttempts  int64      `db:"max_attempts"`
@@ -485,6 +539,7 @@ type LockExecutionsRow struct {
 	TimeoutMs    int64      `db:"timeout_ms"`
 	LastLog      int64      `db:"last_log"`
 	DeletedAt    *time.Time `db:"deleted_at"`
+	Said         string     `db:"said"`
 }
 
 // Nobody else moves them until the transaction ends. Whoever locks several does it in this order, and before their attempts.
@@ -508,6 +563,7 @@ func (q *Queries) LockExecutions(ctx context.Context, ids string) ([]LockExecuti
 			&i.TimeoutMs,
 			&i.LastLog,
 			&i.DeletedAt,
+			&i.Said,
 		); err != nil {
 			return nil, err
 		}
@@ -520,16 +576,16 @@ func (q *Queries) LockExecutions(ctx context.Context, ids string) ([]LockExecuti
 }
 
 const lockFreeExecutions = `-- name: LockFreeExecutions :many
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
-where id in (select value::uuid from json_array_elements_text($1::text::json))
+where id = any (array(select value::uuid from json_array_elements_text($1::text::json)))
 order by id
 for no key update skip locked
 `
 
 type LockFreeExecutionsRow struct {
 	ID           uuid.UUID  `db:"id"`
-	UserID       uuid.UUID  `db:"user_id"`
+	UserID       *uuid.UUID `db:"user_id"`
 	Status       string     `db:"status"`
 	Attempt      int64      `db:"attempt"`
 	MaxAttempts  int64      `db:"max_attempts"`
@@ -538,6 +594,7 @@ type LockFreeExecutionsRow struct {
 	TimeoutMs    int64      `db:"timeout_ms"`
 	LastLog      int64      `db:"last_log"`
 	DeletedAt    *time.Time `db:"deleted_at"`
+	Said         string     `db:"said"`
 }
 
 // The same of those that nobody else has locked.
@@ -561,6 +618,7 @@ func (q *Queries) LockFreeExecutions(ctx context.Context, ids string) ([]LockFre
 			&i.TimeoutMs,
 			&i.LastLog,
 			&i.DeletedAt,
+			&i.Said,
 		); err != nil {
 			return nil, err
 		}
@@ -576,11 +634,13 @@ const moveExecutions = `-- name: MoveExecutions :many
 update executions
 set updated_at = $1, status = (i.value ->> 'status'), reason = (i.value ->> 'reason'), attempt = executions.attempt + (i.value ->> 'again')::bigint, last_log = executions.last_log + (i.value ->> 'noted')::bigint,
 	progress = case when (i.value ->> 'ends')::bigint > 0 then 100 when (i.value ->> 'again')::bigint > 0 then 0 else executions.progress end,
+	results = case when (i.value ->> 'again')::bigint > 0 then 'null' else executions.results end, results_key = case when (i.value ->> 'again')::bigint > 0 then '' else executions.results_key end, results_size = case when (i.value ->> 'again')::bigint > 0 then 0 else executions.results_size end,
+	said = case when (i.value ->> 'again')::bigint > 0 then '' else executions.said end,
 	dispatched_at = case when (i.value ->> 'status') = 'READY' then coalesce(executions.dispatched_at, $1) else executions.dispatched_at end,
 	started_at = case when (i.value ->> 'status') = 'RUNNING' then coalesce(executions.started_at, $1) else executions.started_at end,
 	ended_at = case when (i.value ->> 'ends')::bigint > 0 then $1 end
 from (select x.key::uuid as id, x.value::json as value from json_each($2::text::json) as x(key, value)) i
-where executions.id = i.id and executions.status = (i.value ->> 'was')
+where executions.id = any (array(select k.key::uuid from json_each($2::text::json) as k(key, value))) and executions.id = i.id and (executions.status || '') = (i.value ->> 'was')
 returning executions.id, executions.last_log
 `
 
@@ -629,6 +689,36 @@ type PatchProgressParams struct {
 
 func (q *Queries) PatchProgress(ctx context.Context, arg PatchProgressParams) (int64, error) {
 	result, err := q.db.Exec(ctx, patchProgress, arg.Progress, arg.Now, arg.ID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const saySo = `-- name: SaySo :execrows
+update executions
+set said = coalesce(nullif(cast($1 as text), ''), said), updated_at = $2
+where executions.id = $3 and status in ('RUNNING', 'CANCELLING')
+	and exists (select 1 from execution_attempts a where a.id = $4 and a.execution_id = $3 and a.number = executions.attempt and a.fence = $5 and a.state = 'RUNNING')
+`
+
+type SaySoParams struct {
+	Said      string    `db:"said"`
+	Now       time.Time `db:"now"`
+	ID        uuid.UUID `db:"id"`
+	AttemptID uuid.UUID `db:"attempt_id"`
+	Fence     int64     `db:"fence"`
+}
+
+// What a script says of its attempt, if that is held by who says it. The execution is locked.
+func (q *Queries) SaySo(ctx context.Context, arg SaySoParams) (int64, error) {
+	result, err := q.db.Exec(ctx, saySo,
+		arg.Said,
+		arg.Now,
+		arg.ID,
+		arg.AttemptID,
+		arg.Fence,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -684,11 +774,12 @@ func (q *Queries) SetProgress(ctx context.Context, arg SetProgressParams) (int64
 
 const setResults = `-- name: SetResults :execrows
 update executions
-set results = $1, results_key = $2, results_size = $3
-where id = $4 and status in ('RUNNING', 'CANCELLING')
+set updated_at = $1, results = $2, results_key = $3, results_size = $4
+where id = $5 and status in ('RUNNING', 'CANCELLING')
 `
 
 type SetResultsParams struct {
+	Now         time.Time       `db:"now"`
 	Results     json.RawMessage `db:"results"`
 	ResultsKey  string          `db:"results_key"`
 	ResultsSize int64           `db:"results_size"`
@@ -697,6 +788,7 @@ type SetResultsParams struct {
 
 func (q *Queries) SetResults(ctx context.Context, arg SetResultsParams) (int64, error) {
 	result, err := q.db.Exec(ctx, setResults,
+		arg.Now,
 		arg.Results,
 		arg.ResultsKey,
 		arg.ResultsSize,

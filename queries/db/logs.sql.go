@@ -13,6 +13,40 @@ import (
 	"github.com/google/uuid"
 )
 
+const addLineWithin = `-- name: AddLineWithin :many
+update executions
+set last_log = last_log + 1, log_bytes = log_bytes + $1::bigint
+where id = $2 and log_bytes + $1::bigint <= $3::bigint
+returning last_log
+`
+
+type AddLineWithinParams struct {
+	Bytes int64     `db:"bytes"`
+	ID    uuid.UUID `db:"id"`
+	Most  int64     `db:"most"`
+}
+
+// The number for one line more, as long as a log is not longer than it may be; no row: it is. It is locked until the transaction ends.
+func (q *Queries) AddLineWithin(ctx context.Context, arg AddLineWithinParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, addLineWithin, arg.Bytes, arg.ID, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var last_log int64
+		if err := rows.Scan(&last_log); err != nil {
+			return nil, err
+		}
+		items = append(items, last_log)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const addLogLines = `-- name: AddLogLines :one
 update executions
 set last_log = last_log + $1::bigint, log_bytes = log_bytes + $2::bigint
@@ -34,10 +68,11 @@ func (q *Queries) AddLogLines(ctx context.Context, arg AddLogLinesParams) (int64
 	return last_log, err
 }
 
-const advanceLog = `-- name: AdvanceLog :execrows
+const advanceLog = `-- name: AdvanceLog :many
 update execution_attempts
 set log_seq = $1
 where id = $2 and execution_id = $3 and fence = $4 and state in ('STARTING', 'RUNNING') and log_seq = $5
+returning number
 `
 
 type AdvanceLogParams struct {
@@ -48,9 +83,9 @@ type AdvanceLogParams struct {
 	Before      int64     `db:"before"`
 }
 
-// Says which chunks of its log an attempt has, if its holder holds it and the next one comes next. The execution is locked.
-func (q *Queries) AdvanceLog(ctx context.Context, arg AdvanceLogParams) (int64, error) {
-	result, err := q.db.Exec(ctx, advanceLog,
+// Says which chunks of its log an attempt has, if its holder holds it and the next one comes next; no row: one of both is not so. The execution is locked.
+func (q *Queries) AdvanceLog(ctx context.Context, arg AdvanceLogParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, advanceLog,
 		arg.Last,
 		arg.ID,
 		arg.ExecutionID,
@@ -58,9 +93,21 @@ func (q *Queries) AdvanceLog(ctx context.Context, arg AdvanceLogParams) (int64, 
 		arg.Before,
 	)
 	if err != nil {
-		return 0, err
+		return nil, err
 	}
-	return result.RowsAffected(), nil
+	defer rows.Close()
+	items := []int64{}
+	for rows.Next() {
+		var number int64
+		if err := rows.Scan(&number); err != nil {
+			return nil, err
+		}
+		items = append(items, number)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const deleteGoneRunners = `-- name: DeleteGoneRunners :execrows
@@ -424,12 +471,12 @@ func (q *Queries) ListRunners(ctx context.Context, atMost int64) ([]Runner, erro
 const listStates = `-- name: ListStates :many
 select id, user_id, status, reason, progress, attempt, last_log, updated_at, ended_at
 from executions
-where id in (select value::uuid from json_array_elements_text($1::text::json)) and deleted_at is null
+where id = any (array(select value::uuid from json_array_elements_text($1::text::json))) and coalesce(deleted_at, 'infinity') = 'infinity'
 `
 
 type ListStatesRow struct {
 	ID        uuid.UUID  `db:"id"`
-	UserID    uuid.UUID  `db:"user_id"`
+	UserID    *uuid.UUID `db:"user_id"`
 	Status    string     `db:"status"`
 	Reason    string     `db:"reason"`
 	Progress  int64      `db:"progress"`
@@ -439,7 +486,7 @@ type ListStatesRow struct {
 	EndedAt   *time.Time `db:"ended_at"`
 }
 
-// Where executions are, for who looks after many.
+// Where executions are, for who looks after many. What is asked of deleted_at keeps PostgreSQL from going through an index of all that are not deleted.
 func (q *Queries) ListStates(ctx context.Context, ids string) ([]ListStatesRow, error) {
 	rows, err := q.db.Query(ctx, listStates, ids)
 	if err != nil {
@@ -486,6 +533,49 @@ type ListStatusLogParams struct {
 // The moves of an execution, in order.
 func (q *Queries) ListStatusLog(ctx context.Context, arg ListStatusLogParams) ([]StatusLog, error) {
 	rows, err := q.db.Query(ctx, listStatusLog, arg.ExecutionID, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []StatusLog{}
+	for rows.Next() {
+		var i StatusLog
+		if err := rows.Scan(
+			&i.ID,
+			&i.ExecutionID,
+			&i.At,
+			&i.StatusFrom,
+			&i.StatusTo,
+			&i.Reason,
+			&i.Attempt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const listStatusLogAfter = `-- name: ListStatusLogAfter :many
+select id, execution_id, at, status_from, status_to, reason, attempt
+from status_log
+where execution_id = $1 and id > $2
+order by id
+limit $3::bigint
+`
+
+type ListStatusLogAfterParams struct {
+	ExecutionID uuid.UUID `db:"execution_id"`
+	After       int64     `db:"after"`
+	AtMost      int64     `db:"at_most"`
+}
+
+// The moves of an execution behind one, in order.
+func (q *Queries) ListStatusLogAfter(ctx context.Context, arg ListStatusLogAfterParams) ([]StatusLog, error) {
+	rows, err := q.db.Query(ctx, listStatusLogAfter, arg.ExecutionID, arg.After, arg.AtMost)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,8 @@ const claimOutbox = `-- name: ClaimOutbox :many
 with picked as materialized (
 	select o.id from outbox o
 	where o.topic = $3 and o.dead_at is null and o.next_at <= clock_timestamp() and (o.leased_until is null or o.leased_until <= clock_timestamp())
+		and not exists (select 1 from outbox b where o.line <> '' and b.line = o.line and b.position < o.position and b.dead_at is null)
+		and not exists (select 1 from outbox_lanes l where l.lane = o.lane and l.paused_until > clock_timestamp())
 	order by o.next_at
 	limit $4::bigint
 	for update skip locked
@@ -43,7 +45,7 @@ type ClaimOutboxRow struct {
 	CreatedAt time.Time       `db:"created_at"`
 }
 
-// Leases some of those that are due, which nobody else has.
+// Leases some of those that are due, which nobody else has: of each line the first, of lanes that are paused none.
 func (q *Queries) ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error) {
 	rows, err := q.db.Query(ctx, claimOutbox,
 		arg.Holder,
@@ -92,6 +94,23 @@ func (q *Queries) CountOutbox(ctx context.Context, topic string) (CountOutboxRow
 	return i, err
 }
 
+const countOutboxLane = `-- name: CountOutboxLane :one
+select (count(*) - count(dead_at))::bigint as waiting, count(dead_at) as dead from outbox where lane = $1
+`
+
+type CountOutboxLaneRow struct {
+	Waiting int64 `db:"waiting"`
+	Dead    int64 `db:"dead"`
+}
+
+// Those of a lane that wait or are worked on, and those that were laid aside.
+func (q *Queries) CountOutboxLane(ctx context.Context, lane string) (CountOutboxLaneRow, error) {
+	row := q.db.QueryRow(ctx, countOutboxLane, lane)
+	var i CountOutboxLaneRow
+	err := row.Scan(&i.Waiting, &i.Dead)
+	return i, err
+}
+
 const deleteDeadOutbox = `-- name: DeleteDeadOutbox :execrows
 delete from outbox
 where id in (
@@ -111,6 +130,31 @@ type DeleteDeadOutboxParams struct {
 // Deletes some of those that were laid aside long ago.
 func (q *Queries) DeleteDeadOutbox(ctx context.Context, arg DeleteDeadOutboxParams) (int64, error) {
 	result, err := q.db.Exec(ctx, deleteDeadOutbox, arg.KeepMs, arg.AtMost)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteLane = `-- name: DeleteLane :execrows
+delete from outbox_lanes where lane = $1
+`
+
+// It works again, or there is none any more.
+func (q *Queries) DeleteLane(ctx context.Context, lane string) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteLane, lane)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const deleteOutboxLane = `-- name: DeleteOutboxLane :execrows
+delete from outbox where lane = $1
+`
+
+func (q *Queries) DeleteOutboxLane(ctx context.Context, lane string) (int64, error) {
+	result, err := q.db.Exec(ctx, deleteOutboxLane, lane)
 	if err != nil {
 		return 0, err
 	}
@@ -168,18 +212,37 @@ func (q *Queries) FinishOutbox(ctx context.Context, arg FinishOutboxParams) (int
 	return result.RowsAffected(), nil
 }
 
+const getLane = `-- name: GetLane :one
+select lane, paused_until, failures, failing_at from outbox_lanes where lane = $1
+`
+
+func (q *Queries) GetLane(ctx context.Context, lane string) (OutboxLane, error) {
+	row := q.db.QueryRow(ctx, getLane, lane)
+	var i OutboxLane
+	err := row.Scan(
+		&i.Lane,
+		&i.PausedUntil,
+		&i.Failures,
+		&i.FailingAt,
+	)
+	return i, err
+}
+
 const insertOutbox = `-- name: InsertOutbox :execrows
-insert into outbox (id, topic, payload, once, attempts, next_at, leased_by, last_error, created_at)
-values ($1, $2, $3, $4, 0, clock_timestamp() + $5::bigint * interval '1 millisecond', '', '', clock_timestamp())
+insert into outbox (id, topic, payload, once, attempts, next_at, leased_by, last_error, created_at, lane, line, position)
+values ($1, $2, $3, $4, 0, clock_timestamp() + $5::bigint * interval '1 millisecond', '', '', clock_timestamp(), $6, $7, $8)
 on conflict (once) do nothing
 `
 
 type InsertOutboxParams struct {
-	ID      uuid.UUID       `db:"id"`
-	Topic   string          `db:"topic"`
-	Payload json.RawMessage `db:"payload"`
-	Once    *string         `db:"once"`
-	DelayMs int64           `db:"delay_ms"`
+	ID       uuid.UUID       `db:"id"`
+	Topic    string          `db:"topic"`
+	Payload  json.RawMessage `db:"payload"`
+	Once     *string         `db:"once"`
+	DelayMs  int64           `db:"delay_ms"`
+	Lane     string          `db:"lane"`
+	Line     string          `db:"line"`
+	Position int64           `db:"position"`
 }
 
 // No row: what may be sent once is there already.
@@ -190,6 +253,9 @@ func (q *Queries) InsertOutbox(ctx context.Context, arg InsertOutboxParams) (int
 		arg.Payload,
 		arg.Once,
 		arg.DelayMs,
+		arg.Lane,
+		arg.Line,
+		arg.Position,
 	)
 	if err != nil {
 		return 0, err
@@ -198,7 +264,7 @@ func (q *Queries) InsertOutbox(ctx context.Context, arg InsertOutboxParams) (int
 }
 
 const listDeadOutbox = `-- name: ListDeadOutbox :many
-select id, topic, payload, once, attempts, next_at, leased_by, leased_until, last_error, created_at, dead_at
+select id, topic, payload, once, attempts, next_at, leased_by, leased_until, last_error, created_at, dead_at, lane, line, position
 from outbox
 where dead_at is not null
 order by dead_at, id
@@ -227,6 +293,9 @@ func (q *Queries) ListDeadOutbox(ctx context.Context, atMost int64) ([]Outbox, e
 			&i.LastError,
 			&i.CreatedAt,
 			&i.DeadAt,
+			&i.Lane,
+			&i.Line,
+			&i.Position,
 		); err != nil {
 			return nil, err
 		}
@@ -236,6 +305,81 @@ func (q *Queries) ListDeadOutbox(ctx context.Context, atMost int64) ([]Outbox, e
 		return nil, err
 	}
 	return items, nil
+}
+
+const listDeadOutboxLane = `-- name: ListDeadOutboxLane :many
+select id, topic, payload, once, attempts, next_at, leased_by, leased_until, last_error, created_at, dead_at, lane, line, position
+from outbox
+where lane = $1 and dead_at is not null
+order by dead_at, id
+limit $2::bigint
+`
+
+type ListDeadOutboxLaneParams struct {
+	Lane   string `db:"lane"`
+	AtMost int64  `db:"at_most"`
+}
+
+// The oldest first.
+func (q *Queries) ListDeadOutboxLane(ctx context.Context, arg ListDeadOutboxLaneParams) ([]Outbox, error) {
+	rows, err := q.db.Query(ctx, listDeadOutboxLane, arg.Lane, arg.AtMost)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []Outbox{}
+	for rows.Next() {
+		var i Outbox
+		if err := rows.Scan(
+			&i.ID,
+			&i.Topic,
+			&i.Payload,
+			&i.Once,
+			&i.Attempts,
+			&i.NextAt,
+			&i.LeasedBy,
+			&i.LeasedUntil,
+			&i.LastError,
+			&i.CreatedAt,
+			&i.DeadAt,
+			&i.Lane,
+			&i.Line,
+			&i.Position,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const pauseLane = `-- name: PauseLane :one
+insert into outbox_lanes (lane, paused_until, failures, failing_at)
+values ($1, clock_timestamp() + $2::bigint * interval '1 millisecond', 1, clock_timestamp())
+on conflict (lane) do update
+set paused_until = excluded.paused_until, failures = outbox_lanes.failures + 1, failing_at = coalesce(outbox_lanes.failing_at, excluded.failing_at)
+returning failures, failing_at
+`
+
+type PauseLaneParams struct {
+	Lane    string `db:"lane"`
+	PauseMs int64  `db:"pause_ms"`
+}
+
+type PauseLaneRow struct {
+	Failures  int64      `db:"failures"`
+	FailingAt *time.Time `db:"failing_at"`
+}
+
+// After a failure: nothing of it leaves for a while.
+func (q *Queries) PauseLane(ctx context.Context, arg PauseLaneParams) (PauseLaneRow, error) {
+	row := q.db.QueryRow(ctx, pauseLane, arg.Lane, arg.PauseMs)
+	var i PauseLaneRow
+	err := row.Scan(&i.Failures, &i.FailingAt)
+	return i, err
 }
 
 const renewOutbox = `-- name: RenewOutbox :execrows
@@ -274,6 +418,26 @@ where id = $1 and dead_at is not null
 // Has one that was laid aside be tried again from the beginning.
 func (q *Queries) ReviveOutbox(ctx context.Context, id uuid.UUID) (int64, error) {
 	result, err := q.db.Exec(ctx, reviveOutbox, id)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
+}
+
+const reviveOutboxLane = `-- name: ReviveOutboxLane :execrows
+update outbox
+set dead_at = null, attempts = 0, next_at = clock_timestamp()
+where id = $1 and lane = $2 and dead_at is not null
+`
+
+type ReviveOutboxLaneParams struct {
+	ID   uuid.UUID `db:"id"`
+	Lane string    `db:"lane"`
+}
+
+// Has one of a lane that was laid aside be tried again from the beginning.
+func (q *Queries) ReviveOutboxLane(ctx context.Context, arg ReviveOutboxLaneParams) (int64, error) {
+	result, err := q.db.Exec(ctx, reviveOutboxLane, arg.ID, arg.Lane)
 	if err != nil {
 		return 0, err
 	}

@@ -12,28 +12,35 @@ import (
 )
 
 type Querier interface {
+	// The number for one line more, as long as a log is not longer than it may be; no row: it is. It is locked until the transaction ends.
+	AddLineWithin(ctx context.Context, arg AddLineWithinParams) ([]int64, error)
 	// Numbers for so many lines more of an execution, which nobody else gets. It is locked until the transaction ends.
 	AddLogLines(ctx context.Context, arg AddLogLinesParams) (int64, error)
 	// Adds requests that were refused a while ago to those of their window, whose length is window_ms.
 	AddRefusals(ctx context.Context, arg AddRefusalsParams) error
 	// Gives a runner that has begun anew what it held, under another fence.
 	AdoptAttempts(ctx context.Context, arg AdoptAttemptsParams) ([]AdoptAttemptsRow, error)
-	// Says which chunks of its log an attempt has, if its holder holds it and the next one comes next. The execution is locked.
-	AdvanceLog(ctx context.Context, arg AdvanceLogParams) (int64, error)
+	// Says which chunks of its log an attempt has, if its holder holds it and the next one comes next; no row: one of both is not so. The execution is locked.
+	AdvanceLog(ctx context.Context, arg AdvanceLogParams) ([]int64, error)
+	// What a firing makes of schedules that the transaction has locked.
+	AdvanceSchedules(ctx context.Context, arg AdvanceSchedulesParams) (int64, error)
 	AnswerIdempotencyKey(ctx context.Context, arg AnswerIdempotencyKeyParams) (int64, error)
+	// Events count from now on, if it is not there.
+	BeginEventCursor(ctx context.Context, arg BeginEventCursorParams) error
 	// Gives attempts of a queue that wait to a runner, each to one.
 	ClaimAttempts(ctx context.Context, arg ClaimAttemptsParams) ([]ClaimAttemptsRow, error)
 	// Gives the version that has waited longest, or whose builder was not heard of any more, to a builder.
 	ClaimBuild(ctx context.Context, arg ClaimBuildParams) ([]ScriptVersion, error)
-	// Leases some of those that are due, which nobody else has.
+	// Leases some of those that are due, which nobody else has: of each line the first, of lanes that are paused none.
 	ClaimOutbox(ctx context.Context, arg ClaimOutboxParams) ([]ClaimOutboxRow, error)
 	// The same of those that are named, wherever they wait. Who comes second is given none.
 	ClaimTheseAttempts(ctx context.Context, arg ClaimTheseAttemptsParams) ([]ClaimTheseAttemptsRow, error)
 	ClearBucket(ctx context.Context, key []byte) (int64, error)
 	// Deletes those in a range of keys that are not empty; the others the sweep deletes.
 	ClearBuckets(ctx context.Context, arg ClearBucketsParams) (int64, error)
+	// What gateways fetch counts for nobody's number: they have numbers of their own.
 	CountActive(ctx context.Context) (int64, error)
-	CountActiveOf(ctx context.Context, userID uuid.UUID) (int64, error)
+	CountActiveOf(ctx context.Context, userID *uuid.UUID) (int64, error)
 	// Those that wait in its queue for a runner and are before another.
 	CountAheadOfAttempt(ctx context.Context, arg CountAheadOfAttemptParams) (int64, error)
 	// Those that wait and are before another.
@@ -45,22 +52,26 @@ type Querier interface {
 	CountLivingClientsOf(ctx context.Context, ownerID *uuid.UUID) (int64, error)
 	// Those of a topic that wait or are worked on, and those that were laid aside.
 	CountOutbox(ctx context.Context, topic string) (CountOutboxRow, error)
+	// Those of a lane that wait or are worked on, and those that were laid aside.
+	CountOutboxLane(ctx context.Context, lane string) (CountOutboxLaneRow, error)
 	// How many wait for runners, by queue.
 	CountQueued(ctx context.Context) ([]CountQueuedRow, error)
 	CountReused(ctx context.Context, arg CountReusedParams) (int64, error)
+	CountSchedulesOf(ctx context.Context, userID uuid.UUID) (int64, error)
 	// Whether a user was given it, or everybody of a role.
 	CountScriptGrants(ctx context.Context, arg CountScriptGrantsParams) (int64, error)
 	// Those who live, and how many of them lead.
 	CountTeamMembers(ctx context.Context, teamID uuid.UUID) (CountTeamMembersRow, error)
 	CountTeams(ctx context.Context) (int64, error)
 	CountUsers(ctx context.Context) (int64, error)
-	CountWaitingOf(ctx context.Context, userID uuid.UUID) (int64, error)
+	CountWaitingOf(ctx context.Context, userID *uuid.UUID) (int64, error)
 	// Deletes some of those that were laid aside long ago.
 	DeleteDeadOutbox(ctx context.Context, arg DeleteDeadOutboxParams) (int64, error)
 	// Deletes some of those that have been empty for a while.
 	DeleteEmptyBuckets(ctx context.Context, arg DeleteEmptyBucketsParams) (int64, error)
 	// Deletes some of those that ended a while ago, with their tokens.
 	DeleteEndedFamilies(ctx context.Context, arg DeleteEndedFamiliesParams) (int64, error)
+	DeleteEventCursor(ctx context.Context, name string) (int64, error)
 	DeleteExecution(ctx context.Context, arg DeleteExecutionParams) (int64, error)
 	// Deletes some of those that expired a while ago.
 	DeleteExpiredAPITokens(ctx context.Context, arg DeleteExpiredAPITokensParams) (int64, error)
@@ -76,9 +87,14 @@ type Querier interface {
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of those that have been gone for long.
 	DeleteGoneRunners(ctx context.Context, arg DeleteGoneRunnersParams) (int64, error)
+	// It works again, or there is none any more.
+	DeleteLane(ctx context.Context, lane string) (int64, error)
 	DeleteLimit(ctx context.Context, userID uuid.UUID) error
+	DeleteLongAnswer(ctx context.Context, arg DeleteLongAnswerParams) (int64, error)
 	// Deletes some of those that were long ago.
 	DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsParams) (int64, error)
+	DeleteOutboxLane(ctx context.Context, lane string) (int64, error)
+	DeleteScheduleRuns(ctx context.Context, batch string) (int64, error)
 	// Frees its slug.
 	DeleteScript(ctx context.Context, arg DeleteScriptParams) (Script, error)
 	DeleteScriptRole(ctx context.Context, arg DeleteScriptRoleParams) (int64, error)
@@ -87,11 +103,16 @@ type Querier interface {
 	DeleteScriptUsers(ctx context.Context, scriptID uuid.UUID) (int64, error)
 	DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error)
 	// Deletes some of those that are beyond the newest.
+	DeleteSurplusEvents(ctx context.Context, arg DeleteSurplusEventsParams) (int64, error)
+	// Deletes some of those that are beyond the newest.
 	DeleteSurplusRefusals(ctx context.Context, arg DeleteSurplusRefusalsParams) (int64, error)
 	DeleteTeam(ctx context.Context, id uuid.UUID) (int64, error)
 	DeleteTeamMember(ctx context.Context, arg DeleteTeamMemberParams) (TeamMember, error)
 	// It stays, and its addresses are free.
 	DeleteUser(ctx context.Context, id uuid.UUID) (User, error)
+	DeleteWebhook(ctx context.Context, id uuid.UUID) (int64, error)
+	// No row: it is disabled already.
+	DisableWebhook(ctx context.Context, arg DisableWebhookParams) (int64, error)
 	DrainRunner(ctx context.Context, id uuid.UUID) (int64, error)
 	// What its holder says is over. The executions are locked. What has not run cannot have succeeded.
 	EndAttempts(ctx context.Context, arg EndAttemptsParams) ([]EndAttemptsRow, error)
@@ -101,6 +122,8 @@ type Querier interface {
 	EndHeldAttempt(ctx context.Context, arg EndHeldAttemptParams) (int64, error)
 	// Those of a user that were not used.
 	EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error)
+	// Those that have ended without an answer are told of for a while; nobody asks again.
+	EndLongAnswers(ctx context.Context, expiresAt *time.Time) (int64, error)
 	// Those that were not heard of for their lease are gone.
 	EndLostRunners(ctx context.Context, arg EndLostRunnersParams) ([]EndLostRunnersRow, error)
 	// The same, if it still is. The executions are locked.
@@ -129,9 +152,12 @@ type Querier interface {
 	GetBucket(ctx context.Context, key []byte) (GetBucketRow, error)
 	// Revoked and expired ones, too.
 	GetClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
+	GetEventCursor(ctx context.Context, name string) (EventCursor, error)
 	GetExecution(ctx context.Context, id uuid.UUID) (Execution, error)
 	GetExecutionByKey(ctx context.Context, arg GetExecutionByKeyParams) (Execution, error)
 	GetIdempotencyKey(ctx context.Context, keyHash []byte) (GetIdempotencyKeyRow, error)
+	GetLane(ctx context.Context, lane string) (OutboxLane, error)
+	// Whoever deletes the user waits for the end of the transaction, and finds what it makes.
 	// What a living user's role is, and how many executions may run where it is not what is set for all; below 0: it is.
 	GetLimit(ctx context.Context, id uuid.UUID) (GetLimitRow, error)
 	// One that is good still: not used, not expired, and its user has the address that it was mailed to.
@@ -139,14 +165,22 @@ type Querier interface {
 	// Not those of users who were deleted, or are not active.
 	GetLivingAPIToken(ctx context.Context, hash []byte) (ApiToken, error)
 	GetLivingClient(ctx context.Context, clientID string) (OauthClient, error)
+	GetLongAnswer(ctx context.Context, executionID uuid.UUID) (GetLongAnswerRow, error)
+	// What it takes to ask again.
+	GetLongRequest(ctx context.Context, executionID uuid.UUID) (GetLongRequestRow, error)
+	// 0: there is none.
+	GetNewestEvent(ctx context.Context) (int64, error)
 	// Whatever has become of it.
 	GetRefreshToken(ctx context.Context, hash []byte) (GetRefreshTokenRow, error)
 	GetRevocationNumber(ctx context.Context) (int64, error)
+	GetSchedule(ctx context.Context, id uuid.UUID) (Schedule, error)
 	GetScript(ctx context.Context, id uuid.UUID) (Script, error)
 	GetScriptBySlug(ctx context.Context, slug string) (Script, error)
 	GetScriptVersion(ctx context.Context, arg GetScriptVersionParams) (ScriptVersion, error)
 	// left_ms is how long it has by the clock of the database.
 	GetSession(ctx context.Context, sessionIndex []byte) (GetSessionRow, error)
+	// Transactions below low have ended, those from high on have not begun.
+	GetSnapshot(ctx context.Context) (GetSnapshotRow, error)
 	// What has become of what a token speaks of. No row: there is no such living user.
 	GetStanding(ctx context.Context, arg GetStandingParams) (GetStandingRow, error)
 	// The successor of a token that was used a moment ago, by the same client.
@@ -160,19 +194,27 @@ type Querier interface {
 	// Deleted ones, too.
 	GetUserByNumber(ctx context.Context, number int64) (User, error)
 	GetUserByUsername(ctx context.Context, usernameKey *string) (User, error)
+	GetWebhook(ctx context.Context, id uuid.UUID) (Webhook, error)
 	// Deleted ones, too.
 	HasUsers(ctx context.Context) (bool, error)
 	InsertAPIToken(ctx context.Context, arg InsertAPITokenParams) (ApiToken, error)
+	// Statements that name attempts by id ask for their states by (state || ''), and for their ids by an array. Few attempts are in those states, so PostgreSQL
+	// would go through all of them by the partial index, which grows with what waits and with what has left it; and for a list of which it does not know
+	// how long it is, it would go through the table.
 	// The numbers are those of the executions, which count them.
 	InsertAttempts(ctx context.Context, arg InsertAttemptsParams) ([]InsertAttemptsRow, error)
 	InsertAudit(ctx context.Context, arg InsertAuditParams) error
 	InsertClient(ctx context.Context, arg InsertClientParams) (OauthClient, error)
+	InsertEvent(ctx context.Context, arg InsertEventParams) error
 	// No row: the user has one with this idempotency key.
 	InsertExecution(ctx context.Context, arg InsertExecutionParams) (Execution, error)
 	// No row: the user is not there, or was deleted.
 	InsertFamily(ctx context.Context, arg InsertFamilyParams) (int64, error)
+	InsertFirings(ctx context.Context, arg InsertFiringsParams) error
 	InsertLink(ctx context.Context, arg InsertLinkParams) error
 	InsertLogChunk(ctx context.Context, arg InsertLogChunkParams) error
+	// Answers that take longer than callers wait. Their executions are run by gateways, which wait for no runner.
+	InsertLongAnswer(ctx context.Context, arg InsertLongAnswerParams) error
 	// Of those who try at once, one does, and the others wait until it has.
 	InsertMark(ctx context.Context, name string) (int64, error)
 	InsertNotices(ctx context.Context, arg InsertNoticesParams) error
@@ -181,6 +223,9 @@ type Querier interface {
 	// It ends with its family.
 	InsertRefreshToken(ctx context.Context, arg InsertRefreshTokenParams) (int64, error)
 	InsertRevocation(ctx context.Context, arg InsertRevocationParams) error
+	InsertSchedule(ctx context.Context, arg InsertScheduleParams) (Schedule, error)
+	// The key is made of schedule and time: what there is of these already is not made again, and not given.
+	InsertScheduledExecutions(ctx context.Context, arg InsertScheduledExecutionsParams) ([]uuid.UUID, error)
 	InsertScript(ctx context.Context, arg InsertScriptParams) (Script, error)
 	InsertScriptLogs(ctx context.Context, arg InsertScriptLogsParams) error
 	InsertScriptRole(ctx context.Context, arg InsertScriptRoleParams) (int64, error)
@@ -194,6 +239,10 @@ type Querier interface {
 	// No row: there is no such team, or no such living user.
 	InsertTeamMember(ctx context.Context, arg InsertTeamMemberParams) (TeamMember, error)
 	InsertUser(ctx context.Context, arg InsertUserParams) (User, error)
+	// No row: the user has as many as may be.
+	InsertWebhook(ctx context.Context, arg InsertWebhookParams) (int64, error)
+	// The execution is locked, and its attempt was ended by who held it.
+	KeepLongAnswer(ctx context.Context, arg KeepLongAnswerParams) (int64, error)
 	// Those that have not ended, of a user or of all, of a kind or of all.
 	ListAPITokens(ctx context.Context, arg ListAPITokensParams) ([]ApiToken, error)
 	// Those of an execution, in order.
@@ -206,8 +255,13 @@ type Querier interface {
 	ListClientsOf(ctx context.Context, ownerID *uuid.UUID) ([]OauthClient, error)
 	// The oldest first.
 	ListDeadOutbox(ctx context.Context, atMost int64) ([]Outbox, error)
+	// The oldest first.
+	ListDeadOutboxLane(ctx context.Context, arg ListDeadOutboxLaneParams) ([]Outbox, error)
 	// The execution of an attempt that its holder has ended so before.
 	ListEndedAttempt(ctx context.Context, arg ListEndedAttemptParams) ([]uuid.UUID, error)
+	ListEventCursors(ctx context.Context) ([]EventCursor, error)
+	// Those after one, and those of gaps before it that are there now, each [first, last]. Who writes a file is alone: it has no gaps.
+	ListEvents(ctx context.Context, arg ListEventsParams) ([]Event, error)
 	// Those of a user that live and have a token that does, the newest first.
 	ListFamilies(ctx context.Context, userID uuid.UUID) ([]TokenFamily, error)
 	// Those of some that their holder still has.
@@ -215,12 +269,18 @@ type Querier interface {
 	// What a runner holds.
 	ListHeldBy(ctx context.Context, runnerID *uuid.UUID) ([]ListHeldByRow, error)
 	ListLastChunk(ctx context.Context, arg ListLastChunkParams) ([][]byte, error)
+	// The executions of a user that have not ended, and that nobody has cancelled.
+	ListLivingOf(ctx context.Context, userID *uuid.UUID) ([]uuid.UUID, error)
+	// Those that get events: of users who are there and may log in.
+	ListLivingWebhooks(ctx context.Context) ([]Webhook, error)
 	// Chunks with lines behind one that are later than a time.
 	ListLogChunks(ctx context.Context, arg ListLogChunksParams) ([]LogChunk, error)
 	// Chunks that begin before a line, the last one first.
 	ListLogChunksBackward(ctx context.Context, arg ListLogChunksBackwardParams) ([]LogChunk, error)
 	// The last chunk that an attempt has, if its holder holds it.
 	ListLogSeq(ctx context.Context, arg ListLogSeqParams) ([]ListLogSeqRow, error)
+	// What has been kept for long enough.
+	ListOverLongAnswers(ctx context.Context, arg ListOverLongAnswersParams) ([]ListOverLongAnswersRow, error)
 	// What nobody renewed, or what runs longer than it may by far.
 	ListOverdueAttempts(ctx context.Context, arg ListOverdueAttemptsParams) ([]ListOverdueAttemptsRow, error)
 	// Those that the hashes of living users have, each once.
@@ -230,6 +290,8 @@ type Querier interface {
 	ListRevocations(ctx context.Context, arg ListRevocationsParams) ([]ListRevocationsRow, error)
 	// Those that are here, by name.
 	ListRunners(ctx context.Context, atMost int64) ([]Runner, error)
+	// What of schedules is not over, in order.
+	ListScheduleRuns(ctx context.Context, ids string) ([]ListScheduleRunsRow, error)
 	// Lines behind one, and later than a time.
 	ListScriptLogs(ctx context.Context, arg ListScriptLogsParams) ([]ScriptLog, error)
 	// The last lines, the last one first.
@@ -240,40 +302,60 @@ type Querier interface {
 	ListScriptVersions(ctx context.Context, arg ListScriptVersionsParams) ([]ScriptVersion, error)
 	// Those that have not retired, the oldest first. signs_in_ms and retires_in_ms are by the clock of the database.
 	ListSigningKeys(ctx context.Context) ([]ListSigningKeysRow, error)
-	// Where executions are, for who looks after many.
+	// Where executions are, for who looks after many. What is asked of deleted_at keeps PostgreSQL from going through an index of all that are not deleted.
 	ListStates(ctx context.Context, ids string) ([]ListStatesRow, error)
 	// The moves of an execution, in order.
 	ListStatusLog(ctx context.Context, arg ListStatusLogParams) ([]StatusLog, error)
+	// The moves of an execution behind one, in order.
+	ListStatusLogAfter(ctx context.Context, arg ListStatusLogAfterParams) ([]StatusLog, error)
 	// Those who live.
 	ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]TeamMember, error)
 	ListTeams(ctx context.Context, arg ListTeamsParams) ([]Team, error)
 	ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]Team, error)
+	// Those that have waited for a gateway since a time: none has their route.
+	ListUnheldLongAnswers(ctx context.Context, arg ListUnheldLongAnswersParams) ([]uuid.UUID, error)
 	ListUserClients(ctx context.Context, userID uuid.UUID) ([]UserClient, error)
 	ListUsers(ctx context.Context, arg ListUsersParams) ([]User, error)
+	// Which of some queues have an answer that waits for a gateway.
+	ListWaitingLongAnswers(ctx context.Context, arg ListWaitingLongAnswersParams) ([]string, error)
 	// The first of a user's executions that wait for admission.
 	ListWaitingOf(ctx context.Context, arg ListWaitingOfParams) ([]ListWaitingOfRow, error)
 	// The users who have executions that wait for admission: one look into an index for each.
 	ListWaitingUsers(ctx context.Context) ([]ListWaitingUsersRow, error)
+	ListWebhooks(ctx context.Context, atMost int64) ([]Webhook, error)
+	ListWebhooksOf(ctx context.Context, userID uuid.UUID) ([]Webhook, error)
 	// What whoever runs an attempt needs to know of its execution and script.
 	ListWork(ctx context.Context, ids string) ([]ListWorkRow, error)
 	LockAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
 	// One transaction at a time admits what counts for a number. A file has one that writes, at all.
 	LockAdmission(ctx context.Context, number int64) error
+	// Those that wake, each for one gateway, with what else says whether they may fire.
+	LockDueSchedules(ctx context.Context, arg LockDueSchedulesParams) ([]LockDueSchedulesRow, error)
 	// Nobody else moves them until the transaction ends. Whoever locks several does it in this order, and before their attempts.
 	LockExecutions(ctx context.Context, ids string) ([]LockExecutionsRow, error)
 	// The same of those that nobody else has locked.
 	LockFreeExecutions(ctx context.Context, ids string) ([]LockFreeExecutionsRow, error)
+	// Nobody else changes it until the transaction ends.
+	LockSchedule(ctx context.Context, id uuid.UUID) (Schedule, error)
 	// Nobody else changes it until the transaction ends.
 	LockScript(ctx context.Context, id uuid.UUID) (Script, error)
 	// Nobody else changes it until the transaction ends.
 	LockTeam(ctx context.Context, id uuid.UUID) (Team, error)
 	// Nobody else changes it until the transaction ends.
 	LockUser(ctx context.Context, id uuid.UUID) (User, error)
+	// No row: a later holder of the lease has moved it.
+	MoveEventCursor(ctx context.Context, arg MoveEventCursorParams) (int64, error)
 	// Moves executions that the transaction has locked along an edge. The trigger refuses what is no edge, and writes the log.
 	MoveExecutions(ctx context.Context, arg MoveExecutionsParams) ([]MoveExecutionsRow, error)
 	// Nobody else gets one until the transaction ends.
 	NextRevocation(ctx context.Context) (int64, error)
+	// When the next one wakes.
+	NextWake(ctx context.Context) (*time.Time, error)
 	PatchProgress(ctx context.Context, arg PatchProgressParams) (int64, error)
+	// After a failure: nothing of it leaves for a while.
+	PauseLane(ctx context.Context, arg PauseLaneParams) (PauseLaneRow, error)
+	// What waits has no execution; what waited gets one.
+	PutScheduleRuns(ctx context.Context, batch string) (int64, error)
 	// Writes another hash of the same password, unless it was changed meanwhile.
 	RehashPassword(ctx context.Context, arg RehashPasswordParams) (int64, error)
 	// The row stays, so that fences go on.
@@ -295,10 +377,14 @@ type Querier interface {
 	RetireSigningKeys(ctx context.Context, arg RetireSigningKeysParams) (int64, error)
 	// Has one that was laid aside be tried again from the beginning.
 	ReviveOutbox(ctx context.Context, id uuid.UUID) (int64, error)
+	// Has one of a lane that was laid aside be tried again from the beginning.
+	ReviveOutboxLane(ctx context.Context, arg ReviveOutboxLaneParams) (int64, error)
 	RevokeAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
 	RevokeClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
 	// Marks a token as used, if it was not: of those who try at once, one does.
 	RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (uuid.UUID, error)
+	// What a script says of its attempt, if that is held by who says it. The execution is locked.
+	SaySo(ctx context.Context, arg SaySoParams) (int64, error)
 	// Writes what is new, and else at most once a minute. What is not known any more stays as it was.
 	SeeUserClient(ctx context.Context, arg SeeUserClientParams) (int64, error)
 	SetHandle(ctx context.Context, arg SetHandleParams) (int64, error)
@@ -341,15 +427,20 @@ type Querier interface {
 	TryBucket(ctx context.Context, arg TryBucketParams) (int64, error)
 	UndoBucket(ctx context.Context, arg UndoBucketParams) (int64, error)
 	UpdateAPIToken(ctx context.Context, arg UpdateAPITokenParams) (ApiToken, error)
+	// What people change. The schedule is locked.
+	UpdateSchedule(ctx context.Context, arg UpdateScheduleParams) (Schedule, error)
 	// Changes one that nobody has changed since.
 	UpdateScript(ctx context.Context, arg UpdateScriptParams) (Script, error)
 	UpdateSession(ctx context.Context, arg UpdateSessionParams) (int64, error)
 	UpdateTeam(ctx context.Context, arg UpdateTeamParams) (Team, error)
 	// Changes one whose version is still this.
 	UpdateUser(ctx context.Context, arg UpdateUserParams) (User, error)
+	UpdateWebhook(ctx context.Context, arg UpdateWebhookParams) (int64, error)
 	UpsertRunner(ctx context.Context, arg UpsertRunnerParams) (Runner, error)
 	// Marks one that is good still as used: of those who try at once, one does.
 	UseLink(ctx context.Context, hash []byte) (UseLinkRow, error)
+	// Wakes those of which an execution has ended.
+	WakeSchedulesOfEnded(ctx context.Context, arg WakeSchedulesOfEndedParams) (int64, error)
 }
 
 var _ Querier = (*Queries)(nil)

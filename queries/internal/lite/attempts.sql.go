@@ -220,7 +220,7 @@ func (q *Queries) ClaimTheseAttempts(ctx context.Context, arg ClaimTheseAttempts
 const countQueued = `-- name: CountQueued :many
 select queue, count(*) as waiting
 from execution_attempts
-where state = 'QUEUED'
+where state = 'QUEUED' and queue not like '@%'
 group by queue
 order by queue
 `
@@ -325,18 +325,19 @@ func (q *Queries) EndHeldAttempt(ctx context.Context, arg EndHeldAttemptParams) 
 
 const endOverdueAttempts = `-- name: EndOverdueAttempts :many
 update execution_attempts
-set state = 'ENDED', outcome = case when lease_until <= ?1 then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= ?1 then cast(?2 as text) else cast(?3 as text) end,
+set state = 'ENDED', outcome = case when lease_until <= ?1 then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= ?1 then case when queue like '@%' then cast(?2 as text) else cast(?3 as text) end else cast(?4 as text) end,
 	lease_until = null, token_hash = null, ended_at = ?1
-where id in (select value from json_each(cast(?4 as text))) and state in ('STARTING', 'RUNNING') and (lease_until <= ?1 or deadline_at <= ?5)
+where id in (select value from json_each(cast(?5 as text))) and state in ('STARTING', 'RUNNING') and (lease_until <= ?1 or deadline_at <= ?6)
 returning id, execution_id, number, outcome, reason, started_at
 `
 
 type EndOverdueAttemptsParams struct {
-	Now     *time.Time `db:"now"`
-	Lost    string     `db:"lost"`
-	Timeout string     `db:"timeout"`
-	Ids     string     `db:"ids"`
-	Late    *time.Time `db:"late"`
+	Now         *time.Time `db:"now"`
+	GatewayLost string     `db:"gateway_lost"`
+	Lost        string     `db:"lost"`
+	Timeout     string     `db:"timeout"`
+	Ids         string     `db:"ids"`
+	Late        *time.Time `db:"late"`
 }
 
 type EndOverdueAttemptsRow struct {
@@ -352,6 +353,7 @@ type EndOverdueAttemptsRow struct {
 func (q *Queries) EndOverdueAttempts(ctx context.Context, arg EndOverdueAttemptsParams) ([]EndOverdueAttemptsRow, error) {
 	rows, err := q.db.QueryContext(ctx, endOverdueAttempts,
 		arg.Now,
+		arg.GatewayLost,
 		arg.Lost,
 		arg.Timeout,
 		arg.Ids,
@@ -495,6 +497,7 @@ func (q *Queries) GetAttemptByToken(ctx context.Context, arg GetAttemptByTokenPa
 }
 
 const insertAttempts = `-- name: InsertAttempts :many
+
 insert into execution_attempts (id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, handle, log_seq, created_at)
 select json_extract(i.value, '$.id'), e.id, e.attempt, 'QUEUED', '', '', '', e.queue, e.priority, json_extract(i.value, '$.available_at'), e.timeout_ms, 0, '', 0, ?1
 from json_each(cast(?2 as text)) i
@@ -516,6 +519,9 @@ type InsertAttemptsRow struct {
 	AvailableAt time.Time `db:"available_at"`
 }
 
+// Statements that name attempts by id ask for their states by (state || ”), and for their ids by an array. Few attempts are in those states, so PostgreSQL
+// would go through all of them by the partial index, which grows with what waits and with what has left it; and for a list of which it does not know
+// how long it is, it would go through the table.
 // The numbers are those of the executions, which count them.
 func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) ([]InsertAttemptsRow, error) {
 	rows, err := q.db.QueryContext(ctx, insertAttempts, arg.Now, arg.Batch)
@@ -643,7 +649,7 @@ const listHeldAttempts = `-- name: ListHeldAttempts :many
 select a.id, a.stop
 from json_each(cast(?1 as text)) i
 join execution_attempts a on a.id = json_extract(i.value, '$.id') and a.fence = json_extract(i.value, '$.fence')
-where a.state in ('STARTING', 'RUNNING')
+where (a.state || '') in ('STARTING', 'RUNNING')
 `
 
 type ListHeldAttemptsRow struct {
@@ -756,7 +762,7 @@ func (q *Queries) ListOverdueAttempts(ctx context.Context, arg ListOverdueAttemp
 const listQueuedSince = `-- name: ListQueuedSince :many
 select id, execution_id, number, queue, priority, available_at
 from execution_attempts
-where state = 'QUEUED' and available_at <= ?1
+where state = 'QUEUED' and queue not like '@%' and available_at <= ?1
 order by id
 limit cast(?2 as integer)
 `
@@ -807,7 +813,7 @@ func (q *Queries) ListQueuedSince(ctx context.Context, arg ListQueuedSinceParams
 }
 
 const listWork = `-- name: ListWork :many
-select e.id, e.user_id, e.script_id, e.script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
+select e.id, e.user_id, s.id as script_id, v.number as script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
 	s.slug, v.blob_key, v.blob_sha256, v.blob_size, v.built_key, v.configuration,
 	v.cpu_reservation, v.cpu_limit, v.memory_reservation, v.memory_limit, v.environment, v.environment_version, v.compute_type, v.uses_gee
 from executions e
@@ -818,7 +824,7 @@ where e.id in (select value from json_each(cast(?1 as text)))
 
 type ListWorkRow struct {
 	ID                 uuid.UUID       `db:"id"`
-	UserID             uuid.UUID       `db:"user_id"`
+	UserID             *uuid.UUID      `db:"user_id"`
 	ScriptID           uuid.UUID       `db:"script_id"`
 	ScriptVersion      int64           `db:"script_version"`
 	Params             json.RawMessage `db:"params"`
@@ -898,7 +904,7 @@ set lease_until = ?1, heartbeat_at = ?2
 where id in (
 	select a.id from json_each(cast(?3 as text)) i
 	join execution_attempts a on a.id = json_extract(i.value, '$.id') and a.fence = json_extract(i.value, '$.fence')
-	where a.state in ('STARTING', 'RUNNING')
+	where (a.state || '') in ('STARTING', 'RUNNING')
 )
 returning id, stop
 `

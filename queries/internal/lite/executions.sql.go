@@ -14,9 +14,10 @@ import (
 )
 
 const countActive = `-- name: CountActive :one
-select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING')
+select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING') and executor = ''
 `
 
+// What gateways fetch counts for nobody's number: they have numbers of their own.
 func (q *Queries) CountActive(ctx context.Context) (int64, error) {
 	row := q.db.QueryRowContext(ctx, countActive)
 	var count int64
@@ -25,10 +26,10 @@ func (q *Queries) CountActive(ctx context.Context) (int64, error) {
 }
 
 const countActiveOf = `-- name: CountActiveOf :one
-select count(*) from executions where user_id = ?1 and status in ('READY', 'RUNNING', 'CANCELLING')
+select count(*) from executions where user_id = ?1 and status in ('READY', 'RUNNING', 'CANCELLING') and executor = ''
 `
 
-func (q *Queries) CountActiveOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+func (q *Queries) CountActiveOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	row := q.db.QueryRowContext(ctx, countActiveOf, userID)
 	var count int64
 	err := row.Scan(&count)
@@ -102,11 +103,11 @@ select count(*) from (
 `
 
 type CountAheadOfExecutionOfUserParams struct {
-	UserID   uuid.UUID `db:"user_id"`
-	Priority int64     `db:"priority"`
-	QueuedAt time.Time `db:"queued_at"`
-	ID       uuid.UUID `db:"id"`
-	AtMost   int64     `db:"at_most"`
+	UserID   *uuid.UUID `db:"user_id"`
+	Priority int64      `db:"priority"`
+	QueuedAt time.Time  `db:"queued_at"`
+	ID       uuid.UUID  `db:"id"`
+	AtMost   int64      `db:"at_most"`
 }
 
 // The same of the user's own.
@@ -127,7 +128,7 @@ const countWaitingOf = `-- name: CountWaitingOf :one
 select count(*) from executions where user_id = ?1 and status = 'PENDING'
 `
 
-func (q *Queries) CountWaitingOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+func (q *Queries) CountWaitingOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	row := q.db.QueryRowContext(ctx, countWaitingOf, userID)
 	var count int64
 	err := row.Scan(&count)
@@ -163,7 +164,7 @@ func (q *Queries) DeleteLimit(ctx context.Context, userID uuid.UUID) error {
 }
 
 const getExecution = `-- name: GetExecution :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where id = ?1
 `
@@ -204,19 +205,24 @@ func (q *Queries) GetExecution(ctx context.Context, id uuid.UUID) (Execution, er
 		&i.EndedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Said,
+		&i.Executor,
+		&i.Service,
+		&i.Route,
+		&i.AnswerAt,
 	)
 	return i, err
 }
 
 const getExecutionByKey = `-- name: GetExecutionByKey :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where user_id = ?1 and idempotency_key = ?2
 `
 
 type GetExecutionByKeyParams struct {
-	UserID         uuid.UUID `db:"user_id"`
-	IdempotencyKey []byte    `db:"idempotency_key"`
+	UserID         *uuid.UUID `db:"user_id"`
+	IdempotencyKey []byte     `db:"idempotency_key"`
 }
 
 func (q *Queries) GetExecutionByKey(ctx context.Context, arg GetExecutionByKeyParams) (Execution, error) {
@@ -255,6 +261,11 @@ func (q *Queries) GetExecutionByKey(ctx context.Context, arg GetExecutionByKeyPa
 		&i.EndedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Said,
+		&i.Executor,
+		&i.Service,
+		&i.Route,
+		&i.AnswerAt,
 	)
 	return i, err
 }
@@ -271,6 +282,7 @@ type GetLimitRow struct {
 	AtMost int64  `db:"at_most"`
 }
 
+// Whoever deletes the user waits for the end of the transaction, and finds what it makes.
 // What a living user's role is, and how many executions may run where it is not what is set for all; below 0: it is.
 func (q *Queries) GetLimit(ctx context.Context, id uuid.UUID) (GetLimitRow, error) {
 	row := q.db.QueryRowContext(ctx, getLimit, id)
@@ -281,19 +293,19 @@ func (q *Queries) GetLimit(ctx context.Context, id uuid.UUID) (GetLimitRow, erro
 
 const insertExecution = `-- name: InsertExecution :one
 insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority,
-	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at)
+	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at)
 values (?1, ?2, ?3, ?4, 'PENDING', '', 0, ?5, ?6, cast('null' as blob), '', 0, ?7, ?8,
 	0, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 0, 0,
-	?17, ?17, ?17)
+	?17, ?17, ?17, ?18, ?19, ?20, ?21)
 on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
-returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 `
 
 type InsertExecutionParams struct {
 	ID                uuid.UUID       `db:"id"`
-	ScriptID          uuid.UUID       `db:"script_id"`
-	ScriptVersion     int64           `db:"script_version"`
-	UserID            uuid.UUID       `db:"user_id"`
+	ScriptID          *uuid.UUID      `db:"script_id"`
+	ScriptVersion     *int64          `db:"script_version"`
+	UserID            *uuid.UUID      `db:"user_id"`
 	Params            json.RawMessage `db:"params"`
 	ParamsKey         string          `db:"params_key"`
 	Queue             string          `db:"queue"`
@@ -307,6 +319,10 @@ type InsertExecutionParams struct {
 	IsPluginExecution bool            `db:"is_plugin_execution"`
 	RerunOf           *uuid.UUID      `db:"rerun_of"`
 	Now               time.Time       `db:"now"`
+	Executor          string          `db:"executor"`
+	Service           string          `db:"service"`
+	Route             string          `db:"route"`
+	AnswerAt          string          `db:"answer_at"`
 }
 
 // No row: the user has one with this idempotency key.
@@ -329,6 +345,10 @@ func (q *Queries) InsertExecution(ctx context.Context, arg InsertExecutionParams
 		arg.IsPluginExecution,
 		arg.RerunOf,
 		arg.Now,
+		arg.Executor,
+		arg.Service,
+		arg.Route,
+		arg.AnswerAt,
 	)
 	var i Execution
 	err := row.Scan(
@@ -364,8 +384,44 @@ func (q *Queries) InsertExecution(ctx context.Context, arg InsertExecutionParams
 		&i.EndedAt,
 		&i.UpdatedAt,
 		&i.DeletedAt,
+		&i.Said,
+		&i.Executor,
+		&i.Service,
+		&i.Route,
+		&i.AnswerAt,
 	)
 	return i, err
+}
+
+const listLivingOf = `-- name: ListLivingOf :many
+select w.id from executions w where w.user_id = ?1 and w.status = 'PENDING'
+union all
+select a.id from executions a where a.user_id = ?1 and a.status in ('READY', 'RUNNING', 'CANCELLING') and a.status <> 'CANCELLING'
+order by 1
+`
+
+// The executions of a user that have not ended, and that nobody has cancelled.
+func (q *Queries) ListLivingOf(ctx context.Context, userID *uuid.UUID) ([]uuid.UUID, error) {
+	rows, err := q.db.QueryContext(ctx, listLivingOf, userID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const listWaitingOf = `-- name: ListWaitingOf :many
@@ -377,15 +433,15 @@ limit cast(?2 as integer)
 `
 
 type ListWaitingOfParams struct {
-	UserID uuid.UUID `db:"user_id"`
-	AtMost int64     `db:"at_most"`
+	UserID *uuid.UUID `db:"user_id"`
+	AtMost int64      `db:"at_most"`
 }
 
 type ListWaitingOfRow struct {
-	ID       uuid.UUID `db:"id"`
-	UserID   uuid.UUID `db:"user_id"`
-	Priority int64     `db:"priority"`
-	QueuedAt time.Time `db:"queued_at"`
+	ID       uuid.UUID  `db:"id"`
+	UserID   *uuid.UUID `db:"user_id"`
+	Priority int64      `db:"priority"`
+	QueuedAt time.Time  `db:"queued_at"`
 }
 
 // The first of a user's executions that wait for admission.
@@ -473,7 +529,7 @@ func (q *Queries) LockAdmission(ctx context.Context, number int64) error {
 }
 
 const lockExecutions = `-- name: LockExecutions :many
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
 where id in (select value from json_each(cast(?1 as text)))
 order by id
@@ -481,7 +537,7 @@ order by id
 
 type LockExecutionsRow struct {
 	ID           uuid.UUID  `db:"id"`
-	UserID       uuid.UUID  `db:"user_id"`
+	UserID       *uuid.UUID `db:"user_id"`
 	Status       string     `db:"status"`
 	Attempt      int64      `db:"attempt"`
 	MaxAttempts  int64      `db:"max_attempts"`
@@ -490,6 +546,7 @@ type LockExecutionsRow struct {
 	TimeoutMs    int64      `db:"timeout_ms"`
 	LastLog      int64      `db:"last_log"`
 	DeletedAt    *time.Time `db:"deleted_at"`
+	Said         string     `db:"said"`
 }
 
 // Nobody else moves them until the transaction ends. Whoever locks several does it in this order, and before their attempts.
@@ -513,6 +570,7 @@ func (q *Queries) LockExecutions(ctx context.Context, ids string) ([]LockExecuti
 			&i.TimeoutMs,
 			&i.LastLog,
 			&i.DeletedAt,
+			&i.Said,
 		); err != nil {
 			return nil, err
 		}
@@ -528,7 +586,7 @@ func (q *Queries) LockExecutions(ctx context.Context, ids string) ([]LockExecuti
 }
 
 const lockFreeExecutions = `-- name: LockFreeExecutions :many
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
 where id in (select value from json_each(cast(?1 as text)))
 order by id
@@ -536,7 +594,7 @@ order by id
 
 type LockFreeExecutionsRow struct {
 	ID           uuid.UUID  `db:"id"`
-	UserID       uuid.UUID  `db:"user_id"`
+	UserID       *uuid.UUID `db:"user_id"`
 	Status       string     `db:"status"`
 	Attempt      int64      `db:"attempt"`
 	MaxAttempts  int64      `db:"max_attempts"`
@@ -545,6 +603,7 @@ type LockFreeExecutionsRow struct {
 	TimeoutMs    int64      `db:"timeout_ms"`
 	LastLog      int64      `db:"last_log"`
 	DeletedAt    *time.Time `db:"deleted_at"`
+	Said         string     `db:"said"`
 }
 
 // The same of those that nobody else has locked.
@@ -568,6 +627,7 @@ func (q *Queries) LockFreeExecutions(ctx context.Context, ids string) ([]LockFre
 			&i.TimeoutMs,
 			&i.LastLog,
 			&i.DeletedAt,
+			&i.Said,
 		); err != nil {
 			return nil, err
 		}
@@ -586,6 +646,8 @@ const moveExecutions = `-- name: MoveExecutions :many
 update executions
 set updated_at = ?1, status = json_extract(cast(?2 as text), '$."' || id || '".status'), reason = json_extract(cast(?2 as text), '$."' || id || '".reason'), attempt = attempt + json_extract(cast(?2 as text), '$."' || id || '".again'), last_log = last_log + json_extract(cast(?2 as text), '$."' || id || '".noted'),
 	progress = case when json_extract(cast(?2 as text), '$."' || id || '".ends') > 0 then 100 when json_extract(cast(?2 as text), '$."' || id || '".again') > 0 then 0 else progress end,
+	results = case when json_extract(cast(?2 as text), '$."' || id || '".again') > 0 then cast('null' as blob) else results end, results_key = case when json_extract(cast(?2 as text), '$."' || id || '".again') > 0 then '' else results_key end, results_size = case when json_extract(cast(?2 as text), '$."' || id || '".again') > 0 then 0 else results_size end,
+	said = case when json_extract(cast(?2 as text), '$."' || id || '".again') > 0 then '' else said end,
 	dispatched_at = case when json_extract(cast(?2 as text), '$."' || id || '".status') = 'READY' then coalesce(dispatched_at, ?1) else dispatched_at end,
 	started_at = case when json_extract(cast(?2 as text), '$."' || id || '".status') = 'RUNNING' then coalesce(started_at, ?1) else started_at end,
 	ended_at = case when json_extract(cast(?2 as text), '$."' || id || '".ends') > 0 then ?1 end
@@ -647,6 +709,36 @@ func (q *Queries) PatchProgress(ctx context.Context, arg PatchProgressParams) (i
 	return result.RowsAffected()
 }
 
+const saySo = `-- name: SaySo :execrows
+update executions
+set said = coalesce(nullif(cast(?1 as text), ''), said), updated_at = ?2
+where executions.id = ?3 and status in ('RUNNING', 'CANCELLING')
+	and exists (select 1 from execution_attempts a where a.id = ?4 and a.execution_id = ?3 and a.number = executions.attempt and a.fence = ?5 and a.state = 'RUNNING')
+`
+
+type SaySoParams struct {
+	Said      string    `db:"said"`
+	Now       time.Time `db:"now"`
+	ID        uuid.UUID `db:"id"`
+	AttemptID uuid.UUID `db:"attempt_id"`
+	Fence     int64     `db:"fence"`
+}
+
+// What a script says of its attempt, if that is held by who says it. The execution is locked.
+func (q *Queries) SaySo(ctx context.Context, arg SaySoParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, saySo,
+		arg.Said,
+		arg.Now,
+		arg.ID,
+		arg.AttemptID,
+		arg.Fence,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const setLimit = `-- name: SetLimit :exec
 insert into execution_limits (user_id, at_most, updated_at)
 values (?1, ?2, ?3)
@@ -696,11 +788,12 @@ func (q *Queries) SetProgress(ctx context.Context, arg SetProgressParams) (int64
 
 const setResults = `-- name: SetResults :execrows
 update executions
-set results = ?1, results_key = ?2, results_size = ?3
-where id = ?4 and status in ('RUNNING', 'CANCELLING')
+set updated_at = ?1, results = ?2, results_key = ?3, results_size = ?4
+where id = ?5 and status in ('RUNNING', 'CANCELLING')
 `
 
 type SetResultsParams struct {
+	Now         time.Time       `db:"now"`
 	Results     json.RawMessage `db:"results"`
 	ResultsKey  string          `db:"results_key"`
 	ResultsSize int64           `db:"results_size"`
@@ -709,6 +802,7 @@ type SetResultsParams struct {
 
 func (q *Queries) SetResults(ctx context.Context, arg SetResultsParams) (int64, error) {
 	result, err := q.db.ExecContext(ctx, setResults,
+		arg.Now,
 		arg.Results,
 		arg.ResultsKey,
 		arg.ResultsSize,

@@ -49,11 +49,27 @@ type AuditLog struct {
 	Diff      json.RawMessage `db:"diff"`
 }
 
+type Event struct {
+	ID      int64     `db:"id"`
+	At      time.Time `db:"at"`
+	Type    string    `db:"type"`
+	Subject string    `db:"subject"`
+	Data    string    `db:"data"`
+}
+
+type EventCursor struct {
+	Name      string    `db:"name"`
+	AfterID   int64     `db:"after_id"`
+	Gaps      string    `db:"gaps"`
+	Fence     int64     `db:"fence"`
+	UpdatedAt time.Time `db:"updated_at"`
+}
+
 type Execution struct {
 	ID                uuid.UUID       `db:"id"`
-	ScriptID          uuid.UUID       `db:"script_id"`
-	ScriptVersion     int64           `db:"script_version"`
-	UserID            uuid.UUID       `db:"user_id"`
+	ScriptID          *uuid.UUID      `db:"script_id"`
+	ScriptVersion     *int64          `db:"script_version"`
+	UserID            *uuid.UUID      `db:"user_id"`
 	Status            string          `db:"status"`
 	Reason            string          `db:"reason"`
 	Progress          int64           `db:"progress"`
@@ -82,6 +98,11 @@ type Execution struct {
 	EndedAt           *time.Time      `db:"ended_at"`
 	UpdatedAt         time.Time       `db:"updated_at"`
 	DeletedAt         *time.Time      `db:"deleted_at"`
+	Said              string          `db:"said"`
+	Executor          string          `db:"executor"`
+	Service           string          `db:"service"`
+	Route             string          `db:"route"`
+	AnswerAt          string          `db:"answer_at"`
 }
 
 type ExecutionAttempt struct {
@@ -149,6 +170,20 @@ type LogChunk struct {
 	CreatedAt   time.Time `db:"created_at"`
 }
 
+type LongAnswer struct {
+	ExecutionID uuid.UUID  `db:"execution_id"`
+	Caller      []byte     `db:"caller"`
+	TokenHash   []byte     `db:"token_hash"`
+	Request     []byte     `db:"request"`
+	Status      *int64     `db:"status"`
+	Header      []byte     `db:"header"`
+	Body        []byte     `db:"body"`
+	BodyKey     string     `db:"body_key"`
+	BodySize    int64      `db:"body_size"`
+	CreatedAt   time.Time  `db:"created_at"`
+	ExpiresAt   *time.Time `db:"expires_at"`
+}
+
 type Mark struct {
 	Name      string    `db:"name"`
 	CreatedAt time.Time `db:"created_at"`
@@ -185,6 +220,16 @@ type Outbox struct {
 	LastError   string          `db:"last_error"`
 	CreatedAt   time.Time       `db:"created_at"`
 	DeadAt      *time.Time      `db:"dead_at"`
+	Lane        string          `db:"lane"`
+	Line        string          `db:"line"`
+	Position    int64           `db:"position"`
+}
+
+type OutboxLane struct {
+	Lane        string     `db:"lane"`
+	PausedUntil time.Time  `db:"paused_until"`
+	Failures    int64      `db:"failures"`
+	FailingAt   *time.Time `db:"failing_at"`
 }
 
 type RateCounter struct {
@@ -263,6 +308,65 @@ type Runner struct {
 	HeartbeatAt  time.Time       `db:"heartbeat_at"`
 	LeaseUntil   time.Time       `db:"lease_until"`
 	GoneAt       *time.Time      `db:"gone_at"`
+}
+
+type Schedule struct {
+	ID             uuid.UUID       `db:"id"`
+	UserID         uuid.UUID       `db:"user_id"`
+	ScriptID       uuid.UUID       `db:"script_id"`
+	ScriptVersion  *int64          `db:"script_version"`
+	Name           string          `db:"name"`
+	Description    string          `db:"description"`
+	Params         json.RawMessage `db:"params"`
+	Cron           string          `db:"cron"`
+	EveryMs        int64           `db:"every_ms"`
+	OnceAt         *time.Time      `db:"once_at"`
+	Zone           string          `db:"zone"`
+	Skipped        string          `db:"skipped"`
+	Repeated       string          `db:"repeated"`
+	CatchUp        string          `db:"catch_up"`
+	CatchUpMost    int64           `db:"catch_up_most"`
+	Overlap        string          `db:"overlap"`
+	Wishes         json.RawMessage `db:"wishes"`
+	Plan           json.RawMessage `db:"plan"`
+	PlanVersion    int64           `db:"plan_version"`
+	AlertFailures  int64           `db:"alert_failures"`
+	AlertSilenceMs int64           `db:"alert_silence_ms"`
+	Alert          string          `db:"alert"`
+	AlertedAt      *time.Time      `db:"alerted_at"`
+	PausedAt       *time.Time      `db:"paused_at"`
+	PausedReason   string          `db:"paused_reason"`
+	DueAt          *time.Time      `db:"due_at"`
+	WakeAt         *time.Time      `db:"wake_at"`
+	AwaitedSince   time.Time       `db:"awaited_since"`
+	LastDueAt      *time.Time      `db:"last_due_at"`
+	LastFiredAt    *time.Time      `db:"last_fired_at"`
+	LastOutcome    string          `db:"last_outcome"`
+	LastExecution  *uuid.UUID      `db:"last_execution"`
+	LastStatus     string          `db:"last_status"`
+	LastSuccessAt  *time.Time      `db:"last_success_at"`
+	Failures       int64           `db:"failures"`
+	Version        int64           `db:"version"`
+	CreatedAt      time.Time       `db:"created_at"`
+	UpdatedAt      time.Time       `db:"updated_at"`
+	DeletedAt      *time.Time      `db:"deleted_at"`
+}
+
+type ScheduleFiring struct {
+	ID          uuid.UUID  `db:"id"`
+	At          time.Time  `db:"at"`
+	ScheduleID  uuid.UUID  `db:"schedule_id"`
+	DueAt       time.Time  `db:"due_at"`
+	Outcome     string     `db:"outcome"`
+	Reason      string     `db:"reason"`
+	ExecutionID *uuid.UUID `db:"execution_id"`
+}
+
+type ScheduleRun struct {
+	ScheduleID  uuid.UUID  `db:"schedule_id"`
+	DueAt       time.Time  `db:"due_at"`
+	ExecutionID *uuid.UUID `db:"execution_id"`
+	Manual      bool       `db:"manual"`
 }
 
 type Script struct {
@@ -440,4 +544,17 @@ type UserClient struct {
 	ExtraMetadata json.RawMessage `db:"extra_metadata"`
 	CreatedAt     time.Time       `db:"created_at"`
 	LastSeenAt    time.Time       `db:"last_seen_at"`
+}
+
+type Webhook struct {
+	ID         uuid.UUID `db:"id"`
+	UserID     uuid.UUID `db:"user_id"`
+	Url        string    `db:"url"`
+	Types      string    `db:"types"`
+	Secret     []byte    `db:"secret"`
+	Everything bool      `db:"everything"`
+	Disabled   string    `db:"disabled"`
+	Version    int64     `db:"version"`
+	CreatedAt  time.Time `db:"created_at"`
+	UpdatedAt  time.Time `db:"updated_at"`
 }

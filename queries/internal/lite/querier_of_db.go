@@ -19,6 +19,10 @@ func Adapt(q *Queries) Adapter { return Adapter{q} }
 
 var _ db.Querier = Adapter{}
 
+func (a Adapter) AddLineWithin(ctx context.Context, arg db.AddLineWithinParams) ([]int64, error) {
+	return a.q.AddLineWithin(ctx, AddLineWithinParams(arg))
+}
+
 func (a Adapter) AddLogLines(ctx context.Context, arg db.AddLogLinesParams) (int64, error) {
 	return a.q.AddLogLines(ctx, AddLogLinesParams(arg))
 }
@@ -36,12 +40,20 @@ func (a Adapter) AdoptAttempts(ctx context.Context, arg db.AdoptAttemptsParams) 
 	return out, err
 }
 
-func (a Adapter) AdvanceLog(ctx context.Context, arg db.AdvanceLogParams) (int64, error) {
+func (a Adapter) AdvanceLog(ctx context.Context, arg db.AdvanceLogParams) ([]int64, error) {
 	return a.q.AdvanceLog(ctx, AdvanceLogParams(arg))
+}
+
+func (a Adapter) AdvanceSchedules(ctx context.Context, arg db.AdvanceSchedulesParams) (int64, error) {
+	return a.q.AdvanceSchedules(ctx, AdvanceSchedulesParams(arg))
 }
 
 func (a Adapter) AnswerIdempotencyKey(ctx context.Context, arg db.AnswerIdempotencyKeyParams) (int64, error) {
 	return a.q.AnswerIdempotencyKey(ctx, AnswerIdempotencyKeyParams(arg))
+}
+
+func (a Adapter) BeginEventCursor(ctx context.Context, arg db.BeginEventCursorParams) error {
+	return a.q.BeginEventCursor(ctx, BeginEventCursorParams(arg))
 }
 
 func (a Adapter) ClaimAttempts(ctx context.Context, arg db.ClaimAttemptsParams) ([]db.ClaimAttemptsRow, error) {
@@ -92,7 +104,7 @@ func (a Adapter) CountActive(ctx context.Context) (int64, error) {
 	return a.q.CountActive(ctx)
 }
 
-func (a Adapter) CountActiveOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+func (a Adapter) CountActiveOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	return a.q.CountActiveOf(ctx, userID)
 }
 
@@ -122,6 +134,11 @@ func (a Adapter) CountOutbox(ctx context.Context, topic string) (db.CountOutboxR
 	return db.CountOutboxRow(row), err
 }
 
+func (a Adapter) CountOutboxLane(ctx context.Context, lane string) (db.CountOutboxLaneRow, error) {
+	row, err := a.q.CountOutboxLane(ctx, lane)
+	return db.CountOutboxLaneRow(row), err
+}
+
 func (a Adapter) CountQueued(ctx context.Context) ([]db.CountQueuedRow, error) {
 	rows, err := a.q.CountQueued(ctx)
 	out := make([]db.CountQueuedRow, len(rows))
@@ -133,6 +150,10 @@ func (a Adapter) CountQueued(ctx context.Context) ([]db.CountQueuedRow, error) {
 
 func (a Adapter) CountReused(ctx context.Context, arg db.CountReusedParams) (int64, error) {
 	return a.q.CountReused(ctx, CountReusedParams(arg))
+}
+
+func (a Adapter) CountSchedulesOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+	return a.q.CountSchedulesOf(ctx, userID)
 }
 
 func (a Adapter) CountScriptGrants(ctx context.Context, arg db.CountScriptGrantsParams) (int64, error) {
@@ -152,7 +173,7 @@ func (a Adapter) CountUsers(ctx context.Context) (int64, error) {
 	return a.q.CountUsers(ctx)
 }
 
-func (a Adapter) CountWaitingOf(ctx context.Context, userID uuid.UUID) (int64, error) {
+func (a Adapter) CountWaitingOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	return a.q.CountWaitingOf(ctx, userID)
 }
 
@@ -166,6 +187,10 @@ func (a Adapter) DeleteEmptyBuckets(ctx context.Context, arg db.DeleteEmptyBucke
 
 func (a Adapter) DeleteEndedFamilies(ctx context.Context, arg db.DeleteEndedFamiliesParams) (int64, error) {
 	return a.q.DeleteEndedFamilies(ctx, DeleteEndedFamiliesParams(arg))
+}
+
+func (a Adapter) DeleteEventCursor(ctx context.Context, name string) (int64, error) {
+	return a.q.DeleteEventCursor(ctx, name)
 }
 
 func (a Adapter) DeleteExecution(ctx context.Context, arg db.DeleteExecutionParams) (int64, error) {
@@ -200,12 +225,28 @@ func (a Adapter) DeleteGoneRunners(ctx context.Context, arg db.DeleteGoneRunners
 	return a.q.DeleteGoneRunners(ctx, DeleteGoneRunnersParams(arg))
 }
 
+func (a Adapter) DeleteLane(ctx context.Context, lane string) (int64, error) {
+	return a.q.DeleteLane(ctx, lane)
+}
+
 func (a Adapter) DeleteLimit(ctx context.Context, userID uuid.UUID) error {
 	return a.q.DeleteLimit(ctx, userID)
 }
 
+func (a Adapter) DeleteLongAnswer(ctx context.Context, arg db.DeleteLongAnswerParams) (int64, error) {
+	return a.q.DeleteLongAnswer(ctx, DeleteLongAnswerParams(arg))
+}
+
 func (a Adapter) DeleteOldRefusals(ctx context.Context, arg db.DeleteOldRefusalsParams) (int64, error) {
 	return a.q.DeleteOldRefusals(ctx, DeleteOldRefusalsParams(arg))
+}
+
+func (a Adapter) DeleteOutboxLane(ctx context.Context, lane string) (int64, error) {
+	return a.q.DeleteOutboxLane(ctx, lane)
+}
+
+func (a Adapter) DeleteScheduleRuns(ctx context.Context, batch string) (int64, error) {
+	return a.q.DeleteScheduleRuns(ctx, batch)
 }
 
 func (a Adapter) DeleteScript(ctx context.Context, arg db.DeleteScriptParams) (db.Script, error) {
@@ -233,6 +274,10 @@ func (a Adapter) DeleteSession(ctx context.Context, arg db.DeleteSessionParams) 
 	return a.q.DeleteSession(ctx, DeleteSessionParams(arg))
 }
 
+func (a Adapter) DeleteSurplusEvents(ctx context.Context, arg db.DeleteSurplusEventsParams) (int64, error) {
+	return a.q.DeleteSurplusEvents(ctx, DeleteSurplusEventsParams(arg))
+}
+
 func (a Adapter) DeleteSurplusRefusals(ctx context.Context, arg db.DeleteSurplusRefusalsParams) (int64, error) {
 	return a.q.DeleteSurplusRefusals(ctx, DeleteSurplusRefusalsParams(arg))
 }
@@ -249,6 +294,14 @@ func (a Adapter) DeleteTeamMember(ctx context.Context, arg db.DeleteTeamMemberPa
 func (a Adapter) DeleteUser(ctx context.Context, id uuid.UUID) (db.User, error) {
 	row, err := a.q.DeleteUser(ctx, id)
 	return db.User(row), err
+}
+
+func (a Adapter) DeleteWebhook(ctx context.Context, id uuid.UUID) (int64, error) {
+	return a.q.DeleteWebhook(ctx, id)
+}
+
+func (a Adapter) DisableWebhook(ctx context.Context, arg db.DisableWebhookParams) (int64, error) {
+	return a.q.DisableWebhook(ctx, DisableWebhookParams(arg))
 }
 
 func (a Adapter) DrainRunner(ctx context.Context, id uuid.UUID) (int64, error) {
@@ -278,6 +331,10 @@ func (a Adapter) EndHeldAttempt(ctx context.Context, arg db.EndHeldAttemptParams
 
 func (a Adapter) EndLinksOf(ctx context.Context, userID *uuid.UUID) (int64, error) {
 	return a.q.EndLinksOf(ctx, userID)
+}
+
+func (a Adapter) EndLongAnswers(ctx context.Context, expiresAt *time.Time) (int64, error) {
+	return a.q.EndLongAnswers(ctx, expiresAt)
 }
 
 func (a Adapter) EndLostRunners(ctx context.Context, arg db.EndLostRunnersParams) ([]db.EndLostRunnersRow, error) {
@@ -366,6 +423,11 @@ func (a Adapter) GetClient(ctx context.Context, id uuid.UUID) (db.OauthClient, e
 	return db.OauthClient(row), err
 }
 
+func (a Adapter) GetEventCursor(ctx context.Context, name string) (db.EventCursor, error) {
+	row, err := a.q.GetEventCursor(ctx, name)
+	return db.EventCursor(row), err
+}
+
 func (a Adapter) GetExecution(ctx context.Context, id uuid.UUID) (db.Execution, error) {
 	row, err := a.q.GetExecution(ctx, id)
 	return db.Execution(row), err
@@ -379,6 +441,11 @@ func (a Adapter) GetExecutionByKey(ctx context.Context, arg db.GetExecutionByKey
 func (a Adapter) GetIdempotencyKey(ctx context.Context, keyHash []byte) (db.GetIdempotencyKeyRow, error) {
 	row, err := a.q.GetIdempotencyKey(ctx, keyHash)
 	return db.GetIdempotencyKeyRow(row), err
+}
+
+func (a Adapter) GetLane(ctx context.Context, lane string) (db.OutboxLane, error) {
+	row, err := a.q.GetLane(ctx, lane)
+	return db.OutboxLane(row), err
 }
 
 func (a Adapter) GetLimit(ctx context.Context, id uuid.UUID) (db.GetLimitRow, error) {
@@ -401,6 +468,20 @@ func (a Adapter) GetLivingClient(ctx context.Context, clientID string) (db.Oauth
 	return db.OauthClient(row), err
 }
 
+func (a Adapter) GetLongAnswer(ctx context.Context, executionID uuid.UUID) (db.GetLongAnswerRow, error) {
+	row, err := a.q.GetLongAnswer(ctx, executionID)
+	return db.GetLongAnswerRow(row), err
+}
+
+func (a Adapter) GetLongRequest(ctx context.Context, executionID uuid.UUID) (db.GetLongRequestRow, error) {
+	row, err := a.q.GetLongRequest(ctx, executionID)
+	return db.GetLongRequestRow(row), err
+}
+
+func (a Adapter) GetNewestEvent(ctx context.Context) (int64, error) {
+	return a.q.GetNewestEvent(ctx)
+}
+
 func (a Adapter) GetRefreshToken(ctx context.Context, hash []byte) (db.GetRefreshTokenRow, error) {
 	row, err := a.q.GetRefreshToken(ctx, hash)
 	return db.GetRefreshTokenRow(row), err
@@ -408,6 +489,11 @@ func (a Adapter) GetRefreshToken(ctx context.Context, hash []byte) (db.GetRefres
 
 func (a Adapter) GetRevocationNumber(ctx context.Context) (int64, error) {
 	return a.q.GetRevocationNumber(ctx)
+}
+
+func (a Adapter) GetSchedule(ctx context.Context, id uuid.UUID) (db.Schedule, error) {
+	row, err := a.q.GetSchedule(ctx, id)
+	return db.Schedule(row), err
 }
 
 func (a Adapter) GetScript(ctx context.Context, id uuid.UUID) (db.Script, error) {
@@ -428,6 +514,11 @@ func (a Adapter) GetScriptVersion(ctx context.Context, arg db.GetScriptVersionPa
 func (a Adapter) GetSession(ctx context.Context, sessionIndex []byte) (db.GetSessionRow, error) {
 	row, err := a.q.GetSession(ctx, sessionIndex)
 	return db.GetSessionRow(row), err
+}
+
+func (a Adapter) GetSnapshot(ctx context.Context) (db.GetSnapshotRow, error) {
+	row, err := a.q.GetSnapshot(ctx)
+	return db.GetSnapshotRow(row), err
 }
 
 func (a Adapter) GetStanding(ctx context.Context, arg db.GetStandingParams) (db.GetStandingRow, error) {
@@ -474,6 +565,11 @@ func (a Adapter) GetUserByUsername(ctx context.Context, usernameKey *string) (db
 	return db.User(row), err
 }
 
+func (a Adapter) GetWebhook(ctx context.Context, id uuid.UUID) (db.Webhook, error) {
+	row, err := a.q.GetWebhook(ctx, id)
+	return db.Webhook(row), err
+}
+
 func (a Adapter) HasUsers(ctx context.Context) (bool, error) {
 	return a.q.HasUsers(ctx)
 }
@@ -501,6 +597,10 @@ func (a Adapter) InsertClient(ctx context.Context, arg db.InsertClientParams) (d
 	return db.OauthClient(row), err
 }
 
+func (a Adapter) InsertEvent(ctx context.Context, arg db.InsertEventParams) error {
+	return a.q.InsertEvent(ctx, InsertEventParams(arg))
+}
+
 func (a Adapter) InsertExecution(ctx context.Context, arg db.InsertExecutionParams) (db.Execution, error) {
 	row, err := a.q.InsertExecution(ctx, InsertExecutionParams(arg))
 	return db.Execution(row), err
@@ -510,12 +610,20 @@ func (a Adapter) InsertFamily(ctx context.Context, arg db.InsertFamilyParams) (i
 	return a.q.InsertFamily(ctx, InsertFamilyParams(arg))
 }
 
+func (a Adapter) InsertFirings(ctx context.Context, arg db.InsertFiringsParams) error {
+	return a.q.InsertFirings(ctx, InsertFiringsParams(arg))
+}
+
 func (a Adapter) InsertLink(ctx context.Context, arg db.InsertLinkParams) error {
 	return a.q.InsertLink(ctx, InsertLinkParams(arg))
 }
 
 func (a Adapter) InsertLogChunk(ctx context.Context, arg db.InsertLogChunkParams) error {
 	return a.q.InsertLogChunk(ctx, InsertLogChunkParams(arg))
+}
+
+func (a Adapter) InsertLongAnswer(ctx context.Context, arg db.InsertLongAnswerParams) error {
+	return a.q.InsertLongAnswer(ctx, InsertLongAnswerParams(arg))
 }
 
 func (a Adapter) InsertMark(ctx context.Context, name string) (int64, error) {
@@ -536,6 +644,15 @@ func (a Adapter) InsertRefreshToken(ctx context.Context, arg db.InsertRefreshTok
 
 func (a Adapter) InsertRevocation(ctx context.Context, arg db.InsertRevocationParams) error {
 	return a.q.InsertRevocation(ctx, InsertRevocationParams(arg))
+}
+
+func (a Adapter) InsertSchedule(ctx context.Context, arg db.InsertScheduleParams) (db.Schedule, error) {
+	row, err := a.q.InsertSchedule(ctx, InsertScheduleParams(arg))
+	return db.Schedule(row), err
+}
+
+func (a Adapter) InsertScheduledExecutions(ctx context.Context, arg db.InsertScheduledExecutionsParams) ([]uuid.UUID, error) {
+	return a.q.InsertScheduledExecutions(ctx, InsertScheduledExecutionsParams(arg))
 }
 
 func (a Adapter) InsertScript(ctx context.Context, arg db.InsertScriptParams) (db.Script, error) {
@@ -581,6 +698,14 @@ func (a Adapter) InsertTeamMember(ctx context.Context, arg db.InsertTeamMemberPa
 func (a Adapter) InsertUser(ctx context.Context, arg db.InsertUserParams) (db.User, error) {
 	row, err := a.q.InsertUser(ctx, InsertUserParams(arg))
 	return db.User(row), err
+}
+
+func (a Adapter) InsertWebhook(ctx context.Context, arg db.InsertWebhookParams) (int64, error) {
+	return a.q.InsertWebhook(ctx, InsertWebhookParams(arg))
+}
+
+func (a Adapter) KeepLongAnswer(ctx context.Context, arg db.KeepLongAnswerParams) (int64, error) {
+	return a.q.KeepLongAnswer(ctx, KeepLongAnswerParams(arg))
 }
 
 func (a Adapter) ListAPITokens(ctx context.Context, arg db.ListAPITokensParams) ([]db.ApiToken, error) {
@@ -646,8 +771,35 @@ func (a Adapter) ListDeadOutbox(ctx context.Context, atMost int64) ([]db.Outbox,
 	return out, err
 }
 
+func (a Adapter) ListDeadOutboxLane(ctx context.Context, arg db.ListDeadOutboxLaneParams) ([]db.Outbox, error) {
+	rows, err := a.q.ListDeadOutboxLane(ctx, ListDeadOutboxLaneParams(arg))
+	out := make([]db.Outbox, len(rows))
+	for i := range rows {
+		out[i] = db.Outbox(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListEndedAttempt(ctx context.Context, arg db.ListEndedAttemptParams) ([]uuid.UUID, error) {
 	return a.q.ListEndedAttempt(ctx, ListEndedAttemptParams(arg))
+}
+
+func (a Adapter) ListEventCursors(ctx context.Context) ([]db.EventCursor, error) {
+	rows, err := a.q.ListEventCursors(ctx)
+	out := make([]db.EventCursor, len(rows))
+	for i := range rows {
+		out[i] = db.EventCursor(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListEvents(ctx context.Context, arg db.ListEventsParams) ([]db.Event, error) {
+	rows, err := a.q.ListEvents(ctx, ListEventsParams(arg))
+	out := make([]db.Event, len(rows))
+	for i := range rows {
+		out[i] = db.Event(rows[i])
+	}
+	return out, err
 }
 
 func (a Adapter) ListFamilies(ctx context.Context, userID uuid.UUID) ([]db.TokenFamily, error) {
@@ -681,6 +833,19 @@ func (a Adapter) ListLastChunk(ctx context.Context, arg db.ListLastChunkParams) 
 	return a.q.ListLastChunk(ctx, ListLastChunkParams(arg))
 }
 
+func (a Adapter) ListLivingOf(ctx context.Context, userID *uuid.UUID) ([]uuid.UUID, error) {
+	return a.q.ListLivingOf(ctx, userID)
+}
+
+func (a Adapter) ListLivingWebhooks(ctx context.Context) ([]db.Webhook, error) {
+	rows, err := a.q.ListLivingWebhooks(ctx)
+	out := make([]db.Webhook, len(rows))
+	for i := range rows {
+		out[i] = db.Webhook(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListLogChunks(ctx context.Context, arg db.ListLogChunksParams) ([]db.LogChunk, error) {
 	rows, err := a.q.ListLogChunks(ctx, ListLogChunksParams(arg))
 	out := make([]db.LogChunk, len(rows))
@@ -704,6 +869,15 @@ func (a Adapter) ListLogSeq(ctx context.Context, arg db.ListLogSeqParams) ([]db.
 	out := make([]db.ListLogSeqRow, len(rows))
 	for i := range rows {
 		out[i] = db.ListLogSeqRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListOverLongAnswers(ctx context.Context, arg db.ListOverLongAnswersParams) ([]db.ListOverLongAnswersRow, error) {
+	rows, err := a.q.ListOverLongAnswers(ctx, ListOverLongAnswersParams(arg))
+	out := make([]db.ListOverLongAnswersRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListOverLongAnswersRow(rows[i])
 	}
 	return out, err
 }
@@ -744,6 +918,15 @@ func (a Adapter) ListRunners(ctx context.Context, atMost int64) ([]db.Runner, er
 	out := make([]db.Runner, len(rows))
 	for i := range rows {
 		out[i] = db.Runner(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListScheduleRuns(ctx context.Context, ids string) ([]db.ListScheduleRunsRow, error) {
+	rows, err := a.q.ListScheduleRuns(ctx, ids)
+	out := make([]db.ListScheduleRunsRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListScheduleRunsRow(rows[i])
 	}
 	return out, err
 }
@@ -810,6 +993,15 @@ func (a Adapter) ListStatusLog(ctx context.Context, arg db.ListStatusLogParams) 
 	return out, err
 }
 
+func (a Adapter) ListStatusLogAfter(ctx context.Context, arg db.ListStatusLogAfterParams) ([]db.StatusLog, error) {
+	rows, err := a.q.ListStatusLogAfter(ctx, ListStatusLogAfterParams(arg))
+	out := make([]db.StatusLog, len(rows))
+	for i := range rows {
+		out[i] = db.StatusLog(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListTeamMembers(ctx context.Context, teamID uuid.UUID) ([]db.TeamMember, error) {
 	rows, err := a.q.ListTeamMembers(ctx, teamID)
 	out := make([]db.TeamMember, len(rows))
@@ -837,6 +1029,10 @@ func (a Adapter) ListTeamsOfUser(ctx context.Context, userID uuid.UUID) ([]db.Te
 	return out, err
 }
 
+func (a Adapter) ListUnheldLongAnswers(ctx context.Context, arg db.ListUnheldLongAnswersParams) ([]uuid.UUID, error) {
+	return a.q.ListUnheldLongAnswers(ctx, ListUnheldLongAnswersParams(arg))
+}
+
 func (a Adapter) ListUserClients(ctx context.Context, userID uuid.UUID) ([]db.UserClient, error) {
 	rows, err := a.q.ListUserClients(ctx, userID)
 	out := make([]db.UserClient, len(rows))
@@ -855,6 +1051,10 @@ func (a Adapter) ListUsers(ctx context.Context, arg db.ListUsersParams) ([]db.Us
 	return out, err
 }
 
+func (a Adapter) ListWaitingLongAnswers(ctx context.Context, arg db.ListWaitingLongAnswersParams) ([]string, error) {
+	return a.q.ListWaitingLongAnswers(ctx, ListWaitingLongAnswersParams(arg))
+}
+
 func (a Adapter) ListWaitingOf(ctx context.Context, arg db.ListWaitingOfParams) ([]db.ListWaitingOfRow, error) {
 	rows, err := a.q.ListWaitingOf(ctx, ListWaitingOfParams(arg))
 	out := make([]db.ListWaitingOfRow, len(rows))
@@ -869,6 +1069,24 @@ func (a Adapter) ListWaitingUsers(ctx context.Context) ([]db.ListWaitingUsersRow
 	out := make([]db.ListWaitingUsersRow, len(rows))
 	for i := range rows {
 		out[i] = db.ListWaitingUsersRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListWebhooks(ctx context.Context, atMost int64) ([]db.Webhook, error) {
+	rows, err := a.q.ListWebhooks(ctx, atMost)
+	out := make([]db.Webhook, len(rows))
+	for i := range rows {
+		out[i] = db.Webhook(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListWebhooksOf(ctx context.Context, userID uuid.UUID) ([]db.Webhook, error) {
+	rows, err := a.q.ListWebhooksOf(ctx, userID)
+	out := make([]db.Webhook, len(rows))
+	for i := range rows {
+		out[i] = db.Webhook(rows[i])
 	}
 	return out, err
 }
@@ -891,6 +1109,15 @@ func (a Adapter) LockAdmission(ctx context.Context, number int64) error {
 	return a.q.LockAdmission(ctx, number)
 }
 
+func (a Adapter) LockDueSchedules(ctx context.Context, arg db.LockDueSchedulesParams) ([]db.LockDueSchedulesRow, error) {
+	rows, err := a.q.LockDueSchedules(ctx, LockDueSchedulesParams(arg))
+	out := make([]db.LockDueSchedulesRow, len(rows))
+	for i := range rows {
+		out[i] = db.LockDueSchedulesRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) LockExecutions(ctx context.Context, ids string) ([]db.LockExecutionsRow, error) {
 	rows, err := a.q.LockExecutions(ctx, ids)
 	out := make([]db.LockExecutionsRow, len(rows))
@@ -909,6 +1136,11 @@ func (a Adapter) LockFreeExecutions(ctx context.Context, ids string) ([]db.LockF
 	return out, err
 }
 
+func (a Adapter) LockSchedule(ctx context.Context, id uuid.UUID) (db.Schedule, error) {
+	row, err := a.q.LockSchedule(ctx, id)
+	return db.Schedule(row), err
+}
+
 func (a Adapter) LockScript(ctx context.Context, id uuid.UUID) (db.Script, error) {
 	row, err := a.q.LockScript(ctx, id)
 	return db.Script(row), err
@@ -924,6 +1156,10 @@ func (a Adapter) LockUser(ctx context.Context, id uuid.UUID) (db.User, error) {
 	return db.User(row), err
 }
 
+func (a Adapter) MoveEventCursor(ctx context.Context, arg db.MoveEventCursorParams) (int64, error) {
+	return a.q.MoveEventCursor(ctx, MoveEventCursorParams(arg))
+}
+
 func (a Adapter) MoveExecutions(ctx context.Context, arg db.MoveExecutionsParams) ([]db.MoveExecutionsRow, error) {
 	rows, err := a.q.MoveExecutions(ctx, MoveExecutionsParams(arg))
 	out := make([]db.MoveExecutionsRow, len(rows))
@@ -937,8 +1173,21 @@ func (a Adapter) NextRevocation(ctx context.Context) (int64, error) {
 	return a.q.NextRevocation(ctx)
 }
 
+func (a Adapter) NextWake(ctx context.Context) (*time.Time, error) {
+	return a.q.NextWake(ctx)
+}
+
 func (a Adapter) PatchProgress(ctx context.Context, arg db.PatchProgressParams) (int64, error) {
 	return a.q.PatchProgress(ctx, PatchProgressParams(arg))
+}
+
+func (a Adapter) PauseLane(ctx context.Context, arg db.PauseLaneParams) (db.PauseLaneRow, error) {
+	row, err := a.q.PauseLane(ctx, PauseLaneParams(arg))
+	return db.PauseLaneRow(row), err
+}
+
+func (a Adapter) PutScheduleRuns(ctx context.Context, batch string) (int64, error) {
+	return a.q.PutScheduleRuns(ctx, batch)
 }
 
 func (a Adapter) RehashPassword(ctx context.Context, arg db.RehashPasswordParams) (int64, error) {
@@ -991,6 +1240,10 @@ func (a Adapter) ReviveOutbox(ctx context.Context, id uuid.UUID) (int64, error) 
 	return a.q.ReviveOutbox(ctx, id)
 }
 
+func (a Adapter) ReviveOutboxLane(ctx context.Context, arg db.ReviveOutboxLaneParams) (int64, error) {
+	return a.q.ReviveOutboxLane(ctx, ReviveOutboxLaneParams(arg))
+}
+
 func (a Adapter) RevokeAPIToken(ctx context.Context, id uuid.UUID) (db.ApiToken, error) {
 	row, err := a.q.RevokeAPIToken(ctx, id)
 	return db.ApiToken(row), err
@@ -1003,6 +1256,10 @@ func (a Adapter) RevokeClient(ctx context.Context, id uuid.UUID) (db.OauthClient
 
 func (a Adapter) RotateRefreshToken(ctx context.Context, arg db.RotateRefreshTokenParams) (uuid.UUID, error) {
 	return a.q.RotateRefreshToken(ctx, RotateRefreshTokenParams(arg))
+}
+
+func (a Adapter) SaySo(ctx context.Context, arg db.SaySoParams) (int64, error) {
+	return a.q.SaySo(ctx, SaySoParams(arg))
 }
 
 func (a Adapter) SeeUserClient(ctx context.Context, arg db.SeeUserClientParams) (int64, error) {
@@ -1099,6 +1356,11 @@ func (a Adapter) UpdateAPIToken(ctx context.Context, arg db.UpdateAPITokenParams
 	return db.ApiToken(row), err
 }
 
+func (a Adapter) UpdateSchedule(ctx context.Context, arg db.UpdateScheduleParams) (db.Schedule, error) {
+	row, err := a.q.UpdateSchedule(ctx, UpdateScheduleParams(arg))
+	return db.Schedule(row), err
+}
+
 func (a Adapter) UpdateScript(ctx context.Context, arg db.UpdateScriptParams) (db.Script, error) {
 	row, err := a.q.UpdateScript(ctx, UpdateScriptParams(arg))
 	return db.Script(row), err
@@ -1118,6 +1380,10 @@ func (a Adapter) UpdateUser(ctx context.Context, arg db.UpdateUserParams) (db.Us
 	return db.User(row), err
 }
 
+func (a Adapter) UpdateWebhook(ctx context.Context, arg db.UpdateWebhookParams) (int64, error) {
+	return a.q.UpdateWebhook(ctx, UpdateWebhookParams(arg))
+}
+
 func (a Adapter) UpsertRunner(ctx context.Context, arg db.UpsertRunnerParams) (db.Runner, error) {
 	row, err := a.q.UpsertRunner(ctx, UpsertRunnerParams(arg))
 	return db.Runner(row), err
@@ -1126,4 +1392,8 @@ func (a Adapter) UpsertRunner(ctx context.Context, arg db.UpsertRunnerParams) (d
 func (a Adapter) UseLink(ctx context.Context, hash []byte) (db.UseLinkRow, error) {
 	row, err := a.q.UseLink(ctx, hash)
 	return db.UseLinkRow(row), err
+}
+
+func (a Adapter) WakeSchedulesOfEnded(ctx context.Context, arg db.WakeSchedulesOfEndedParams) (int64, error) {
+	return a.q.WakeSchedulesOfEnded(ctx, WakeSchedulesOfEndedParams(arg))
 }

@@ -1,3 +1,7 @@
+-- Statements that name attempts by id ask for their states by (state || ''), and for their ids by an array. Few attempts are in those states, so PostgreSQL
+-- would go through all of them by the partial index, which grows with what waits and with what has left it; and for a list of which it does not know
+-- how long it is, it would go through the table.
+
 -- name: InsertAttempts :many
 -- The numbers are those of the executions, which count them.
 insert into execution_attempts (id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, handle, log_seq, created_at)
@@ -25,7 +29,7 @@ returning execution_attempts.id, execution_attempts.execution_id, execution_atte
 -- The same of those that are named, wherever they wait. Who comes second is given none.
 with picked as materialized (
 	select a.id from execution_attempts a
-	where a.id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)) and a.state = 'QUEUED'
+	where a.id = any (array(select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))) and (a.state || '') = 'QUEUED'
 	order by a.id
 	for no key update skip locked
 )
@@ -39,7 +43,7 @@ returning execution_attempts.id, execution_attempts.execution_id, execution_atte
 -- Gives a runner that has begun anew what it held, under another fence.
 update execution_attempts
 set fence = fence + 1, lease_until = sqlc.arg(lease_until), heartbeat_at = sqlc.arg(now)
-where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)) and runner_id = sqlc.arg(runner_id) and state in ('STARTING', 'RUNNING')
+where id = any (array(select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))) and runner_id = sqlc.arg(runner_id) and (state || '') in ('STARTING', 'RUNNING')
 returning id, execution_id, number, state, stop, fence, log_seq, timeout_ms, deadline_at, handle;
 
 -- name: ListHeldBy :many
@@ -51,20 +55,20 @@ order by id;
 
 -- name: ListWork :many
 -- What whoever runs an attempt needs to know of its execution and script.
-select e.id, e.user_id, e.script_id, e.script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
+select e.id, e.user_id, s.id as script_id, v.number as script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
 	s.slug, v.blob_key, v.blob_sha256, v.blob_size, v.built_key, v.configuration,
 	v.cpu_reservation, v.cpu_limit, v.memory_reservation, v.memory_limit, v.environment, v.environment_version, v.compute_type, v.uses_gee
 from executions e
 join scripts s on s.id = e.script_id
 join script_versions v on v.script_id = e.script_id and v.number = e.script_version
-where e.id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json));
+where e.id = any (array(select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)));
 
 -- name: StartAttempts :many
 -- What was claimed runs now. The executions are locked.
 update execution_attempts
 set state = 'RUNNING', started_at = sqlc.arg(now), heartbeat_at = sqlc.arg(now), lease_until = sqlc.arg(lease_until), deadline_at = (i.value ->> 'deadline_at')::timestamptz, handle = (i.value ->> 'handle'), token_hash = decode(i.value ->> 'token_hash', 'hex')
 from (select x.key::uuid as id, x.value::json as value from json_each(sqlc.arg(batch)::text::json) as x(key, value)) i
-where execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and execution_attempts.state = 'STARTING'
+where execution_attempts.id = any (array(select k.key::uuid from json_each(sqlc.arg(batch)::text::json) as k(key, value))) and execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and (execution_attempts.state || '') = 'STARTING'
 returning execution_attempts.id;
 
 -- name: SetHandle :execrows
@@ -77,7 +81,7 @@ where id = sqlc.arg(id) and fence = sqlc.arg(fence) and state in ('STARTING', 'R
 with mine as materialized (
 	select a.id from json_to_recordset(sqlc.arg(batch)::text::json) as i(id uuid, fence bigint)
 	join execution_attempts a on a.id = i.id and a.fence = i.fence
-	where a.state in ('STARTING', 'RUNNING')
+	where a.id = any (array(select k.id from json_to_recordset(sqlc.arg(batch)::text::json) as k(id uuid))) and (a.state || '') in ('STARTING', 'RUNNING')
 	for no key update of a skip locked
 )
 update execution_attempts
@@ -91,14 +95,14 @@ returning execution_attempts.id, execution_attempts.stop;
 select a.id, a.stop
 from json_to_recordset(sqlc.arg(batch)::text::json) as i(id uuid, fence bigint)
 join execution_attempts a on a.id = i.id and a.fence = i.fence
-where a.state in ('STARTING', 'RUNNING');
+where a.id = any (array(select k.id from json_to_recordset(sqlc.arg(batch)::text::json) as k(id uuid))) and (a.state || '') in ('STARTING', 'RUNNING');
 
 -- name: EndAttempts :many
 -- What its holder says is over. The executions are locked. What has not run cannot have succeeded.
 update execution_attempts
 set ended_at = sqlc.arg(now), state = 'ENDED', outcome = (i.value ->> 'outcome'), reason = (i.value ->> 'reason'), exit_code = (i.value ->> 'exit_code')::bigint, lease_until = null, token_hash = null
 from (select x.key::uuid as id, x.value::json as value from json_each(sqlc.arg(batch)::text::json) as x(key, value)) i
-where execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and (execution_attempts.state = 'RUNNING' or execution_attempts.state = 'STARTING' and (i.value ->> 'outcome') <> 'SUCCEEDED')
+where execution_attempts.id = any (array(select k.key::uuid from json_each(sqlc.arg(batch)::text::json) as k(key, value))) and execution_attempts.id = i.id and execution_attempts.fence = (i.value ->> 'fence')::bigint and ((execution_attempts.state || '') = 'RUNNING' or (execution_attempts.state || '') = 'STARTING' and (i.value ->> 'outcome') <> 'SUCCEEDED')
 returning execution_attempts.id, execution_attempts.execution_id, execution_attempts.started_at;
 
 -- name: ListEndedAttempt :many
@@ -117,9 +121,9 @@ limit sqlc.arg(at_most)::bigint;
 -- name: EndOverdueAttempts :many
 -- The same, if it still is. The executions are locked.
 update execution_attempts
-set state = 'ENDED', outcome = case when lease_until <= sqlc.arg(now) then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= sqlc.arg(now) then cast(sqlc.arg(lost) as text) else cast(sqlc.arg(timeout) as text) end,
+set state = 'ENDED', outcome = case when lease_until <= sqlc.arg(now) then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= sqlc.arg(now) then case when queue like '@%' then cast(sqlc.arg(gateway_lost) as text) else cast(sqlc.arg(lost) as text) end else cast(sqlc.arg(timeout) as text) end,
 	lease_until = null, token_hash = null, ended_at = sqlc.arg(now)
-where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)) and state in ('STARTING', 'RUNNING') and (lease_until <= sqlc.arg(now) or deadline_at <= sqlc.arg(late))
+where id = any (array(select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))) and (state || '') in ('STARTING', 'RUNNING') and (lease_until <= sqlc.arg(now) or deadline_at <= sqlc.arg(late))
 returning id, execution_id, number, outcome, reason, started_at;
 
 -- name: StopLateAttempts :execrows
@@ -172,7 +176,7 @@ order by number;
 -- What has waited for a runner since a time.
 select id, execution_id, number, queue, priority, available_at
 from execution_attempts
-where state = 'QUEUED' and available_at <= sqlc.arg(since)
+where state = 'QUEUED' and queue not like '@%' and available_at <= sqlc.arg(since)
 order by id
 limit sqlc.arg(at_most)::bigint;
 
@@ -180,6 +184,6 @@ limit sqlc.arg(at_most)::bigint;
 -- How many wait for runners, by queue.
 select queue, count(*) as waiting
 from execution_attempts
-where state = 'QUEUED'
+where state = 'QUEUED' and queue not like '@%'
 group by queue
 order by queue;

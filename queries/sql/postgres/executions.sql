@@ -1,36 +1,36 @@
 -- name: InsertExecution :one
 -- No row: the user has one with this idempotency key.
 insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority,
-	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at)
-values (sqlc.arg(id), sqlc.arg(script_id), sqlc.arg(script_version), sqlc.arg(user_id), 'PENDING', '', 0, sqlc.arg(params), sqlc.arg(params_key), 'null', '', 0, sqlc.arg(queue), sqlc.arg(priority),
+	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at)
+values (sqlc.arg(id), sqlc.narg(script_id), sqlc.narg(script_version), sqlc.narg(user_id), 'PENDING', '', 0, sqlc.arg(params), sqlc.arg(params_key), 'null', '', 0, sqlc.arg(queue), sqlc.arg(priority),
 	0, sqlc.arg(max_attempts), sqlc.arg(retry_on), sqlc.arg(retry_delay_ms), sqlc.arg(timeout_ms), sqlc.narg(idempotency_key), sqlc.narg(body_hash), sqlc.arg(is_plugin_execution), sqlc.narg(rerun_of), 0, 0,
-	sqlc.arg(now), sqlc.arg(now), sqlc.arg(now))
+	sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), sqlc.arg(executor), sqlc.arg(service), sqlc.arg(route), sqlc.arg(answer_at))
 on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
-returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at;
+returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at;
 
 -- name: GetExecution :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where id = sqlc.arg(id);
 
 -- name: GetExecutionByKey :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where user_id = sqlc.arg(user_id) and idempotency_key = sqlc.arg(idempotency_key);
 
 -- name: LockExecutions :many
 -- Nobody else moves them until the transaction ends. Whoever locks several does it in this order, and before their attempts.
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
-where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))
+where id = any (array(select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)))
 order by id
 for no key update;
 
 -- name: LockFreeExecutions :many
 -- The same of those that nobody else has locked.
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
-where id in (select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))
+where id = any (array(select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json)))
 order by id
 for no key update skip locked;
 
@@ -39,17 +39,26 @@ for no key update skip locked;
 update executions
 set updated_at = sqlc.arg(now), status = (i.value ->> 'status'), reason = (i.value ->> 'reason'), attempt = executions.attempt + (i.value ->> 'again')::bigint, last_log = executions.last_log + (i.value ->> 'noted')::bigint,
 	progress = case when (i.value ->> 'ends')::bigint > 0 then 100 when (i.value ->> 'again')::bigint > 0 then 0 else executions.progress end,
+	results = case when (i.value ->> 'again')::bigint > 0 then 'null' else executions.results end, results_key = case when (i.value ->> 'again')::bigint > 0 then '' else executions.results_key end, results_size = case when (i.value ->> 'again')::bigint > 0 then 0 else executions.results_size end,
+	said = case when (i.value ->> 'again')::bigint > 0 then '' else executions.said end,
 	dispatched_at = case when (i.value ->> 'status') = 'READY' then coalesce(executions.dispatched_at, sqlc.arg(now)) else executions.dispatched_at end,
 	started_at = case when (i.value ->> 'status') = 'RUNNING' then coalesce(executions.started_at, sqlc.arg(now)) else executions.started_at end,
 	ended_at = case when (i.value ->> 'ends')::bigint > 0 then sqlc.arg(now) end
 from (select x.key::uuid as id, x.value::json as value from json_each(sqlc.arg(batch)::text::json) as x(key, value)) i
-where executions.id = i.id and executions.status = (i.value ->> 'was')
+where executions.id = any (array(select k.key::uuid from json_each(sqlc.arg(batch)::text::json) as k(key, value))) and executions.id = i.id and (executions.status || '') = (i.value ->> 'was')
 returning executions.id, executions.last_log;
 
 -- name: SetResults :execrows
 update executions
-set results = sqlc.arg(results), results_key = sqlc.arg(results_key), results_size = sqlc.arg(results_size)
+set updated_at = sqlc.arg(now), results = sqlc.arg(results), results_key = sqlc.arg(results_key), results_size = sqlc.arg(results_size)
 where id = sqlc.arg(id) and status in ('RUNNING', 'CANCELLING');
+
+-- name: SaySo :execrows
+-- What a script says of its attempt, if that is held by who says it. The execution is locked.
+update executions
+set said = coalesce(nullif(cast(sqlc.arg(said) as text), ''), said), updated_at = sqlc.arg(now)
+where executions.id = sqlc.arg(id) and status in ('RUNNING', 'CANCELLING')
+	and exists (select 1 from execution_attempts a where a.id = sqlc.arg(attempt_id) and a.execution_id = sqlc.arg(id) and a.number = executions.attempt and a.fence = sqlc.arg(fence) and a.state = 'RUNNING');
 
 -- name: SetProgress :execrows
 update executions
@@ -96,11 +105,13 @@ select count(*) from (
 select pg_advisory_xact_lock(sqlc.arg(number)::bigint);
 
 -- name: GetLimit :one
+-- Whoever deletes the user waits for the end of the transaction, and finds what it makes.
 -- What a living user's role is, and how many executions may run where it is not what is set for all; below 0: it is.
 select users.role, (coalesce(execution_limits.at_most, -1))::bigint as at_most
 from users
 left join execution_limits on execution_limits.user_id = users.id
-where users.id = sqlc.arg(id) and users.deleted_at is null;
+where users.id = sqlc.arg(id) and users.deleted_at is null
+for share of users;
 
 -- name: SetLimit :exec
 insert into execution_limits (user_id, at_most, updated_at)
@@ -127,10 +138,11 @@ left join execution_limits on execution_limits.user_id = users.id
 order by users.id;
 
 -- name: CountActive :one
-select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING');
+-- What gateways fetch counts for nobody's number: they have numbers of their own.
+select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING') and executor = '';
 
 -- name: CountActiveOf :one
-select count(*) from executions where user_id = sqlc.arg(user_id) and status in ('READY', 'RUNNING', 'CANCELLING');
+select count(*) from executions where user_id = sqlc.arg(user_id) and status in ('READY', 'RUNNING', 'CANCELLING') and executor = '';
 
 -- name: CountWaitingOf :one
 select count(*) from executions where user_id = sqlc.arg(user_id) and status = 'PENDING';
@@ -142,3 +154,10 @@ from executions
 where user_id = sqlc.arg(user_id) and status = 'PENDING'
 order by priority desc, queued_at, id
 limit sqlc.arg(at_most)::bigint;
+
+-- name: ListLivingOf :many
+-- The executions of a user that have not ended, and that nobody has cancelled.
+select w.id from executions w where w.user_id = sqlc.arg(user_id) and w.status = 'PENDING'
+union all
+select a.id from executions a where a.user_id = sqlc.arg(user_id) and a.status in ('READY', 'RUNNING', 'CANCELLING') and a.status <> 'CANCELLING'
+order by 1;

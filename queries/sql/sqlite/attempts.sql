@@ -1,3 +1,7 @@
+-- Statements that name attempts by id ask for their states by (state || ''), and for their ids by an array. Few attempts are in those states, so PostgreSQL
+-- would go through all of them by the partial index, which grows with what waits and with what has left it; and for a list of which it does not know
+-- how long it is, it would go through the table.
+
 -- name: InsertAttempts :many
 -- The numbers are those of the executions, which count them.
 insert into execution_attempts (id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, handle, log_seq, created_at)
@@ -41,7 +45,7 @@ order by id;
 
 -- name: ListWork :many
 -- What whoever runs an attempt needs to know of its execution and script.
-select e.id, e.user_id, e.script_id, e.script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
+select e.id, e.user_id, s.id as script_id, v.number as script_version, e.params, e.params_key, e.priority, e.max_attempts, e.is_plugin_execution, e.created_at,
 	s.slug, v.blob_key, v.blob_sha256, v.blob_size, v.built_key, v.configuration,
 	v.cpu_reservation, v.cpu_limit, v.memory_reservation, v.memory_limit, v.environment, v.environment_version, v.compute_type, v.uses_gee
 from executions e
@@ -68,7 +72,7 @@ set lease_until = sqlc.arg(lease_until), heartbeat_at = sqlc.arg(now)
 where id in (
 	select a.id from json_each(cast(sqlc.arg(batch) as text)) i
 	join execution_attempts a on a.id = json_extract(i.value, '$.id') and a.fence = json_extract(i.value, '$.fence')
-	where a.state in ('STARTING', 'RUNNING')
+	where (a.state || '') in ('STARTING', 'RUNNING')
 )
 returning id, stop;
 
@@ -77,7 +81,7 @@ returning id, stop;
 select a.id, a.stop
 from json_each(cast(sqlc.arg(batch) as text)) i
 join execution_attempts a on a.id = json_extract(i.value, '$.id') and a.fence = json_extract(i.value, '$.fence')
-where a.state in ('STARTING', 'RUNNING');
+where (a.state || '') in ('STARTING', 'RUNNING');
 
 -- name: EndAttempts :many
 -- What its holder says is over. The executions are locked. What has not run cannot have succeeded.
@@ -102,7 +106,7 @@ limit cast(sqlc.arg(at_most) as integer);
 -- name: EndOverdueAttempts :many
 -- The same, if it still is. The executions are locked.
 update execution_attempts
-set state = 'ENDED', outcome = case when lease_until <= sqlc.arg(now) then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= sqlc.arg(now) then cast(sqlc.arg(lost) as text) else cast(sqlc.arg(timeout) as text) end,
+set state = 'ENDED', outcome = case when lease_until <= sqlc.arg(now) then 'LOST' else 'TIMEOUT' end, reason = case when lease_until <= sqlc.arg(now) then case when queue like '@%' then cast(sqlc.arg(gateway_lost) as text) else cast(sqlc.arg(lost) as text) end else cast(sqlc.arg(timeout) as text) end,
 	lease_until = null, token_hash = null, ended_at = sqlc.arg(now)
 where id in (select value from json_each(cast(sqlc.arg(ids) as text))) and state in ('STARTING', 'RUNNING') and (lease_until <= sqlc.arg(now) or deadline_at <= sqlc.arg(late))
 returning id, execution_id, number, outcome, reason, started_at;
@@ -156,7 +160,7 @@ order by number;
 -- What has waited for a runner since a time.
 select id, execution_id, number, queue, priority, available_at
 from execution_attempts
-where state = 'QUEUED' and available_at <= sqlc.arg(since)
+where state = 'QUEUED' and queue not like '@%' and available_at <= sqlc.arg(since)
 order by id
 limit cast(sqlc.arg(at_most) as integer);
 
@@ -164,6 +168,6 @@ limit cast(sqlc.arg(at_most) as integer);
 -- How many wait for runners, by queue.
 select queue, count(*) as waiting
 from execution_attempts
-where state = 'QUEUED'
+where state = 'QUEUED' and queue not like '@%'
 group by queue
 order by queue;

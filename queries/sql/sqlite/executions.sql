@@ -1,33 +1,33 @@
 -- name: InsertExecution :one
 -- No row: the user has one with this idempotency key.
 insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority,
-	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at)
-values (sqlc.arg(id), sqlc.arg(script_id), sqlc.arg(script_version), sqlc.arg(user_id), 'PENDING', '', 0, sqlc.arg(params), sqlc.arg(params_key), cast('null' as blob), '', 0, sqlc.arg(queue), sqlc.arg(priority),
+	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at)
+values (sqlc.arg(id), sqlc.narg(script_id), sqlc.narg(script_version), sqlc.narg(user_id), 'PENDING', '', 0, sqlc.arg(params), sqlc.arg(params_key), cast('null' as blob), '', 0, sqlc.arg(queue), sqlc.arg(priority),
 	0, sqlc.arg(max_attempts), sqlc.arg(retry_on), sqlc.arg(retry_delay_ms), sqlc.arg(timeout_ms), sqlc.narg(idempotency_key), sqlc.narg(body_hash), sqlc.arg(is_plugin_execution), sqlc.narg(rerun_of), 0, 0,
-	sqlc.arg(now), sqlc.arg(now), sqlc.arg(now))
+	sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), sqlc.arg(executor), sqlc.arg(service), sqlc.arg(route), sqlc.arg(answer_at))
 on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
-returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at;
+returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at;
 
 -- name: GetExecution :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where id = sqlc.arg(id);
 
 -- name: GetExecutionByKey :one
-select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at
+select id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 from executions
 where user_id = sqlc.arg(user_id) and idempotency_key = sqlc.arg(idempotency_key);
 
 -- name: LockExecutions :many
 -- Nobody else moves them until the transaction ends. Whoever locks several does it in this order, and before their attempts.
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
 where id in (select value from json_each(cast(sqlc.arg(ids) as text)))
 order by id;
 
 -- name: LockFreeExecutions :many
 -- The same of those that nobody else has locked.
-select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at
+select id, user_id, status, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, last_log, deleted_at, said
 from executions
 where id in (select value from json_each(cast(sqlc.arg(ids) as text)))
 order by id;
@@ -37,6 +37,8 @@ order by id;
 update executions
 set updated_at = sqlc.arg(now), status = json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".status'), reason = json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".reason'), attempt = attempt + json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again'), last_log = last_log + json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".noted'),
 	progress = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".ends') > 0 then 100 when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again') > 0 then 0 else progress end,
+	results = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again') > 0 then cast('null' as blob) else results end, results_key = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again') > 0 then '' else results_key end, results_size = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again') > 0 then 0 else results_size end,
+	said = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".again') > 0 then '' else said end,
 	dispatched_at = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".status') = 'READY' then coalesce(dispatched_at, sqlc.arg(now)) else dispatched_at end,
 	started_at = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".status') = 'RUNNING' then coalesce(started_at, sqlc.arg(now)) else started_at end,
 	ended_at = case when json_extract(cast(sqlc.arg(batch) as text), '$."' || id || '".ends') > 0 then sqlc.arg(now) end
@@ -45,8 +47,15 @@ returning id, last_log;
 
 -- name: SetResults :execrows
 update executions
-set results = sqlc.arg(results), results_key = sqlc.arg(results_key), results_size = sqlc.arg(results_size)
+set updated_at = sqlc.arg(now), results = sqlc.arg(results), results_key = sqlc.arg(results_key), results_size = sqlc.arg(results_size)
 where id = sqlc.arg(id) and status in ('RUNNING', 'CANCELLING');
+
+-- name: SaySo :execrows
+-- What a script says of its attempt, if that is held by who says it. The execution is locked.
+update executions
+set said = coalesce(nullif(cast(sqlc.arg(said) as text), ''), said), updated_at = sqlc.arg(now)
+where executions.id = sqlc.arg(id) and status in ('RUNNING', 'CANCELLING')
+	and exists (select 1 from execution_attempts a where a.id = sqlc.arg(attempt_id) and a.execution_id = sqlc.arg(id) and a.number = executions.attempt and a.fence = sqlc.arg(fence) and a.state = 'RUNNING');
 
 -- name: SetProgress :execrows
 update executions
@@ -93,6 +102,7 @@ select count(*) from (
 select cast(sqlc.arg(number) as integer);
 
 -- name: GetLimit :one
+-- Whoever deletes the user waits for the end of the transaction, and finds what it makes.
 -- What a living user's role is, and how many executions may run where it is not what is set for all; below 0: it is.
 select users.role, cast((coalesce(execution_limits.at_most, -1)) as integer) as at_most
 from users
@@ -124,10 +134,11 @@ left join execution_limits on execution_limits.user_id = users.id
 order by users.id;
 
 -- name: CountActive :one
-select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING');
+-- What gateways fetch counts for nobody's number: they have numbers of their own.
+select count(*) from executions where status in ('READY', 'RUNNING', 'CANCELLING') and executor = '';
 
 -- name: CountActiveOf :one
-select count(*) from executions where user_id = sqlc.arg(user_id) and status in ('READY', 'RUNNING', 'CANCELLING');
+select count(*) from executions where user_id = sqlc.arg(user_id) and status in ('READY', 'RUNNING', 'CANCELLING') and executor = '';
 
 -- name: CountWaitingOf :one
 select count(*) from executions where user_id = sqlc.arg(user_id) and status = 'PENDING';
@@ -139,3 +150,10 @@ from executions
 where user_id = sqlc.arg(user_id) and status = 'PENDING'
 order by priority desc, queued_at, id
 limit cast(sqlc.arg(at_most) as integer);
+
+-- name: ListLivingOf :many
+-- The executions of a user that have not ended, and that nobody has cancelled.
+select w.id from executions w where w.user_id = sqlc.arg(user_id) and w.status = 'PENDING'
+union all
+select a.id from executions a where a.user_id = sqlc.arg(user_id) and a.status in ('READY', 'RUNNING', 'CANCELLING') and a.status <> 'CANCELLING'
+order by 1;

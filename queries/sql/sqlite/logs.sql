@@ -5,11 +5,19 @@ set last_log = last_log + cast(sqlc.arg(lines) as integer), log_bytes = log_byte
 where id = sqlc.arg(id)
 returning last_log;
 
--- name: AdvanceLog :execrows
--- Says which chunks of its log an attempt has, if its holder holds it and the next one comes next. The execution is locked.
+-- name: AddLineWithin :many
+-- The number for one line more, as long as a log is not longer than it may be; no row: it is. It is locked until the transaction ends.
+update executions
+set last_log = last_log + 1, log_bytes = log_bytes + cast(sqlc.arg(bytes) as integer)
+where id = sqlc.arg(id) and log_bytes + cast(sqlc.arg(bytes) as integer) <= cast(sqlc.arg(most) as integer)
+returning last_log;
+
+-- name: AdvanceLog :many
+-- Says which chunks of its log an attempt has, if its holder holds it and the next one comes next; no row: one of both is not so. The execution is locked.
 update execution_attempts
 set log_seq = sqlc.arg(last)
-where id = sqlc.arg(id) and execution_id = sqlc.arg(execution_id) and fence = sqlc.arg(fence) and state in ('STARTING', 'RUNNING') and log_seq = sqlc.arg(before);
+where id = sqlc.arg(id) and execution_id = sqlc.arg(execution_id) and fence = sqlc.arg(fence) and state in ('STARTING', 'RUNNING') and log_seq = sqlc.arg(before)
+returning number;
 
 -- name: ListLogSeq :many
 -- The last chunk that an attempt has, if its holder holds it.
@@ -55,8 +63,16 @@ where execution_id = sqlc.arg(execution_id)
 order by id
 limit cast(sqlc.arg(at_most) as integer);
 
+-- name: ListStatusLogAfter :many
+-- The moves of an execution behind one, in order.
+select id, execution_id, at, status_from, status_to, reason, attempt
+from status_log
+where execution_id = sqlc.arg(execution_id) and id > sqlc.arg(after)
+order by id
+limit cast(sqlc.arg(at_most) as integer);
+
 -- name: ListStates :many
--- Where executions are, for who looks after many.
+-- Where executions are, for who looks after many. What is asked of deleted_at keeps PostgreSQL from going through an index of all that are not deleted.
 select id, user_id, status, reason, progress, attempt, last_log, updated_at, ended_at
 from executions
 where id in (select value from json_each(cast(sqlc.arg(ids) as text))) and deleted_at is null;
