@@ -2,8 +2,8 @@ package runner
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"github.com/fairway-gateway/fairway/queries"
@@ -12,7 +12,7 @@ import (
 )
 
 // adopt takes up what the runner held when it ended the last time, wherever it was with it. What the executor keeps that is the runner's no more is removed.
-func (r *Runner) adopt(ctx, work context.Context) error {
+func (r *Runner) adopt(ctx context.Context) error {
 	ids, err := r.Executor.Attempts(ctx)
 	if err != nil {
 		return fmt.Errorf("what runs cannot be seen: %w", err)
@@ -30,15 +30,13 @@ func (r *Runner) adopt(ctx, work context.Context) error {
 		known := left[id]
 		delete(left, id)
 		if !known && !h.Started { // nothing of it was run: it begins as if it had just been claimed
-			r.begin(work, h.Claimed, r.slot())
+			r.begin(r.newAttempt(h.Claimed), r.slot())
 			continue
 		}
-		r.resume(work, h, known, r.slot())
+		r.resume(h, known, r.slot())
 	}
 	for id := range left {
-		if err := r.Executor.Forget(ctx, id); err != nil {
-			r.Logger.WarnContext(ctx, "what an execution left could not be removed", slog.String("attempt", id), slog.Any("error", err))
-		}
+		r.forget(ctx, id)
 	}
 	return nil
 }
@@ -53,19 +51,21 @@ func (r *Runner) slot() (release func()) {
 	}
 }
 
-// release gives a slot back.
+// release gives a slot back, to who waits for one with an attempt that it was told of, or else for what waits in the store.
 func (r *Runner) release() {
 	r.free <- struct{}{}
-	r.Look()
+	if r.wanting.Load() == 0 {
+		r.Look()
+	}
 }
 
-// resume goes on with an attempt that was started before the runner was.
-func (r *Runner) resume(work context.Context, h queries.Adopted, known bool, release func()) {
-	a := r.newAttempt(work, h.Claimed)
+// again holds what was held before, and what the store knows of it.
+func (r *Runner) again(h queries.Adopted) *attempt {
+	a := r.newAttempt(h.Claimed)
 	if h.Stop != "" {
 		a.halt(h.Stop)
 	}
-	if !h.Deadline.IsZero() {
+	if h.Started && !h.Deadline.IsZero() {
 		a.Timeout = max(time.Millisecond, time.Until(h.Deadline))
 	}
 	if h.LastChunk != nil {
@@ -73,6 +73,12 @@ func (r *Runner) resume(work context.Context, h queries.Adopted, known bool, rel
 			a.at = at
 		}
 	}
+	return a
+}
+
+// resume goes on with an attempt that was started before the runner was.
+func (r *Runner) resume(h queries.Adopted, known bool, release func()) {
+	a := r.again(h)
 	r.follow(a, release, func(ctx context.Context, release func()) ending {
 		if !known {
 			return refused(a, queries.OutcomeLost, "its runner was begun anew and did not find it")
@@ -80,9 +86,17 @@ func (r *Runner) resume(work context.Context, h queries.Adopted, known bool, rel
 		var run executor.Run
 		if err := r.insist(ctx, a, "what became", func() (err error) {
 			run, err = r.Executor.Attach(ctx, a.Attempt.String())
+			if errors.Is(err, executor.ErrUnknown) {
+				return nil
+			}
 			return err
 		}); err != nil {
 			return ending{err: err, kept: true}
+		}
+		if run == nil { // its start was cut off
+			e := refused(a, queries.OutcomeLost, "its runner ended while it was started")
+			e.kept = true
+			return e
 		}
 		return r.attempt(ctx, a, run, release)
 	})

@@ -1,7 +1,10 @@
 package runner_test
 
 import (
+	"context"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
@@ -77,6 +80,69 @@ func TestLosesWhatItRan(t *testing.T) {
 	})
 }
 
+// cutOff is an executor that has a part of what was being started.
+type cutOff struct {
+	executor.Executor
+	id atomic.Pointer[string]
+}
+
+func (c *cutOff) Attempts(context.Context) ([]string, error) {
+	if id := c.id.Load(); id != nil {
+		return []string{*id}, nil
+	}
+	return nil, nil
+}
+
+func (c *cutOff) Forget(context.Context, string) error {
+	c.id.Store(nil)
+	return nil
+}
+
+// TestStartWasCutOff has a runner end while an attempt is started, of which the executor has a part: it has not run for ever.
+func TestStartWasCutOff(t *testing.T) {
+	t.Parallel()
+	runnertest.Sites(t, func(t *testing.T, s *runnertest.Site) {
+		t.Helper()
+		id, c := uuid.New(), &cutOff{Executor: noop.New(noop.Plan{})}
+		execution := s.Execute(t, 1, "{}", nil)[0]
+		got, err := s.Store.Claim(t.Context(), queries.ClaimRequest{Runner: id, Queues: []string{queries.DefaultQueue}, Most: 1, Begin: func(*queries.Claimed) *queries.StartRequest {
+			return &queries.StartRequest{Timeout: time.Hour}
+		}})
+		if err != nil || len(got) != 1 {
+			t.Fatal(got, err)
+		}
+		attempt := got[0].Attempt.String()
+		c.id.Store(&attempt)
+		s.Start(t, runner.Config{ID: id, Executor: c}, 0)
+		s.Await(t, execution, queries.StatusFailed)
+	})
+}
+
+// TestClaimOfWhichNobodyHeard is given attempts by claims whose answers do not arrive, of which one was started with its claim: both are run, at once and once.
+func TestClaimOfWhichNobodyHeard(t *testing.T) {
+	t.Parallel()
+	runnertest.Sites(t, func(t *testing.T, s *runnertest.Site) {
+		t.Helper()
+		id, e := uuid.New(), noop.New(noop.Plan{})
+		r, _ := s.Start(t, runner.Config{ID: id, Executor: e}, 0)
+		for name, begin := range map[string]func(*queries.Claimed) *queries.StartRequest{
+			"later":   nil,
+			"at-once": func(*queries.Claimed) *queries.StartRequest { return &queries.StartRequest{Timeout: time.Hour} },
+		} {
+			execution := s.Execute(t, 1, `{"lines":1,"results":7}`, func(n *queries.NewExecution) { n.Queue = name })[0]
+			got, err := s.Store.Claim(t.Context(), queries.ClaimRequest{Runner: id, Queues: []string{name}, Most: 1, Begin: begin})
+			if err != nil || len(got) != 1 || got[0].Started != (begin != nil) {
+				t.Fatal(got, err)
+			}
+			r.Doubt()
+			if got := s.Await(t, execution, queries.StatusFinished); got.Attempt != 1 || string(got.Results) != "7" {
+				t.Errorf("%s: %+v", name, got)
+			}
+		}
+		runnertest.Forgotten(t, e)
+	})
+}
+
 // TestRemovesWhatIsNobodys finds what another runner of its name left, which the store knows nothing of.
 func TestRemovesWhatIsNobodys(t *testing.T) {
 	t.Parallel()
@@ -98,7 +164,7 @@ func TestDrains(t *testing.T) {
 		t.Helper()
 		e := noop.New(noop.Plan{})
 		_, end := s.Start(t, runner.Config{Executor: e, Slots: 1}, runnertest.Patience)
-		ids := s.Execute(t, 2, `{"sleep_ms":300}`, nil)
+		ids := s.Execute(t, 2, `{"sleep_ms":3000}`, nil)
 		s.Await(t, ids[0], queries.StatusRunning)
 		end()
 		if got, err := s.Store.Execution(t.Context(), ids[0]); err != nil || got.Status != queries.StatusFinished {

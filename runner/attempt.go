@@ -3,9 +3,6 @@ package runner
 import (
 	"cmp"
 	"context"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,9 +11,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/runner/executor"
 	"github.com/fairway-gateway/fairway/runner/logs"
+	"github.com/fairway-gateway/fairway/runner/ticket"
 )
 
 // errFenced ends an attempt that somebody else holds.
@@ -37,15 +37,13 @@ type attempt struct {
 	// log is where the log is.
 	seq int64
 	at  logs.Position
-	// token is the script's, if it was started by this runner.
-	token string
 	// script has the configuration of the version.
 	config configuration
 }
 
 // newAttempt holds an attempt: its lease is renewed from now on.
-func (r *Runner) newAttempt(work context.Context, c queries.Claimed) *attempt {
-	ctx, end := context.WithCancelCause(work)
+func (r *Runner) newAttempt(c queries.Claimed) *attempt {
+	ctx, end := context.WithCancelCause(r.work)
 	a := &attempt{Claimed: c, ctx: ctx, end: end, stop: make(chan queries.Outcome, 1), seq: c.LogSeq, at: logs.Start()}
 	a.percent.Store(-1)
 	a.told.Store(-1)
@@ -54,8 +52,7 @@ func (r *Runner) newAttempt(work context.Context, c queries.Claimed) *attempt {
 }
 
 // begin runs an attempt that was claimed. release gives its slot back.
-func (r *Runner) begin(work context.Context, c queries.Claimed, release func()) {
-	a := r.newAttempt(work, c)
+func (r *Runner) begin(a *attempt, release func()) {
 	r.follow(a, release, func(ctx context.Context, release func()) ending { return r.attempt(ctx, a, nil, release) })
 }
 
@@ -66,7 +63,9 @@ func (r *Runner) follow(a *attempt, release func(), do func(ctx context.Context,
 		defer a.end(nil)
 		defer r.drop(a)
 		defer release()
-		r.settle(a.ctx, a, do(a.ctx, release))
+		span := r.span(a)
+		e := do(a.ctx, release)
+		endSpan(span, e.finish.Outcome, r.settle(a.ctx, a, e))
 	})
 }
 
@@ -115,6 +114,7 @@ func (r *Runner) attempt(ctx context.Context, a *attempt, run executor.Run, rele
 		return ending{err: err, kept: true}
 	}
 	e := ending{kept: true, finish: queries.FinishRequest{Holder: a.Holder, Outcome: queries.Outcome(exit.Outcome), Reason: exit.Reason}}
+	e.finish.Unbegun = exit.Started.IsZero()
 	if exit.Code >= 0 {
 		code := int64(exit.Code)
 		e.finish.ExitCode = &code
@@ -132,27 +132,31 @@ func (r *Runner) start(ctx context.Context, a *attempt) (executor.Run, *ending) 
 		e := refused(a, queries.OutcomeFailed, "%v", err)
 		return nil, &e
 	}
-	if err := r.Executor.Prepare(ctx, script, func(text string) { r.note(ctx, a, text) }); err != nil {
+	if err := r.insistOn(ctx, "a script is prepared", a.stop, func() error {
+		return r.Executor.Prepare(ctx, script, func(text string) { r.note(ctx, a, text) })
+	}); err != nil {
 		if ctx.Err() != nil {
 			return nil, &ending{err: context.Cause(ctx)}
 		}
-		e := refused(a, queries.OutcomeRefused, "the script could not be prepared: %v", err)
+		e := unprepared(a, err)
 		return nil, &e
 	}
-	token, hash := newToken()
-	a.token = token
+	r.prepared.Store(scriptVersion{a.Work.ScriptID, a.Work.ScriptVersion}, true)
+	token, hash := ticket.Of(r.secret[:], a.Attempt[:])
 	params, err := r.params(ctx, a)
 	if err != nil {
 		e := refused(a, queries.OutcomeRefused, "the parameters could not be read: %v", err)
 		return nil, &e
 	}
 	timeout := a.Timeout
-	var verdict queries.Verdict
-	if err := r.insist(ctx, a, "the start", func() (err error) {
-		verdict, err = r.starts.ask(ctx, r.calls, queries.StartRequest{Holder: a.Holder, Timeout: timeout, Handle: a.Attempt.String(), TokenHash: hash})
-		return err
-	}); err != nil {
-		return nil, &ending{err: err}
+	verdict := queries.Verdict{Held: a.Started}
+	if !a.Started {
+		if err := r.insist(ctx, a, "the start", func() (err error) {
+			verdict, err = r.starts.ask(ctx, r.calls, queries.StartRequest{Holder: a.Holder, Timeout: timeout, Handle: a.Attempt.String(), TokenHash: hash})
+			return err
+		}); err != nil {
+			return nil, &ending{err: err}
+		}
 	}
 	switch {
 	case verdict.Stop != "":
@@ -161,17 +165,24 @@ func (r *Runner) start(ctx context.Context, a *attempt) (executor.Run, *ending) 
 	case !verdict.Held:
 		return nil, &ending{err: errFenced}
 	}
-	run, err := r.Executor.Start(ctx, executor.Attempt{
+	asked := executor.Attempt{
 		ID: a.Attempt.String(), Execution: a.Execution.String(), Number: int(a.Number), Script: script, Params: params,
-		Env: r.environment(a, token), Limits: r.limits(a, timeout),
-	})
-	if err != nil {
+		Env: r.environment(a, token), Limits: r.limits(a, timeout), CPUReservation: a.config.reservation(a.config.CPU), MemoryReservation: a.config.reservation(a.config.Memory), Token: token,
+	}
+	var run executor.Run
+	// Whether it is to end is looked at when it is known to have begun.
+	if err := r.insistOn(ctx, "an attempt is started", nil, func() (err error) {
+		run, err = r.Executor.Start(ctx, asked)
+		return err
+	}); err != nil {
 		if ctx.Err() != nil {
 			return nil, &ending{err: context.Cause(ctx), kept: true}
 		}
-		e := refused(a, queries.OutcomeRefused, "it could not be started: %v", err)
-		e.kept = true
+		e := unstarted(a, err)
 		return nil, &e
+	}
+	if a.Number == 1 {
+		r.Observer.Started(max(0, r.Store.Now().Sub(a.Work.CreatedAt)))
 	}
 	return run, nil
 }
@@ -196,8 +207,18 @@ func (r *Runner) wait(ctx context.Context, a *attempt, run executor.Run) (execut
 		case <-waiting.Done():
 			return
 		}
-		if err := run.Cancel(waiting, cause); err != nil && waiting.Err() == nil {
-			r.Logger.WarnContext(ctx, "an execution could not be ended", slog.String("attempt", run.ID()), slog.Any("error", err))
+		for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+			err := run.Cancel(waiting, cause)
+			if err == nil || waiting.Err() != nil {
+				return
+			}
+			r.Logger.WarnContext(ctx, "an execution could not be ended, and it is tried again", slog.String("attempt", run.ID()), slog.Any("error", err))
+			timer.Reset(pause)
+			select {
+			case <-timer.C:
+			case <-waiting.Done():
+				return
+			}
 		}
 	}()
 	exit, err := run.Wait(ctx)
@@ -212,31 +233,29 @@ func (r *Runner) wait(ctx context.Context, a *attempt, run executor.Run) (execut
 	return exit, nil
 }
 
-// settle tells the store how an attempt ended, as long as the attempt is its own, and has the executor forget it.
-func (r *Runner) settle(ctx context.Context, a *attempt, e ending) {
+// settle tells the store how an attempt ended, as long as the attempt is its own, and has the executor forget it. An error says why
+// nothing was told.
+func (r *Runner) settle(ctx context.Context, a *attempt, e ending) error {
 	if errors.Is(e.err, errDetached) {
-		return
+		return e.err
 	}
 	if e.err == nil {
 		e.err = r.finish(ctx, a, e.finish)
 	}
 	if e.err != nil {
 		if errors.Is(e.err, errDetached) {
-			return // whoever finds it says it
+			return e.err // whoever finds it says it
+		}
+		if errors.Is(e.err, errFenced) {
+			r.Observer.LeaseLost()
 		}
 		r.Logger.WarnContext(ctx, "an attempt was given up", slog.String("attempt", a.Attempt.String()), slog.Any("error", e.err))
 	}
 	wake(r.ended)
-	if !e.kept {
-		return
+	if e.kept {
+		r.forget(ctx, a.Attempt.String())
 	}
-	const most = 30 * time.Second
-	// What nobody needs is removed even if the runner ends.
-	forget, cancel := context.WithTimeout(context.WithoutCancel(ctx), most)
-	defer cancel()
-	if err := r.Executor.Forget(forget, a.Attempt.String()); err != nil {
-		r.Logger.WarnContext(ctx, "what an execution left could not be removed", slog.String("attempt", a.Attempt.String()), slog.Any("error", err))
-	}
+	return e.err
 }
 
 // finish says how an attempt ended until the store has heard it, or says that it is not the runner's.
@@ -275,13 +294,19 @@ func (r *Runner) insist(ctx context.Context, a *attempt, what string, do func() 
 	}
 }
 
-// newToken makes a token, and the hash by which the store knows it.
-func newToken() (token string, hash []byte) {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails
-	token = base64.RawURLEncoding.EncodeToString(b[:])
-	digest := sha256.Sum256([]byte(token))
-	return token, digest[:]
+// beginning says how an attempt is started together with its claim: if this process has run its script before, and the store has its parameters.
+func (r *Runner) beginning(c *queries.Claimed) *queries.StartRequest {
+	if _, ok := r.prepared.Load(scriptVersion{c.Work.ScriptID, c.Work.ScriptVersion}); !ok || c.Work.ParamsKey != "" {
+		return nil
+	}
+	_, hash := ticket.Of(r.secret[:], c.Attempt[:])
+	return &queries.StartRequest{Timeout: c.Timeout, Handle: c.Attempt.String(), TokenHash: hash}
+}
+
+// scriptVersion is a version of a script.
+type scriptVersion struct {
+	script  uuid.UUID
+	version int64
 }
 
 // environment is what a script of Trends.Earth finds. The password is the token of its attempt, which can do nothing else.

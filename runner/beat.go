@@ -81,7 +81,8 @@ func (a *attempt) halt(why queries.Outcome) {
 	}
 }
 
-// watch hears of what is to be cancelled as soon as that is wished, and brings what scripts say of their progress.
+// watch hears of what is to be cancelled as soon as that is wished, of uploads, and of attempts of which its queue did not tell it, and brings what
+// scripts say of their progress.
 func (r *Runner) watch(ctx context.Context) {
 	// However much happens, this is not asked more often.
 	const least = 50 * time.Millisecond
@@ -90,6 +91,8 @@ func (r *Runner) watch(ctx context.Context) {
 			r.Logger.WarnContext(ctx, "what is to be cancelled cannot be seen", slog.Any("error", err))
 		}
 		r.report(ctx)
+		wake(r.uploads)
+		r.Look()
 		timer := time.NewTimer(least)
 		select {
 		case <-timer.C:

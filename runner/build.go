@@ -20,6 +20,7 @@ func (r *Runner) build(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
+		case <-r.uploads:
 		case <-tick.C:
 		}
 	}
@@ -51,7 +52,9 @@ func (r *Runner) buildOne(ctx context.Context) bool {
 	}}}
 	script, err := r.script(a)
 	if err == nil {
-		err = r.Executor.Prepare(building, script, func(text string) { said("Build: " + text) })
+		err = r.insistOn(building, "a script is built", nil, func() error {
+			return r.Executor.Prepare(building, script, func(text string) { said("Build: " + text) })
+		})
 	}
 	if err != nil {
 		built = queries.Built{Error: err.Error()}
@@ -65,7 +68,10 @@ func (r *Runner) buildOne(ctx context.Context) bool {
 	if lost { // somebody else builds it, or will
 		return ctx.Err() == nil
 	}
-	if err := r.Store.FinishBuild(ctx, b, built); err != nil && ctx.Err() == nil {
+	switch err := r.Store.FinishBuild(ctx, b, built); {
+	case err == nil:
+		r.Observer.Built(built.OK)
+	case ctx.Err() == nil:
 		r.Logger.WarnContext(ctx, "the end of a build could not be written", slog.Any("error", err))
 	}
 	return true

@@ -39,7 +39,7 @@ func TestBuilds(t *testing.T) {
 			"good": {nil, queries.BuildSuccess, "Build successful."},
 			"bad":  {errors.New("there is no pip"), queries.BuildFail, "Build failed: there is no pip"},
 		} {
-			_, end := s.Start(t, runner.Config{Executor: preparing{noop.New(noop.Plan{}), c.err}, Poll: 10 * time.Millisecond}, 0)
+			_, end := s.Start(t, runner.Config{Executor: preparing{noop.New(noop.Plan{}), c.err}, Poll: time.Hour}, 0) // it is told of uploads
 			digest := sha256.Sum256(nil)
 			made, err := s.Store.CreateScript(t.Context(), queries.By{Actor: "test"}, queries.ScriptUpload{Slug: slug, Name: slug, User: s.Script.UserID, Version: queries.VersionUpload{
 				BlobKey: "scripts/" + slug, BlobSHA256: digest[:], Configuration: []byte(`{"name":"x","command":["./go"]}`),

@@ -9,6 +9,7 @@ import (
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/runner/executor"
 	"github.com/fairway-gateway/fairway/runner/logs"
+	"github.com/fairway-gateway/fairway/runner/ticket"
 )
 
 // ship brings what a run writes to the store, to its end.
@@ -18,7 +19,7 @@ func (r *Runner) ship(ctx context.Context, a *attempt, run executor.Run) error {
 		return err
 	}
 	_, err = logs.Ship(ctx, output, a.seq, a.at, sink{r.Store, a.Holder}, logs.Options{
-		Secrets: logs.NewSecrets(append([]string{a.token}, r.Secrets...)...), Most: r.Bounds.Output,
+		Secrets: logs.NewSecrets(r.Secrets...).Shaped(ticket.Prefix, ticket.Alphabet, ticket.Length), Most: r.Bounds.Output,
 		Progress: func(percent int) { a.percent.Store(int64(percent)) },
 	})
 	err = errors.Join(err, output.Close())

@@ -7,6 +7,7 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"log/slog"
 	"sync"
@@ -14,6 +15,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/runner/blobs"
@@ -49,6 +52,8 @@ type Config struct {
 	Poll time.Duration
 	// Limits are those of admission.
 	Limits queries.Limits
+	// Guest says that others admit executions and end attempts whose runners are gone, as it is for a runner whose role may do neither.
+	Guest bool
 	// Bounds are how much of everything an attempt may have where its script asks for more or says nothing.
 	Bounds executor.Limits
 	// APIURL is told to scripts, by executors that let them reach it. Default none.
@@ -57,9 +62,30 @@ type Config struct {
 	Secrets []string
 	// Results is how long results may be that are kept in the store, in bytes; longer ones become blobs. Default 64 KiB.
 	Results int64
+	// Observer is told what it does. Default nobody.
+	Observer Observer
+	// Tracer makes a span of each attempt. Default none.
+	Tracer trace.Tracer
 	// Logger is told of what fails. Default none.
 	Logger *slog.Logger
 }
+
+// Observer is told what a runner does. It is called concurrently, and must not wait.
+type Observer interface {
+	// Started tells how long after it was asked for an execution was started for the first time.
+	Started(waited time.Duration)
+	// LeaseLost tells that an attempt was given up since it is somebody else's, or has ended.
+	LeaseLost()
+	// Built tells that a version of a script was made ready, or cannot be.
+	Built(ok bool)
+}
+
+// nobody is who is told where nobody is.
+type nobody struct{}
+
+func (nobody) Started(time.Duration) {}
+func (nobody) LeaseLost()            {}
+func (nobody) Built(bool)            {}
 
 func (c Config) complete() (Config, error) {
 	if c.ID == uuid.Nil || c.Store == nil || c.Executor == nil || c.Blobs == nil || c.Queue == nil {
@@ -83,6 +109,12 @@ func (c Config) complete() (Config, error) {
 	if c.Results <= 0 {
 		c.Results = 64 << 10
 	}
+	if c.Observer == nil {
+		c.Observer = nobody{}
+	}
+	if c.Tracer == nil {
+		c.Tracer = noop.NewTracerProvider().Tracer("")
+	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -92,22 +124,42 @@ func (c Config) complete() (Config, error) {
 // Runner runs executions.
 type Runner struct {
 	Config
-	claims   *batcher[uuid.UUID, *queries.Claimed]
+	claims   *batcher[uuid.UUID, *attempt]
 	starts   *batcher[queries.StartRequest, queries.Verdict]
 	finishes *batcher[queries.FinishRequest, queries.Finished]
 	free     chan struct{} // as many as there are free slots
 	news     chan struct{} // there may be something that waits
 	ended    chan struct{} // an execution has ended, and another may be admitted
+	uploads  chan struct{} // there may be something that is to be built
+	leave    chan struct{} // closed: what runs is not waited for
+	leaving  sync.Once
 	running  sync.WaitGroup
-	draining atomic.Bool     // somebody wished that it takes nothing more
-	calls    context.Context // of what is asked of the store together: nobody's end is an end for the others //nolint:containedctx // batches outlive who asks
+	// forgetting is what removes what could not be removed at once.
+	forgetting sync.WaitGroup
+	wanting    atomic.Int64    // how many that were told of an attempt wait for a slot
+	draining   atomic.Bool     // somebody wished that it takes nothing more
+	work       context.Context // of what runs: it ends when the runner has drained //nolint:containedctx // the same
+	calls      context.Context // of what is asked of the store together: nobody's end is an end for the others //nolint:containedctx // batches outlive who asks
 
 	mu   sync.Mutex
 	held map[uuid.UUID]*attempt
+
+	// claiming is held, for reading, from a claim until what was claimed is in held; doubt says that the store did not answer one.
+	claiming sync.RWMutex
+	doubt    atomic.Bool
+
+	// secret is what tokens of attempts are made of; prepared are versions of scripts that the executor has made ready.
+	secret   [32]byte
+	prepared sync.Map
 }
 
-// storeCalls is how many transactions of a kind a runner makes at once.
-const storeCalls = 2
+// storeCalls is how many transactions of a kind a runner makes at once: where they are made one after the other, a second one would only have either do half as much.
+func storeCalls(s *queries.Store) int {
+	if s.OneWriter() {
+		return 1
+	}
+	return 2
+}
 
 // New makes a runner, which does nothing until it is run.
 func New(c Config) (*Runner, error) {
@@ -117,17 +169,19 @@ func New(c Config) (*Runner, error) {
 	}
 	r := &Runner{
 		Config: c,
-		free:   make(chan struct{}, c.Slots), news: make(chan struct{}, 1), ended: make(chan struct{}, 1),
+		free:   make(chan struct{}, c.Slots), news: make(chan struct{}, 1), ended: make(chan struct{}, 1), uploads: make(chan struct{}, 1), leave: make(chan struct{}),
 		held: make(map[uuid.UUID]*attempt),
 	}
+	_, _ = rand.Read(r.secret[:]) // never fails
 	for range c.Slots {
 		r.free <- struct{}{}
 	}
-	r.claims = &batcher[uuid.UUID, *queries.Claimed]{most: storeCalls, do: r.claimThese}
-	r.starts = &batcher[queries.StartRequest, queries.Verdict]{most: storeCalls, do: func(ctx context.Context, all []queries.StartRequest) ([]queries.Verdict, error) {
+	calls := storeCalls(c.Store)
+	r.claims = &batcher[uuid.UUID, *attempt]{most: calls, do: r.claimFor}
+	r.starts = &batcher[queries.StartRequest, queries.Verdict]{most: calls, do: func(ctx context.Context, all []queries.StartRequest) ([]queries.Verdict, error) {
 		return r.Store.Start(ctx, all, r.Lease)
 	}}
-	r.finishes = &batcher[queries.FinishRequest, queries.Finished]{most: storeCalls, do: r.Store.Finish}
+	r.finishes = &batcher[queries.FinishRequest, queries.Finished]{most: calls, do: r.Store.Finish}
 	return r, nil
 }
 
@@ -139,8 +193,8 @@ func (r *Runner) Run(ctx context.Context, drain time.Duration) error {
 	defer stop(nil)
 	calls, stopCalls := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopCalls()
-	r.calls = calls
-	if err := r.adopt(ctx, work); err != nil {
+	r.work, r.calls = work, calls
+	if err := r.adopt(ctx); err != nil {
 		return err
 	}
 	var own sync.WaitGroup
@@ -148,15 +202,19 @@ func (r *Runner) Run(ctx context.Context, drain time.Duration) error {
 	defer stopBeat()
 	own.Go(func() { r.beat(beat) })
 	own.Go(func() { r.watch(beat) })
-	own.Go(func() { r.admit(beat) })
+	if !r.Guest {
+		own.Go(func() { r.admit(beat) })
+	}
 	var taking sync.WaitGroup
-	taking.Go(func() { r.poll(ctx, work) })
+	taking.Go(func() { r.poll(ctx) })
+	taking.Go(func() { r.hear(ctx) })
 	taking.Go(func() { r.build(ctx) })
-	err := r.Queue.Listen(ctx, func(ctx context.Context, attempts []uuid.UUID) error { return r.take(ctx, work, attempts) })
+	err := r.Queue.Listen(ctx, func(told context.Context, attempts []uuid.UUID) error { return r.take(ctx, told, attempts) })
 	taking.Wait()
 	r.drained(drain)
 	stop(errDetached)
 	r.running.Wait()
+	r.forgetting.Wait()
 	stopBeat()
 	own.Wait()
 	if _, endErr := r.Store.EndRunner(calls, r.ID); endErr != nil {
@@ -186,8 +244,15 @@ func (r *Runner) drained(most time.Duration) {
 	select {
 	case <-nothing:
 	case <-timer.C:
+	case <-r.leave:
 	}
 }
+
+// Leave has Run, whose context has ended or will, not wait for what runs: it goes on without the runner, for whoever is the runner next. It may be called at any time, and again.
+func (r *Runner) Leave() { r.leaving.Do(func() { close(r.leave) }) }
+
+// Draining says whether somebody wished that it takes nothing more.
+func (r *Runner) Draining() bool { return r.draining.Load() }
 
 // Held is how many attempts it holds.
 func (r *Runner) Held() int {
@@ -195,6 +260,9 @@ func (r *Runner) Held() int {
 	defer r.mu.Unlock()
 	return len(r.held)
 }
+
+// Busy is how many of its slots are in use.
+func (r *Runner) Busy() int { return cap(r.free) - len(r.free) }
 
 // Look has the runner look at once for what waits.
 func (r *Runner) Look() { wake(r.news) }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/queries"
@@ -188,4 +189,109 @@ func TestNew(t *testing.T) {
 	if _, err := runner.New(runner.Config{ID: uuid.New()}); err == nil {
 		t.Error("a runner without a store was made")
 	}
+}
+
+// TestOrder holds that what waits is run by priority, and then in the order in which it was made, however a runner is told of it.
+func TestOrder(t *testing.T) {
+	t.Parallel()
+	runnertest.Sites(t, func(t *testing.T, s *runnertest.Site) {
+		t.Helper()
+		e := &ordered{Executor: noop.New(noop.Plan{})}
+		q := s.Queue(t)
+		var want []string
+		for _, priority := range []int64{0, 1} {
+			var ids []string
+			for range 10 {
+				id := s.Execute(t, 1, "{}", func(n *queries.NewExecution) { n.Priority = priority })[0]
+				ids = append(ids, id.String())
+			}
+			want = append(ids, want...)
+		}
+		s.Start(t, runner.Config{Executor: e, Queue: q, Slots: 1}, 0)
+		s.Await(t, uuid.MustParse(want[len(want)-1]), queries.StatusFinished)
+		e.mu.Lock()
+		defer e.mu.Unlock()
+		if diff := cmp.Diff(want, e.began); diff != "" {
+			t.Error(diff)
+		}
+	})
+}
+
+// ordered writes down what was started.
+type ordered struct {
+	executor.Executor
+	mu    sync.Mutex
+	began []string
+}
+
+func (o *ordered) Start(ctx context.Context, a executor.Attempt) (executor.Run, error) {
+	o.mu.Lock()
+	o.began = append(o.began, a.Execution)
+	o.mu.Unlock()
+	return o.Executor.Start(ctx, a)
+}
+
+// stillborn is an executor of which the first run never began.
+type stillborn struct {
+	executor.Executor
+	begun atomic.Bool
+}
+
+func (s *stillborn) Start(ctx context.Context, a executor.Attempt) (executor.Run, error) {
+	run, err := s.Executor.Start(ctx, a)
+	if err == nil && !s.begun.Swap(true) {
+		run = neverRan{run}
+	}
+	return run, err
+}
+
+type neverRan struct{ executor.Run }
+
+func (neverRan) Wait(context.Context) (executor.Exit, error) {
+	return executor.Exit{Outcome: executor.Lost, Code: -1, Ended: time.Now(), Reason: "it was never begun"}, nil
+}
+
+// TestNeverBegan holds that what was told to start and did not is tried again, though nobody asked for it.
+func TestNeverBegan(t *testing.T) {
+	t.Parallel()
+	runnertest.Sites(t, func(t *testing.T, s *runnertest.Site) {
+		t.Helper()
+		s.Start(t, runner.Config{Executor: &stillborn{Executor: noop.New(noop.Plan{})}}, 0)
+		execution := s.Execute(t, 1, "{}", nil)[0]
+		if got := s.Await(t, execution, queries.StatusFinished); got.Attempt != 2 {
+			t.Errorf("%d attempts", got.Attempt)
+		}
+	})
+}
+
+// silent is a queue that tells of nothing, as one whose word was lost.
+type silent struct{}
+
+func (silent) Listen(ctx context.Context, _ func(context.Context, []uuid.UUID) error) error {
+	<-ctx.Done()
+	return nil
+}
+
+// TestWhatTheQueueDidNotTell asks for executions of which the queue says nothing, one after the other, here and in another process: none waits
+// until the runner looks by itself, which it does not within this test.
+func TestWhatTheQueueDidNotTell(t *testing.T) {
+	t.Parallel()
+	runnertest.Sites(t, func(t *testing.T, s *runnertest.Site) {
+		t.Helper()
+		s.Start(t, runner.Config{Executor: noop.New(noop.Plan{}), Queue: silent{}, Poll: time.Hour}, 0)
+		others := []*runnertest.Site{s}
+		if queries.IsPostgres(s.DSN) {
+			store, err := queries.Open(t.Context(), queries.Config{DSN: s.DSN})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(store.Close)
+			others = append(others, &runnertest.Site{DSN: s.DSN, Store: store, Script: s.Script})
+		}
+		for range 5 {
+			for _, by := range others {
+				s.Await(t, by.Execute(t, 1, "{}", nil)[0], queries.StatusFinished)
+			}
+		}
+	})
 }

@@ -21,6 +21,17 @@ import (
 // configuration is what of a script's configuration.json runners need; it was checked when it was uploaded.
 type configuration struct {
 	Command []string `json:"command"`
+	CPU     float64  `json:"cpu_reservation"`
+	Memory  float64  `json:"memory_reservation"`
+}
+
+// reservation is what is kept free for a script that says so much of it, in the units of executor.Limits.
+func (configuration) reservation(said float64) int64 {
+	const usual, most = 100_000_000, 1e15 // as where scripts are uploaded
+	if said == 0 {
+		return usual
+	}
+	return int64(min(max(said, 1), most))
 }
 
 // script is the version of a script that an attempt runs.
@@ -82,20 +93,24 @@ func (r *Runner) params(ctx context.Context, a *attempt) (_ []byte, err error) {
 }
 
 // results puts what the script gave into what the store is told, or into a blob if it is long. A script that wrote something else than JSON has failed, and is told so.
-func (r *Runner) results(ctx context.Context, a *attempt, run executor.Run, f *queries.FinishRequest) (err error) {
+func (r *Runner) results(ctx context.Context, a *attempt, run executor.Run, f *queries.FinishRequest) error {
 	if f.Outcome != queries.OutcomeSucceeded && f.Outcome != queries.OutcomeCancelled {
 		return nil
 	}
-	file, err := run.Results(ctx)
+	most := r.Bounds.WithDefaults().Results
+	var text []byte
+	err := r.insistOn(ctx, "results are read", nil, func() (err error) {
+		file, err := run.Results(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, file.Close()) }()
+		text, err = io.ReadAll(io.LimitReader(file, most+1))
+		return err
+	})
 	if errors.Is(err, executor.ErrNoResults) {
 		return nil
 	}
-	if err != nil {
-		return r.spoilt(ctx, f, err)
-	}
-	defer func() { err = errors.Join(err, file.Close()) }()
-	most := r.Bounds.WithDefaults().Results
-	text, err := io.ReadAll(io.LimitReader(file, most+1))
 	switch {
 	case err != nil:
 		return r.spoilt(ctx, f, err)

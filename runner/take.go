@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -11,8 +12,9 @@ import (
 	"github.com/fairway-gateway/fairway/queries"
 )
 
-// take takes attempts that it was told of, as soon as there is room for them, or else whatever waits. work is for how long they run.
-func (r *Runner) take(ctx, work context.Context, attempts []uuid.UUID) error {
+// take takes attempts that it was told of, as soon as there is room for them, or else whatever waits. taking ends when nothing more is to be taken, ctx when
+// nobody waits for the answer.
+func (r *Runner) take(taking, ctx context.Context, attempts []uuid.UUID) error {
 	if len(attempts) == 0 {
 		r.Look()
 		return nil
@@ -21,20 +23,48 @@ func (r *Runner) take(ctx, work context.Context, attempts []uuid.UUID) error {
 		return errDraining
 	}
 	for _, id := range attempts {
-		select {
-		case <-r.free:
-		case <-ctx.Done():
-			return context.Cause(ctx)
+		if r.holds(id) {
+			continue
 		}
-		claimed, err := r.claims.ask(work, r.calls, id)
-		if err != nil || claimed == nil {
+		if err := r.room(ctx); err != nil {
+			return err
+		}
+		if taking.Err() != nil { // the queue's own end comes later
+			r.free <- struct{}{}
+			return errDraining
+		}
+		a, err := r.claims.ask(r.work, r.calls, id) //nolint:contextcheck // what is claimed outlives who was told of it
+		if err != nil || a == nil {
 			r.free <- struct{}{}
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		r.begin(work, *claimed, r.release)
+		r.begin(a, r.release)
+	}
+	return nil
+}
+
+// holds says whether the runner has an attempt already.
+func (r *Runner) holds(attempt uuid.UUID) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.held[attempt] != nil
+}
+
+// room waits for a slot.
+func (r *Runner) room(ctx context.Context) error {
+	r.wanting.Add(1)
+	defer r.wanting.Add(-1)
+	select {
+	case <-r.free:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if ctx.Err() != nil { // both were
+		r.free <- struct{}{}
+		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -42,30 +72,80 @@ func (r *Runner) take(ctx, work context.Context, attempts []uuid.UUID) error {
 // errDraining says that the runner takes nothing: it is to be asked again, or another one.
 var errDraining = errors.New("the runner takes nothing more")
 
-// claimThese claims attempts, of which some may be somebody else's: nil.
-func (r *Runner) claimThese(ctx context.Context, ids []uuid.UUID) ([]*queries.Claimed, error) {
-	got, err := r.Store.Claim(ctx, queries.ClaimRequest{Runner: r.ID, Attempts: ids, Lease: r.Lease})
+// claim claims attempts, and holds them. Where the store does not answer they may be claimed nevertheless, which recover looks at.
+func (r *Runner) claim(ctx context.Context, request queries.ClaimRequest) ([]*attempt, error) {
+	r.claiming.RLock()
+	defer r.claiming.RUnlock()
+	request.Runner, request.Lease, request.Begin = r.ID, r.Lease, r.beginning
+	got, err := r.Store.Claim(ctx, request)
+	if err != nil {
+		r.doubt.Store(true)
+		return nil, err
+	}
+	all := make([]*attempt, len(got))
+	for i := range got {
+		all[i] = r.newAttempt(got[i])
+	}
+	return all, nil
+}
+
+// recover takes up what was claimed though nobody heard of it: nobody else would, before the lease ends, and of what was started together with
+// its claim nobody would know that it never ran.
+func (r *Runner) recover(ctx context.Context) error {
+	if !r.doubt.Load() {
+		return nil
+	}
+	r.claiming.Lock()
+	defer r.claiming.Unlock()
+	held := r.holding()
+	ids := make([]uuid.UUID, len(held))
+	for i, a := range held {
+		ids[i] = a.Attempt
+	}
+	lost, err := r.Store.Adopt(ctx, r.ID, r.Lease, ids...)
+	if err != nil {
+		return err
+	}
+	r.doubt.Store(false)
+	for _, h := range lost {
+		r.begin(r.again(h), r.slot())
+	}
+	return nil
+}
+
+// claimFor claims one attempt for each of which it was told: what is first in its queues, which need not be those; or else those, and nothing for
+// what somebody else has claimed. So what is told is in no order, and what is run is.
+func (r *Runner) claimFor(ctx context.Context, told []uuid.UUID) ([]*attempt, error) {
+	got, err := r.claim(ctx, queries.ClaimRequest{Queues: r.Queues, Most: len(told)})
 	if err != nil {
 		return nil, err
 	}
-	byID := make(map[uuid.UUID]*queries.Claimed, len(got))
-	for i := range got {
-		byID[got[i].Attempt] = &got[i]
+	if len(got) < len(told) {
+		others := slices.DeleteFunc(slices.Clone(told), func(id uuid.UUID) bool {
+			return slices.ContainsFunc(got, func(a *attempt) bool { return a.Attempt == id })
+		})
+		rest, err := r.claim(ctx, queries.ClaimRequest{Attempts: others[:min(len(others), len(told)-len(got))]})
+		if err != nil {
+			rest = nil // what was claimed is there, and the others are looked for
+			r.Logger.WarnContext(ctx, "executions could not be taken", slog.Any("error", err))
+		}
+		got = append(got, rest...)
 	}
-	out := make([]*queries.Claimed, len(ids))
-	for i, id := range ids {
-		out[i] = byID[id]
-		delete(byID, id) // whoever asks for one twice gets it once
-	}
+	out := make([]*attempt, len(told))
+	copy(out, got)
 	return out, nil
 }
 
 // poll takes whatever waits, when it is told to look, and now and then.
-func (r *Runner) poll(ctx, work context.Context) {
+func (r *Runner) poll(ctx context.Context) {
 	tick := time.NewTicker(r.Poll)
 	defer tick.Stop()
 	for {
-		if err := r.takeWaiting(ctx, work); err != nil && ctx.Err() == nil {
+		err := r.recover(ctx)
+		if err == nil {
+			err = r.takeWaiting(ctx)
+		}
+		if err != nil && ctx.Err() == nil {
 			r.Logger.WarnContext(ctx, "executions could not be taken", slog.Any("error", err))
 		}
 		select {
@@ -77,19 +157,29 @@ func (r *Runner) poll(ctx, work context.Context) {
 	}
 }
 
+// hear has the runner look as soon as this process has made attempts, which is before a queue tells of them.
+func (r *Runner) hear(ctx context.Context) {
+	for range r.Store.WatchReady(ctx) {
+		r.Look()
+	}
+}
+
 // takeWaiting takes what waits in its queues, as much as there is room for.
-func (r *Runner) takeWaiting(ctx, work context.Context) error {
+func (r *Runner) takeWaiting(ctx context.Context) error {
 	for ctx.Err() == nil && !r.draining.Load() {
+		if r.wanting.Load() > 0 {
+			return nil // the slots are for those who were told of an attempt
+		}
 		room := r.reserve()
 		if room == 0 {
 			return nil // who ends looks again
 		}
-		got, err := r.Store.Claim(work, queries.ClaimRequest{Runner: r.ID, Queues: r.Queues, Most: room, Lease: r.Lease})
+		got, err := r.claim(r.work, queries.ClaimRequest{Queues: r.Queues, Most: room}) //nolint:contextcheck // the same
 		for range room - len(got) {
 			r.free <- struct{}{}
 		}
-		for _, c := range got {
-			r.begin(work, c, r.release)
+		for _, a := range got {
+			r.begin(a, r.release)
 		}
 		if err != nil || len(got) < room {
 			return err

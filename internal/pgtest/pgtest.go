@@ -111,7 +111,7 @@ func (s *Server) command(name string, args ...string) *exec.Cmd {
 // Restart starts the server again after Halt, and waits until it answers.
 func (s *Server) Restart() error {
 	s.log.Reset()
-	s.cmd = s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=50")
+	s.cmd = s.command("postgres", "-D", filepath.Join(s.dir, "data"), "-k", s.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=300")
 	if err := s.cmd.Start(); err != nil {
 		return fmt.Errorf("starting the server: %w", err)
 	}
@@ -148,6 +148,16 @@ func (s *Server) Halt() error {
 	case <-time.After(patience):
 		return s.cmd.Process.Kill()
 	}
+}
+
+// Crash kills the server's first process, which no server survives; the others end when they see that. Its data is kept, and Restart may have to be tried until they are gone.
+func (s *Server) Crash() error {
+	if err := s.cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return err
+	}
+	err := <-s.ended
+	_ = err // a crash is no good end
+	return nil
 }
 
 // Stop ends the server and removes its data.

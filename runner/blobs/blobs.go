@@ -19,8 +19,9 @@ import (
 
 	"gocloud.dev/blob"
 	"gocloud.dev/blob/fileblob"
-	"gocloud.dev/blob/s3blob"
 	"gocloud.dev/gcerrors"
+
+	"github.com/fairway-gateway/fairway/runner/blobs/s3"
 )
 
 // ErrNotFound says that there is nothing under a key.
@@ -43,7 +44,7 @@ type Blobs struct {
 
 // Open opens a place: "" is the directory, which is made; file:///another/one; s3://bucket, with the parameters region, prefix, endpoint and s3ForcePathStyle in its query. Who one is to S3 the
 // environment says, as it does to all programs of AWS (AWS_ACCESS_KEY_ID, or the role of the machine). Whether a bucket can be reached says Ready, since it may come back.
-func Open(ctx context.Context, address, directory string) (*Blobs, error) {
+func Open(_ context.Context, address, directory string) (*Blobs, error) {
 	if address == "" {
 		return openDirectory(directory)
 	}
@@ -57,8 +58,8 @@ func Open(ctx context.Context, address, directory string) (*Blobs, error) {
 			return nil, fmt.Errorf("%q: want file:///directory", address)
 		}
 		return openDirectory(filepath.FromSlash(u.Path))
-	case s3blob.Scheme:
-		return openS3(ctx, u)
+	case s3.Scheme:
+		return openS3(u)
 	}
 	return nil, fmt.Errorf("%q: want file:///directory or s3://bucket", address)
 }
@@ -76,23 +77,19 @@ func openDirectory(directory string) (*Blobs, error) {
 	return &Blobs{bucket: bucket, where: directory}, nil
 }
 
-func openS3(ctx context.Context, u *url.URL) (*Blobs, error) {
-	if u.Host == "" || u.Path != "" && u.Path != "/" || u.User != nil {
-		return nil, errors.New("want s3://bucket; a folder in it is ?prefix=folder/")
-	}
-	prefix := u.Query().Get("prefix")
-	if q := u.Query(); prefix != "" {
-		q.Del("prefix")
-		u.RawQuery = q.Encode()
-		if !strings.HasSuffix(prefix, "/") {
-			prefix += "/"
-		}
-	}
-	bucket, err := new(s3blob.URLOpener).OpenBucketURL(ctx, u)
+func openS3(u *url.URL) (*Blobs, error) {
+	q := u.Query()
+	prefix := q.Get("prefix")
+	q.Del("prefix")
+	u.RawQuery = q.Encode()
+	bucket, err := s3.Open(u)
 	if err != nil {
 		return nil, fmt.Errorf("blobs: %w", err)
 	}
 	if prefix != "" {
+		if !strings.HasSuffix(prefix, "/") {
+			prefix += "/"
+		}
 		bucket = blob.PrefixedBucket(bucket, prefix)
 	}
 	return &Blobs{bucket: bucket, where: "s3://" + u.Host + "/" + prefix}, nil
@@ -120,6 +117,9 @@ func (b *Blobs) Ready(ctx context.Context) error {
 	}
 	return nil
 }
+
+// HandoverKey is the key under which results lie that the script of an attempt handed over, until its runner has taken them.
+func HandoverKey(attempt string) string { return "handover/" + attempt }
 
 // Info is what is known of a blob that was written.
 type Info struct {
@@ -193,13 +193,14 @@ func failure(key string, err error) error {
 	return fmt.Errorf("blob %s: %w", key, err)
 }
 
-// check refuses keys that mean something else in a file system or in an address.
+// check refuses keys that mean something else in a file system or in an address. What holds two dots in a row is none either: a bucket of files
+// writes "a../b" in another way.
 func check(key string) error {
 	const most = 200
 	letter := func(r rune) bool {
 		return r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./", r)
 	}
-	if strings.IndexFunc(key, func(r rune) bool { return !letter(r) }) >= 0 || len(key) > most || path.Clean("/"+key) != "/"+key || key == "" {
+	if strings.IndexFunc(key, func(r rune) bool { return !letter(r) }) >= 0 || len(key) > most || path.Clean("/"+key) != "/"+key || strings.Contains(key, "..") || key == "" {
 		return fmt.Errorf("%q is no key of a blob", key)
 	}
 	return nil

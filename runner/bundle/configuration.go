@@ -60,6 +60,9 @@ type Configuration struct {
 // Slug is the name as it stands in addresses.
 func (c Configuration) Slug() string { return Slug(c.Name) }
 
+// ReadConfiguration reads what Configuration.Raw has. The error is a *RefusedError.
+func ReadConfiguration(text []byte) (Configuration, error) { return parse(text) }
+
 // parse reads configuration.json.
 func parse(text []byte) (Configuration, error) {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))

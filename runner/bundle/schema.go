@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"golang.org/x/text/language"
@@ -15,7 +17,15 @@ import (
 const mostSchema = 256 << 10
 
 // Schema is a JSON Schema of parameters, draft 2020-12 unless it says another. It refers to nothing outside of itself.
-type Schema struct{ compiled *jsonschema.Schema }
+type Schema struct {
+	compiled *jsonschema.Schema
+	// checking is held by who spends the budget.
+	checking sync.Mutex
+	budget   *budget
+}
+
+// schemaURL is what a schema is called.
+const schemaURL = "fairway:parameters"
 
 // ReadSchema reads a schema.
 func ReadSchema(text []byte) (*Schema, error) {
@@ -26,17 +36,22 @@ func ReadSchema(text []byte) (*Schema, error) {
 	if err != nil {
 		return nil, errors.New("it is no JSON")
 	}
-	const url = "fairway:parameters"
+	b := &budget{}
 	c := jsonschema.NewCompiler()
 	c.UseLoader(nothing{})
-	if err := c.AddResource(url, doc); err != nil {
+	c.UseRegexpEngine(func(text string) (jsonschema.Regexp, error) {
+		r, err := regexp.Compile(text)
+		return pattern{r, b}, err
+	})
+	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, fmt.Errorf("%s", oneLine(err))
 	}
-	compiled, err := c.Compile(url)
+	compiled, err := c.Compile(schemaURL)
 	if err != nil {
 		return nil, fmt.Errorf("%s", oneLine(err))
 	}
-	return &Schema{compiled: compiled}, nil
+	charge(compiled, b)
+	return &Schema{compiled: compiled, budget: b}, nil
 }
 
 // nothing loads nothing: a schema of a user must not have the gateway read files or ask other servers.
@@ -54,13 +69,22 @@ type Mistake struct {
 	Detail string
 }
 
-// Mistakes holds parameters, a JSON text, to the schema. There are at most 20.
+// Mistakes holds parameters, a JSON text, to the schema. There are at most 20. What would take too long is a mistake, too.
 func (s *Schema) Mistakes(parameters []byte) []Mistake {
+	if largeNumber(parameters) {
+		return []Mistake{{Detail: "a number has more than 1000 digits"}}
+	}
 	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(parameters))
 	if err != nil {
 		return []Mistake{{Detail: "the parameters are no JSON"}}
 	}
+	s.checking.Lock()
+	defer s.checking.Unlock()
+	s.budget.fill(len(parameters))
 	invalid, ok := errors.AsType[*jsonschema.ValidationError](s.compiled.Validate(v))
+	if s.budget.spent() {
+		return []Mistake{{Detail: "it takes too long to hold these parameters to the schema of the script"}}
+	}
 	if !ok {
 		return nil
 	}

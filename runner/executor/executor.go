@@ -31,6 +31,10 @@ var ErrNoResults = errors.New("the script wrote no results")
 // ErrNotPrepared is what is said of a script's version that has to be prepared before it is started.
 var ErrNotPrepared = errors.New("the script was not prepared")
 
+// ErrAway is what is said when that does not answer which attempts run on, as an engine that is started anew: nobody knows whether it was done what it was asked
+// for, and whoever asks may ask again.
+var ErrAway = errors.New("what executions run on does not answer")
+
 // Executor runs attempts. Its methods may be called at once by several goroutines.
 type Executor interface {
 	// Prepare makes ready what all attempts of a version of a script share: its files, what it requires. It does nothing where that
@@ -118,6 +122,10 @@ type Attempt struct {
 	Params    []byte            // a document of JSON; none is {}
 	Env       map[string]string // further variables; those of the protocol cannot be replaced
 	Limits    Limits
+	// CPUReservation and MemoryReservation are kept free for it where an executor can do that, in the units of Limits. A zero is the limit.
+	CPUReservation, MemoryReservation int64
+	// Token is the attempt's own, by which what runs it far away fetches it from the gateway. Executors that need no gateway do without.
+	Token string
 }
 
 // Cause is why a run was ended by others.
@@ -162,7 +170,7 @@ type Exit struct {
 	Code     int           `json:"code"`             // exit code; 128 and the signal's number after a signal, as in a shell; -1 if it never ran
 	Signal   string        `json:"signal,omitempty"` // SIGKILL and its like, if one ended it
 	Reason   string        `json:"reason,omitempty"` // a sentence for the script's owner, unless it succeeded
-	Started  time.Time     `json:"started"`
+	Started  time.Time     `json:"started"`          // zero if nothing of it ever ran
 	Ended    time.Time     `json:"ended"`
 	CPU      time.Duration `json:"cpu"`       // what all of its processes used
 	PeakRSS  int64         `json:"peak_rss"`  // bytes, of all of its processes together, as far as it was seen

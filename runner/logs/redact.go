@@ -15,7 +15,40 @@ const mask = "***"
 // Secrets are what must not be in a log.
 type Secrets struct {
 	words   [][]byte
+	shapes  []shape
 	longest int
+}
+
+// shape is what secrets of a kind look like: a prefix, and so many bytes of an alphabet behind it.
+type shape struct {
+	prefix   []byte
+	alphabet [256]bool
+	length   int // of all
+}
+
+// begins says how much of a text has the shape from its beginning on: length, if it is one whole, or all of a shorter text, or -1.
+func (s *shape) begins(text []byte) int {
+	n := min(len(text), s.length)
+	head := min(n, len(s.prefix))
+	if !bytes.Equal(text[:head], s.prefix[:head]) {
+		return -1
+	}
+	for _, c := range text[head:n] {
+		if !s.alphabet[c] {
+			return -1
+		}
+	}
+	return n
+}
+
+// Shaped has everything left out, too, that begins with a prefix and goes on with bytes of an alphabet to a length in all.
+func (s *Secrets) Shaped(prefix, alphabet string, length int) *Secrets {
+	one := shape{prefix: []byte(prefix), length: length}
+	for i := range len(alphabet) {
+		one.alphabet[alphabet[i]] = true
+	}
+	s.shapes, s.longest = append(s.shapes, one), max(s.longest, length)
+	return s
 }
 
 // NewSecrets takes the lines of secrets; those of fewer than 6 bytes are not looked for.
@@ -43,7 +76,7 @@ type redactor struct {
 
 // add appends to a line what of a piece is known to be none of a secret; last says that the line has no further piece.
 func (r *redactor) add(line, piece []byte, last bool) []byte {
-	if len(r.secrets.words) == 0 {
+	if r.secrets.longest == 0 {
 		return append(line, piece...)
 	}
 	if len(r.held) > 0 {
@@ -85,6 +118,19 @@ func (r *redactor) find(text []byte) [][2]int {
 			from += at + 1
 		}
 	}
+	for i := range r.secrets.shapes {
+		one := &r.secrets.shapes[i]
+		for from := 0; ; {
+			at := bytes.Index(text[from:], one.prefix)
+			if at < 0 {
+				break
+			}
+			if one.begins(text[from+at:]) == one.length {
+				spans = append(spans, [2]int{from + at, from + at + one.length})
+			}
+			from += at + 1
+		}
+	}
 	if len(spans) < 2 {
 		return spans
 	}
@@ -106,6 +152,11 @@ func (r *redactor) beginning(text []byte) int {
 		end := text[len(text)-n:]
 		for _, word := range r.secrets.words {
 			if len(word) > n && bytes.HasPrefix(word, end) {
+				return n
+			}
+		}
+		for i := range r.secrets.shapes {
+			if one := &r.secrets.shapes[i]; n < one.length && one.begins(end) == n {
 				return n
 			}
 		}

@@ -47,6 +47,33 @@ func letters(s string) []string {
 	return records
 }
 
+// TestRedactShapes finds tokens by what they look like, wherever they are cut.
+func TestRedactShapes(t *testing.T) {
+	t.Parallel()
+	token := "fw_" + strings.Repeat("aZ09", 3)
+	secrets := logs.NewSecrets("hunter2").Shaped("fw_", "abcdefghijklmnopqrstuvwxyzZ0189-_29", len(token))
+	for name, c := range map[string]struct {
+		records []string
+		want    string
+	}{
+		"whole":       {[]string{"o a " + token + " b"}, "a *** b"},
+		"letters":     {append(letters("a"+token+"hunter2"), "o "), "a******"},
+		"twice":       {[]string{"o+" + token, "o " + token}, "******"},
+		"too short":   {[]string{"o " + token[:len(token)-1] + "."}, token[:len(token)-1] + "."},
+		"its end":     {[]string{"o+" + token[:5], "o +" + token[5:]}, token[:5] + "+" + token[5:]},
+		"a beginning": {[]string{"o+x fw", "o _ y"}, "x fw_ y"},
+		"again":       {[]string{"o fw_fw_" + token}, "***"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			got := strings.Join(ship(t, written(c.records...), logs.Options{Secrets: secrets}), "|")
+			if got != "INFO 1 "+c.want {
+				t.Errorf("%q, not %q", got, c.want)
+			}
+		})
+	}
+}
+
 // FuzzRedact cuts a line anywhere: no secret is left in it, and what is left out is nothing else.
 func FuzzRedact(f *testing.F) {
 	f.Add("hunter2", "abcabc", "xxhunter2yyabcabcabc", uint64(0x1234))

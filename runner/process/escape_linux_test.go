@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/executor/executortest"
 )
 
 // Each of these is something that a hostile script tries, and what level standard promises of it. TestAsNobody runs them all as a user who
@@ -51,7 +52,7 @@ func TestEscapeMetadataAddress(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
 	addresses := target{TCP: []string{"169.254.169.254:80", "[fd00:ec2::254]:80", "100.100.100.200:80"}, UDP: []string{"169.254.169.254:53"}}
-	_, text := end(t, p.attack("network", addresses, executor.Limits{}))
+	_, text := executortest.End(t, p.attack("network", addresses, executor.Limits{}))
 	if !strings.Contains(text, "done") || len(possible(text)) > 0 || strings.Count(text, "permission denied") < 4 {
 		t.Error(text)
 	}
@@ -71,7 +72,7 @@ func TestEscapeModesOfOthers(t *testing.T) {
 	t.Parallel()
 	v := newVictim(t)
 	p := open(t, nil)
-	exit, text := end(t, p.attack("modes", v.target, executor.Limits{}))
+	exit, text := executortest.End(t, p.attack("modes", v.target, executor.Limits{}))
 	if exit.Outcome != executor.Succeeded || len(possible(text)) > 0 || strings.Contains(text, "BROKEN") {
 		t.Errorf("%+v\n%s", exit, text)
 	}
@@ -89,7 +90,7 @@ func TestEscapeKernel(t *testing.T) {
 func TestEscapeForeignSystemCalls(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
-	exit, text := end(t, p.attack("foreign", target{}, executor.Limits{}))
+	exit, text := executortest.End(t, p.attack("foreign", target{}, executor.Limits{}))
 	if exit.Signal != "SIGSYS" || len(possible(text)) > 0 || !strings.Contains(text, "calling") {
 		t.Errorf("%+v\n%s", exit, text)
 	}
@@ -100,10 +101,10 @@ func TestEscapeForkBomb(t *testing.T) {
 	p := open(t, nil)
 	const most = 60
 	run := p.attack("fork", target{Count: 40, Secret: p.dir}, executor.Limits{Processes: most, Memory: 4 << 30, Grace: time.Millisecond})
-	says(t, run, "bombing")
+	executortest.Says(t, run, "bombing")
 	// With a user of its own the bomb comes to nothing, and goes on until somebody ends it; without one the keeper ends it.
 	if os.Geteuid() == 0 {
-		says(t, run, "errno=11")
+		executortest.Says(t, run, "errno=11")
 		if now := processesOf(t, p.dir); now > most {
 			t.Errorf("there are %d of them", now)
 		}
@@ -111,7 +112,7 @@ func TestEscapeForkBomb(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	exit, _ := end(t, run)
+	exit, _ := executortest.End(t, run)
 	if os.Geteuid() == 0 != (exit.Outcome == executor.Cancelled) || os.Geteuid() != 0 && exit.Reason != "it had more than 60 processes and threads" {
 		t.Errorf("%+v", exit)
 	}
@@ -130,7 +131,7 @@ func TestEscapeMemoryBomb(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, nil)
-			exit, text := end(t, p.attack(name, what, executor.Limits{Memory: 128 << 20, Timeout: patience / 2}))
+			exit, text := executortest.End(t, p.attack(name, what, executor.Limits{Memory: 128 << 20, Timeout: patience / 2}))
 			if exit.Outcome == executor.Succeeded || exit.Outcome == executor.TimedOut {
 				t.Errorf("%+v\n%s", exit, text)
 			}
@@ -152,7 +153,7 @@ func TestEscapeFillDisk(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := open(t, nil)
-			exit, text := end(t, p.attack(name, what, executor.Limits{Disk: 20 << 20, Timeout: patience / 2}))
+			exit, text := executortest.End(t, p.attack(name, what, executor.Limits{Disk: 20 << 20, Timeout: patience / 2}))
 			if exit.Outcome != executor.Failed || strings.Contains(exit.Reason, "exited") {
 				t.Errorf("%+v\n%s", exit, text)
 			}
@@ -164,11 +165,11 @@ func TestEscapeSurviveCancel(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
 	run := p.attack("survive", target{}, executor.Limits{Grace: 50 * time.Millisecond})
-	says(t, run, "survivor")
+	executortest.Says(t, run, "survivor")
 	if err := run.Cancel(t.Context(), executor.CauseCancel); err != nil {
 		t.Fatal(err)
 	}
-	exit, text := end(t, run)
+	exit, text := executortest.End(t, run)
 	if exit.Outcome != executor.Cancelled {
 		t.Errorf("%+v", exit)
 	}
@@ -178,7 +179,7 @@ func TestEscapeSurviveCancel(t *testing.T) {
 func TestEscapeSurviveEnd(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
-	exit, text := end(t, p.attack("survive", target{Count: 1}, executor.Limits{}))
+	exit, text := executortest.End(t, p.attack("survive", target{Count: 1}, executor.Limits{}))
 	if exit.Outcome != executor.Succeeded || exit.Leftover == 0 {
 		t.Errorf("%+v", exit)
 	}
@@ -189,7 +190,7 @@ func TestEscapeSurviveTheKeeper(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
 	run := p.attack("survive", target{}, executor.Limits{})
-	says(t, run, "survivor")
+	executortest.Says(t, run, "survivor")
 	state, err := os.ReadFile(filepath.Join(p.dir, "runs", "attempts", run.ID(), "state.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -201,7 +202,7 @@ func TestEscapeSurviveTheKeeper(t *testing.T) {
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
-	exit, text := end(t, run)
+	exit, text := executortest.End(t, run)
 	if exit.Outcome != executor.Lost {
 		t.Errorf("%+v", exit)
 	}
@@ -234,11 +235,11 @@ func TestEscapeForgeResults(t *testing.T) {
 	// One attempt has left its results, another runs; neither can be touched by a third.
 	p := open(t, nil)
 	done := p.shell("done", `echo '{"a":1}' >$FAIRWAY_RESULTS`, executor.Limits{})
-	if exit, text := end(t, done); exit.Outcome != executor.Succeeded {
+	if exit, text := executortest.End(t, done); exit.Outcome != executor.Succeeded {
 		t.Fatalf("%+v %s", exit, text)
 	}
 	running := p.shell("running", `echo begun; sleep 1000`, executor.Limits{Grace: time.Millisecond})
-	says(t, running, "begun")
+	executortest.Says(t, running, "begun")
 	attempts := filepath.Join(p.dir, "runs", "attempts")
 	var what target
 	for _, id := range []string{"done", "running"} {
@@ -253,18 +254,18 @@ func TestEscapeForgeResults(t *testing.T) {
 	for _, name := range []string{"exit.json", "output", "spec.json", "lock", "state.json"} {
 		what.Files = append(what.Files, filepath.Join(own, name))
 	}
-	exit, text := end(t, p.attack("outside", what, executor.Limits{}))
+	exit, text := executortest.End(t, p.attack("outside", what, executor.Limits{}))
 	if exit.Outcome != executor.Succeeded || len(possible(text)) > 0 {
 		t.Errorf("%+v\n%q", exit, possible(text))
 	}
-	_, text = end(t, p.attack("files", what, executor.Limits{}))
+	_, text = executortest.End(t, p.attack("files", what, executor.Limits{}))
 	if len(possible(text)) > 0 {
 		t.Errorf("%q", possible(text))
 	}
 	if err := running.Cancel(t.Context(), executor.CauseCancel); err != nil {
 		t.Fatal(err)
 	}
-	if exit, _ := end(t, running); exit.Outcome != executor.Cancelled {
+	if exit, _ := executortest.End(t, running); exit.Outcome != executor.Cancelled {
 		t.Errorf("%+v", exit)
 	}
 	body, err := done.Results(t.Context())
@@ -286,7 +287,7 @@ func TestEscapeResultsThatAreNone(t *testing.T) {
 			p := open(t, nil)
 			what := target{Files: v.Files, Secret: kind, MiB: 10}
 			run := p.attack("results", what, executor.Limits{Results: 1 << 20})
-			if exit, text := end(t, run); exit.Outcome != executor.Succeeded {
+			if exit, text := executortest.End(t, run); exit.Outcome != executor.Succeeded {
 				t.Fatalf("%+v\n%s", exit, text)
 			}
 			body, err := run.Results(t.Context())
@@ -309,7 +310,7 @@ func TestEscapeResultsThatAreNone(t *testing.T) {
 func TestEscapeOutputWithoutEnd(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
-	exit, text := end(t, p.attack("pipe", target{MiB: 50}, executor.Limits{Output: 1 << 20}))
+	exit, text := executortest.End(t, p.attack("pipe", target{MiB: 50}, executor.Limits{Output: 1 << 20}))
 	if exit.Outcome != executor.Succeeded || exit.Dropped < 48<<20 || len(text) > 2<<20 {
 		t.Errorf("%+v, %d bytes", exit, len(text))
 	}
@@ -321,7 +322,7 @@ func TestEscapeOutputWithoutEnd(t *testing.T) {
 func TestEscapeProcessorTime(t *testing.T) {
 	t.Parallel()
 	p := open(t, nil)
-	exit, text := end(t, p.attack("spin", target{}, executor.Limits{CPUTime: 200 * time.Millisecond, Timeout: patience / 2}))
+	exit, text := executortest.End(t, p.attack("spin", target{}, executor.Limits{CPUTime: 200 * time.Millisecond, Timeout: patience / 2}))
 	if exit.Outcome != executor.TimedOut || !strings.Contains(exit.Reason, "processors") || !strings.Contains(text, "spinning") {
 		t.Errorf("%+v\n%s", exit, text)
 	}

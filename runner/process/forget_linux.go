@@ -18,11 +18,14 @@ import (
 	"github.com/fairway-gateway/fairway/runner/process/keeper"
 )
 
-// Forget removes an attempt.
+// Forget removes an attempt, and what is left of one whose start or removal was cut off: nothing of that runs.
 func (e *Executor) Forget(ctx context.Context, id string) error {
+	if executor.CheckName(id) != nil {
+		return nil //nolint:nilerr // nothing is called so
+	}
 	begun, err := e.Attach(ctx, id)
 	if errors.Is(err, executor.ErrUnknown) {
-		return nil
+		return removeAll(e.directory(id))
 	}
 	if err != nil {
 		return err

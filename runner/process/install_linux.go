@@ -60,7 +60,7 @@ func (e *Executor) install(ctx context.Context, build, file string, log func(str
 		Directory: in(keeper.Work),
 		Stdin:     os.DevNull,
 		Measured:  in(keeper.Box),
-		Read:      slices.Concat(system(), e.options.Read, resolver(), []string{"/proc/self", in(keeper.FileParams)}),
+		Read:      slices.Concat(keeper.System(), e.options.Read, resolver(), []string{"/proc/self", in(keeper.FileParams)}),
 		Write:     []string{in(keeper.Box)},
 		TCP:       []uint16{port, 53},
 		UDP:       true,
@@ -100,12 +100,12 @@ func (e *Executor) finish(ctx context.Context, directory string, spec *keeper.Sp
 	if err != nil {
 		return err
 	}
-	err = e.launch(directory, lock, spec)
+	job := e.run(filepath.Base(directory), directory)
+	job.line, err = e.launch(directory, lock, spec, nil)
 	lock.Close()
 	if err != nil {
 		return err
 	}
-	job := e.run(filepath.Base(directory), directory)
 	defer func() {
 		// What was cut off does not go on.
 		if ctx.Err() != nil {

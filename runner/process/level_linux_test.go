@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/executor/executortest"
 	"github.com/fairway-gateway/fairway/runner/process"
 )
 
@@ -112,7 +113,7 @@ func TestLevelStrict(t *testing.T) {
 	p := strict(t)
 	run := p.shell("a", `[ $$ -lt 50 ] && echo first; ls / | tr '\n' ' '; echo; ls /proc | grep -c '^[0-9]'; hostname; cat /proc/net/dev | grep -v -e lo: -e '|'; ls /tmp /home /root /var 2>&1
 echo x >/tmp/x && ls $TMPDIR; echo y >/dev/shm/y && cat /dev/shm/y; touch /x /usr/x 2>&1; echo '{"a":1}' >$FAIRWAY_RESULTS; id -u; echo to nobody >/dev/null; echo err >/dev/stderr; exit 3`, executor.Limits{})
-	exit, text := end(t, run)
+	exit, text := executortest.End(t, run)
 	t.Log(text)
 	for _, want := range []string{"first\n", "\nfairway\n", "y\n", "Read-only file system", "e:err\n"} {
 		if !strings.Contains(text, want) {
@@ -124,7 +125,7 @@ echo x >/tmp/x && ls $TMPDIR; echo y >/dev/shm/y && cat /dev/shm/y; touch /x /us
 			t.Errorf("%q is there", forbidden)
 		}
 	}
-	if exit.Outcome != executor.Failed || exit.Code != 3 || results(t, run) != `{"a":1}` {
+	if exit.Outcome != executor.Failed || exit.Code != 3 || executortest.Results(t, run) != `{"a":1}` {
 		t.Errorf("%+v", exit)
 	}
 }
@@ -136,7 +137,7 @@ func TestLevelStrictEscapes(t *testing.T) {
 			t.Parallel()
 			p := strict(t)
 			v := newVictim(t)
-			exit, text := end(t, p.attack(name, v.target, executor.Limits{}))
+			exit, text := executortest.End(t, p.attack(name, v.target, executor.Limits{}))
 			if exit.Outcome != executor.Succeeded || !strings.Contains(text, "done") || strings.Contains(text, secret) {
 				t.Errorf("%+v\n%s", exit, text)
 			}
@@ -159,19 +160,19 @@ func TestLevelStrictCancel(t *testing.T) {
 	t.Parallel()
 	p := strict(t)
 	run := p.shell("asked", "trap 'echo bye; exit 7' TERM; echo ready; while :; do sleep 0.01; done", executor.Limits{})
-	says(t, run, "ready")
+	executortest.Says(t, run, "ready")
 	if err := run.Cancel(t.Context(), executor.CauseCancel); err != nil {
 		t.Fatal(err)
 	}
-	if exit, text := end(t, run); exit.Outcome != executor.Cancelled || exit.Code != 7 || !strings.Contains(text, "bye") {
+	if exit, text := executortest.End(t, run); exit.Outcome != executor.Cancelled || exit.Code != 7 || !strings.Contains(text, "bye") {
 		t.Errorf("%+v\n%s", exit, text)
 	}
 	run = p.attack("survive", target{}, executor.Limits{Grace: 1})
-	says(t, run, "survivor")
+	executortest.Says(t, run, "survivor")
 	if err := run.Kill(t.Context(), executor.CauseCancel); err != nil {
 		t.Fatal(err)
 	}
-	if exit, _ := end(t, run); exit.Outcome != executor.Cancelled || exit.Signal != "SIGKILL" && exit.Code != 0 {
+	if exit, _ := executortest.End(t, run); exit.Outcome != executor.Cancelled || exit.Signal != "SIGKILL" && exit.Code != 0 {
 		t.Errorf("%+v", exit)
 	}
 }
@@ -191,11 +192,11 @@ func TestLevelConnect(t *testing.T) {
 	what := v.target
 	what.TCP = append([]string{v.TCP[0]}, other.TCP...)
 	what.UDP = nil
-	_, text := end(t, p.attack("network", what, executor.Limits{}))
+	_, text := executortest.End(t, p.attack("network", what, executor.Limits{}))
 	if could := possible(text); len(could) != 1 || could[0] != "POSSIBLE: connect to "+v.TCP[0] || !strings.Contains(text, "done") {
 		t.Errorf("%q\n%s", could, text)
 	}
-	_, text = end(t, p.attack("sockets", what, executor.Limits{}))
+	_, text = executortest.End(t, p.attack("sockets", what, executor.Limits{}))
 	if could := possible(text); len(could) > 0 || !strings.Contains(text, "done") {
 		t.Errorf("%q\n%s", could, text)
 	}
@@ -209,7 +210,7 @@ func TestLevelDirectoryByALink(t *testing.T) {
 	}
 	p := open(t, func(o *process.Options) { o.Directory = filepath.Join(dir, "link", "runs") })
 	run := p.shell("a", "touch x && chmod 741 x && ls -l x; echo '[]' >$FAIRWAY_RESULTS", executor.Limits{})
-	if exit, text := end(t, run); exit.Outcome != executor.Succeeded || !strings.HasPrefix(text, "-rwxr----x") || results(t, run) != "[]" {
+	if exit, text := executortest.End(t, run); exit.Outcome != executor.Succeeded || !strings.HasPrefix(text, "-rwxr----x") || executortest.Results(t, run) != "[]" {
 		t.Errorf("%+v\n%s", exit, text)
 	}
 }

@@ -72,12 +72,12 @@ func (e *Executor) probe() (missing string, err error) {
 		Directory: filepath.Join(directory, keeper.Work),
 		Stdin:     os.DevNull,
 		Measured:  filepath.Join(directory, keeper.Box),
-		Read:      system(),
+		Read:      keeper.System(),
 		Write:     []string{filepath.Join(directory, keeper.Box)},
 		Limits:    executor.Limits{}.WithDefaults(),
 		Probe:     &keeper.Probe{Secret: secret},
 	}
-	err = e.launch(directory, lock, spec)
+	_, err = e.launch(directory, lock, spec, nil)
 	lock.Close()
 	if err != nil {
 		return "", err

@@ -18,8 +18,10 @@ import (
 	"fmt"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/process/keeper"
 )
 
 // Options are what an Executor is made of.
@@ -52,7 +54,15 @@ type Options struct {
 	// Cgroup is the directory of the control group under which level strict makes one for each attempt. It has to be delegated to the
 	// runner. Default /sys/fs/cgroup/fairway.
 	Cgroup string `json:"cgroup,omitempty"`
+	// Keep is for how long a version of a script stays prepared that nobody runs. Default 168h, a week; no less than 1h.
+	Keep time.Duration `json:"keep,omitempty"`
 }
+
+// leastKeep is longer than it takes from preparing a version to starting an attempt of it, and than it is between two times that it is said to be used.
+const leastKeep = 2 * touchEvery
+
+// touchEvery is how often it is said at most that a version is used.
+const touchEvery = 30 * time.Minute
 
 // complete is the options with every default, or what is wrong with them.
 func (o Options) complete() (Options, error) {
@@ -91,6 +101,12 @@ func (o Options) complete() (Options, error) {
 	if o.Cgroup == "" {
 		o.Cgroup = "/sys/fs/cgroup/fairway"
 	}
+	if o.Keep == 0 {
+		o.Keep = 7 * 24 * time.Hour
+	}
+	if o.Keep < leastKeep {
+		return o, fmt.Errorf("keep has to be at least %s", leastKeep)
+	}
 	return o, o.exposed()
 }
 
@@ -98,7 +114,7 @@ func (o Options) complete() (Options, error) {
 func (o Options) exposed() error {
 	for _, hidden := range append([]string{filepath.Join(o.Directory, "attempts")}, o.Hidden...) {
 		hidden = resolved(hidden)
-		for _, read := range append(system(), o.Read...) {
+		for _, read := range append(keeper.System(), o.Read...) {
 			if within(hidden, resolved(read)) || within(resolved(read), hidden) {
 				return fmt.Errorf("%s has to be hidden from scripts, and they may read %s", hidden, read)
 			}
@@ -122,23 +138,6 @@ func resolved(path string) string {
 		return path
 	}
 	return filepath.Join(resolved(directory), filepath.Base(path))
-}
-
-// system is what programs need of a machine to run, none of which is anybody's secret.
-func system() []string {
-	return []string{
-		"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32",
-		"/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/ld.so.conf.d", "/etc/ld.so.preload", "/etc/alternatives",
-		"/etc/localtime", "/etc/timezone", "/etc/locale.alias", "/etc/mime.types", "/etc/protocols", "/etc/services",
-		"/etc/ssl/certs", "/etc/ssl/openssl.cnf", "/etc/pki/tls/certs", "/etc/pki/ca-trust", "/etc/ca-certificates",
-		"/etc/python3", "/etc/python3.9", "/etc/python3.10", "/etc/python3.11", "/etc/python3.12", "/etc/python3.13", "/etc/python3.14",
-		"/etc/os-release", "/etc/lsb-release", "/etc/debian_version", "/etc/redhat-release", "/etc/system-release", "/etc/alpine-release",
-		"/etc/R", "/etc/fonts", "/etc/magic", "/etc/inputrc", "/etc/terminfo", "/etc/gai.conf",
-		"/proc/cpuinfo", "/proc/meminfo", "/proc/stat", "/proc/loadavg", "/proc/uptime", "/proc/version", "/proc/filesystems",
-		"/proc/sys/kernel/osrelease", "/proc/sys/kernel/ostype", "/proc/sys/kernel/version", "/proc/sys/kernel/pid_max", "/proc/sys/kernel/cap_last_cap",
-		"/proc/sys/kernel/random", "/proc/sys/kernel/ngroups_max", "/proc/sys/vm/overcommit_memory", "/proc/sys/vm/max_map_count",
-		"/sys/devices/system/cpu", "/sys/devices/system/node", "/sys/kernel/mm/transparent_hugepage",
-	}
 }
 
 // resolver is what looking up names needs beside.

@@ -36,10 +36,12 @@ type output struct {
 	reader *framed.Reader
 }
 
-// Next gives the next record, and asks again and again when there is none: after a millisecond, and later less often.
+// Next gives the next record. When there is none the keeper tells of it, if this process has a line to it; it asks again and again nevertheless: after a
+// millisecond, and later less often.
 func (o *output) Next(ctx context.Context) (executor.Record, error) {
 	ended := false
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		news := o.run.line.news()
 		record, err := o.next()
 		if !errors.Is(err, io.EOF) || ended {
 			return record, err
@@ -52,7 +54,7 @@ func (o *output) Next(ctx context.Context) (executor.Record, error) {
 		if ended = !alive; ended {
 			continue
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, news, pause); err != nil {
 			return executor.Record{}, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/executor/executortest"
 )
 
 // TestProtocolPage runs the scripts of docs/script-protocol.md, whose output is the block that follows them.
@@ -34,8 +35,8 @@ func TestProtocolPage(t *testing.T) {
 		if language == "python" {
 			python(t)
 		}
-		run := p.begin(executor.Attempt{ID: language, Script: script(language, map[string]string{name: text}), Params: []byte(`{"name": "Ada"}`)})
-		exit, said := end(t, run)
+		run := p.begin(executor.Attempt{ID: language, Script: executortest.Script(language, map[string]string{name: text}), Params: []byte(`{"name": "Ada"}`)})
+		exit, said := executortest.End(t, run)
 		if exit.Outcome != executor.Succeeded {
 			t.Errorf("%+v\n%s", exit, said)
 			continue
@@ -51,7 +52,7 @@ func TestProtocolPage(t *testing.T) {
 				got.WriteString(line.Text + "\n")
 			}
 		}
-		got.WriteString(results(t, run) + "\n")
+		got.WriteString(executortest.Results(t, run) + "\n")
 		if diff := cmp.Diff(want, got.String()); diff != "" {
 			t.Errorf("%s: %s", language, diff)
 		}

@@ -3,28 +3,18 @@
 package process
 
 import (
-	"bufio"
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
 	"github.com/fairway-gateway/fairway/runner/process/keeper"
 )
-
-// harness runs run(params, logger) of src/main.py.
-//
-//go:embed harness.py
-var harness []byte
 
 // Names in the directory of a version.
 const (
@@ -111,13 +101,15 @@ func (e *Executor) Prepare(ctx context.Context, script executor.Script, log func
 	}
 	scripts := filepath.Join(e.options.Directory, "scripts")
 	for {
-		if _, err := e.prepared(script.Version); err == nil || !errors.Is(err, executor.ErrNotPrepared) {
+		if p, err := e.prepared(script.Version); err == nil {
+			return p.touch()
+		} else if !errors.Is(err, executor.ErrNotPrepared) {
 			return err
 		}
 		lock, err := acquire(filepath.Join(scripts, script.Version+".lock"))
 		if errors.Is(err, heldError{}) {
 			// Somebody is at it.
-			if err := sleep(ctx, 20*time.Millisecond); err != nil {
+			if err := sleep(ctx, nil, 20*time.Millisecond); err != nil {
 				return err
 			}
 			continue
@@ -129,7 +121,13 @@ func (e *Executor) Prepare(ctx context.Context, script executor.Script, log func
 		if _, err := e.prepared(script.Version); err == nil {
 			return nil
 		}
-		return e.prepare(ctx, script, log)
+		if err := e.prepare(ctx, script, log); err != nil {
+			return err
+		}
+		if err := e.tidy(ctx); err != nil {
+			log("Versions that nobody uses could not be removed from the runner.")
+		}
+		return nil
 	}
 }
 
@@ -170,7 +168,7 @@ func (e *Executor) prepare(ctx context.Context, script executor.Script, log func
 		}
 	}
 	if entry.Python {
-		if err := writePlain(filepath.Join(build, nameHarness), harness); err != nil {
+		if err := writePlain(filepath.Join(build, nameHarness), executor.Harness); err != nil {
 			return err
 		}
 	}
@@ -227,50 +225,12 @@ func writePlain(path string, text []byte) error {
 	return nil
 }
 
-// breaks says which characters Python takes for the end of a line, or for nothing that belongs into one.
-func breaks(r rune) bool {
-	return r != '\t' && unicode.IsControl(r) || r == '\u2028' || r == '\u2029' || r == unicode.ReplacementChar
-}
-
-// option says what is an option of pip. Hashes of packages are none that lead anywhere.
-func option(word string) bool {
-	return strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "--hash=")
-}
-
-// requirements are the lines of requirements.txt that ask for something. Those that would have pip go elsewhere or run what it finds are
-// refused: options, addresses and paths.
+// requirements are the lines of requirements.txt that ask for something.
 func requirements(path string) ([]string, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("read requirements.txt: %w", err)
 	}
 	defer file.Close()
-	return parseRequirements(file)
-}
-
-func parseRequirements(file io.Reader) ([]string, error) {
-	const longest = 1 << 20
-	lines := bufio.NewScanner(io.LimitReader(file, longest))
-	var wanted []string
-	for lines.Scan() {
-		line := strings.TrimSpace(strings.TrimPrefix(lines.Text(), "\ufeff"))
-		if comment := strings.Index(line, " #"); comment >= 0 {
-			line = strings.TrimSpace(line[:comment])
-		}
-		switch {
-		case line == "" || line[0] == '#':
-			continue
-		case strings.ContainsFunc(line, breaks):
-			return nil, errors.New("requirements.txt: there are control characters in it")
-		case slices.ContainsFunc(strings.Fields(line), option):
-			return nil, fmt.Errorf("requirements.txt: options are not allowed: %.60s", line)
-		case strings.ContainsAny(line, "/\\@$"):
-			return nil, fmt.Errorf("requirements.txt: packages are named, neither addresses nor paths are allowed: %.60s", line)
-		}
-		wanted = append(wanted, line)
-	}
-	if err := lines.Err(); err != nil {
-		return nil, fmt.Errorf("read requirements.txt: %w", err)
-	}
-	return wanted, nil
+	return executor.ParseRequirements(file)
 }

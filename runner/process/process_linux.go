@@ -23,6 +23,7 @@ type Executor struct {
 	root    bool   // scripts run as users of their own
 	cgroups bool   // at level strict
 	users   string // the directory of these users' locks
+	ahead   *ahead
 }
 
 // New makes an executor, or says why its level cannot be kept on this machine: *executor.LevelError. It tries the isolation once, with a
@@ -35,7 +36,8 @@ func open(options Options, cgroups bool) (executor.Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Executor{options: options, root: os.Geteuid() == 0, cgroups: cgroups}
+	// At level strict it is an init that starts the stage.
+	e := &Executor{options: options, root: os.Geteuid() == 0, cgroups: cgroups, ahead: &ahead{idle: aheadFor, stage: options.Level != executor.Strict}}
 	if missing := e.missing(); len(missing) > 0 {
 		return nil, &executor.LevelError{Level: options.Level, Missing: missing}
 	}
@@ -150,8 +152,11 @@ func (e *Executor) Attempts(context.Context) ([]string, error) {
 	return ids, nil
 }
 
-// Close has nothing to give back.
-func (e *Executor) Close() error { return nil }
+// Close ends keepers that wait for attempts.
+func (e *Executor) Close() error {
+	e.ahead.close()
+	return nil
+}
 
 // directory is an attempt's.
 func (e *Executor) directory(id string) string {

@@ -3,20 +3,18 @@
 package process_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/executor/executortest"
 	"github.com/fairway-gateway/fairway/runner/process"
 	"github.com/fairway-gateway/fairway/runner/process/keeper"
 )
@@ -28,6 +26,9 @@ func TestMain(m *testing.M) {
 	keeper.Main()
 	if dir := os.Getenv("FAIRWAY_TEST_RUNNER"); dir != "" {
 		runner(dir)
+	}
+	if dir := os.Getenv("FAIRWAY_TEST_WAITER"); dir != "" {
+		waiter(dir)
 	}
 	code := m.Run()
 	if os.Getenv("FAIRWAY_TEST_ATTACKER") == "" {
@@ -43,7 +44,7 @@ func runner(dir string) {
 	ctx := context.Background()
 	e, err := process.New(process.Options{Directory: dir})
 	if err == nil {
-		s := script("v1", map[string]string{"main.sh": "#!/bin/sh\necho begun >>$FAIRWAY_RESULTS; echo one; while ! [ -e go ]; do sleep 0.01; done; echo two\n"})
+		s := executortest.Script("v1", map[string]string{"main.sh": "#!/bin/sh\necho begun >>$FAIRWAY_RESULTS; echo one; while ! [ -e go ]; do sleep 0.01; done; echo two\n"})
 		if err = e.Prepare(ctx, s, nil); err == nil {
 			_, err = e.Start(ctx, executor.Attempt{ID: "a", Script: s})
 		}
@@ -112,24 +113,11 @@ func open(t testing.TB, change func(*process.Options)) *place {
 				t.Errorf("forget %s: %v", id, err)
 			}
 		}
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
 	})
 	return p
-}
-
-// script is a version of files, of which those whose text begins with #! can be run.
-func script(version string, files map[string]string) executor.Script {
-	return executor.Script{Version: version, Slug: "a-script", Files: func(_ context.Context, dir string) error {
-		for name, text := range files {
-			path := filepath.Join(dir, name)
-			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-				return err
-			}
-			if err := os.WriteFile(path, []byte(text), 0o755); err != nil {
-				return err
-			}
-		}
-		return nil
-	}}
 }
 
 // begin prepares and starts.
@@ -148,67 +136,6 @@ func (p *place) begin(attempt executor.Attempt) executor.Run {
 // shell starts lines of sh.
 func (p *place) shell(id, text string, limits executor.Limits) executor.Run {
 	p.t.Helper()
-	s := script("v-"+id, map[string]string{"main.sh": "#!/bin/sh\n" + text})
+	s := executortest.Script("v-"+id, map[string]string{"main.sh": "#!/bin/sh\n" + text})
 	return p.begin(executor.Attempt{ID: id, Execution: "x-" + id, Number: 1, Script: s, Limits: limits})
-}
-
-// end waits for a run and gives its end with all that it said.
-func end(t testing.TB, run executor.Run) (executor.Exit, string) {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), patience)
-	defer stop()
-	exit, err := run.Wait(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return exit, said(t, run)
-}
-
-// said is all that a run said, until it ended; of standard error and notices each line begins with its stream.
-func said(t testing.TB, run executor.Run) string {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), patience)
-	defer stop()
-	output, err := run.Output(ctx, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer output.Close()
-	var text strings.Builder
-	for {
-		record, err := output.Next(ctx)
-		if errors.Is(err, io.EOF) {
-			return text.String()
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		if record.Stream != executor.Stdout {
-			fmt.Fprintf(&text, "%c:", record.Stream)
-		}
-		text.Write(record.Text)
-		if !record.Part {
-			text.WriteByte('\n')
-		}
-	}
-}
-
-// says waits until a run has said something.
-func says(t testing.TB, run executor.Run, want string) {
-	t.Helper()
-	ctx, stop := context.WithTimeout(t.Context(), patience)
-	defer stop()
-	output, err := run.Output(ctx, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer output.Close()
-	var all bytes.Buffer
-	for !strings.Contains(all.String(), want) {
-		record, err := output.Next(ctx)
-		if err != nil {
-			t.Fatalf("it said %q, not %q: %v", all.String(), want, err)
-		}
-		all.Write(record.Text)
-	}
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/executor/executortest"
 	"github.com/fairway-gateway/fairway/runner/process"
 )
 
@@ -33,7 +34,7 @@ func python(t *testing.T) {
 func lines(t *testing.T, run executor.Run) []executor.Line {
 	t.Helper()
 	var all []executor.Line
-	for line := range strings.Lines(said(t, run)) {
+	for line := range strings.Lines(executortest.Said(t, run)) {
 		all = append(all, executor.ParseLine(strings.TrimSuffix(line, "\n")))
 	}
 	return all
@@ -43,7 +44,7 @@ func TestPythonScriptOfTrendsEarth(t *testing.T) {
 	t.Parallel()
 	python(t)
 	p := open(t, nil)
-	s := script("v1", map[string]string{
+	s := executortest.Script("v1", map[string]string{
 		"configuration.json": `{"name": "example"}`, "requirements.txt": "# none\n\n",
 		"src/__init__.py": "VERSION = '1.2.3'\n", "src/helper.py": "def double(x):\n    return 2 * x\n",
 		"src/main.py": `"""An example, as the command line tool makes it."""
@@ -71,7 +72,7 @@ def run(params, logger):
 `,
 	})
 	run := p.begin(executor.Attempt{ID: "a", Execution: "x-1", Script: s, Params: []byte(`{"n": 21}`)})
-	exit, text := end(t, run)
+	exit, text := executortest.End(t, run)
 	if exit.Outcome != executor.Succeeded {
 		t.Fatalf("%+v\n%s", exit, text)
 	}
@@ -87,7 +88,7 @@ def run(params, logger):
 	if diff := cmp.Diff(want, lines(t, run)); diff != "" {
 		t.Error(diff)
 	}
-	if got := results(t, run); got != `{"double": 42, "env": "prod", "execution": "x-1", "text": "\u00fc"}` {
+	if got := executortest.Results(t, run); got != `{"double": 42, "env": "prod", "execution": "x-1", "text": "\u00fc"}` {
 		t.Error(got)
 	}
 }
@@ -109,8 +110,8 @@ func TestPythonFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			id := strings.ReplaceAll(name, " ", "-")
-			run := p.begin(executor.Attempt{ID: id, Script: script(id, map[string]string{"src/main.py": test.text})})
-			exit, text := end(t, run)
+			run := p.begin(executor.Attempt{ID: id, Script: executortest.Script(id, map[string]string{"src/main.py": test.text})})
+			exit, text := executortest.End(t, run)
 			found := false
 			for _, line := range lines(t, run) {
 				found = found || line.Kind == executor.KindLog && line.Level == "ERROR" && strings.Contains(line.Text, test.want) && strings.Contains(line.Text, "Traceback")
@@ -127,7 +128,7 @@ func TestPythonUsualThings(t *testing.T) {
 	t.Parallel()
 	python(t)
 	p := open(t, nil)
-	run := p.begin(executor.Attempt{ID: "a", Script: script("v1", map[string]string{"data.csv": "a,b\n1,2\n", "src/main.py": `
+	run := p.begin(executor.Attempt{ID: "a", Script: executortest.Script("v1", map[string]string{"data.csv": "a,b\n1,2\n", "src/main.py": `
 import asyncio, csv, os, shutil, socket, sqlite3, subprocess, tempfile, threading, zipfile
 
 def run(params, logger):
@@ -168,8 +169,8 @@ def run(params, logger):
     assert b.recv(1) == b"x"
     return {"pid": os.getpid() > 0, "home": os.path.expanduser("~") == os.getcwd()}
 `})})
-	exit, text := end(t, run)
-	if exit.Outcome != executor.Succeeded || results(t, run) != `{"pid": true, "home": true}` {
+	exit, text := executortest.End(t, run)
+	if exit.Outcome != executor.Succeeded || executortest.Results(t, run) != `{"pid": true, "home": true}` {
 		t.Errorf("%+v\n%s", exit, text)
 	}
 }
@@ -234,22 +235,22 @@ func TestPythonRequirements(t *testing.T) {
 		"fairway_source-1.0.tar.gz": []byte("not a wheel"),
 	}
 	p := open(t, func(o *process.Options) { o.PipIndex = index(t, packages) })
-	s := script("v1", map[string]string{
+	s := executortest.Script("v1", map[string]string{
 		"requirements.txt": "fairway-example >= 1.0, < 1.2  # the answer\n",
 		"src/main.py":      "import fairway_example\n\ndef run(params, logger):\n    return fairway_example.ANSWER\n",
 	})
 	run := p.begin(executor.Attempt{ID: "a", Script: s})
-	if exit, text := end(t, run); exit.Outcome != executor.Succeeded || results(t, run) != "42" {
+	if exit, text := executortest.End(t, run); exit.Outcome != executor.Succeeded || executortest.Results(t, run) != "42" {
 		t.Errorf("%+v\n%s", exit, text)
 	}
 	// Scripts in other ways of Python have them, too.
-	s = script("v2", map[string]string{"requirements.txt": "fairway_example==1.0\n", "main.py": "#!/usr/bin/env python3\nimport fairway_example\nprint(fairway_example.ANSWER)\n"})
-	if exit, text := end(t, p.begin(executor.Attempt{ID: "b", Script: s})); exit.Outcome != executor.Succeeded || text != "41\n" {
+	s = executortest.Script("v2", map[string]string{"requirements.txt": "fairway_example==1.0\n", "main.py": "#!/usr/bin/env python3\nimport fairway_example\nprint(fairway_example.ANSWER)\n"})
+	if exit, text := executortest.End(t, p.begin(executor.Attempt{ID: "b", Script: s})); exit.Outcome != executor.Succeeded || text != "41\n" {
 		t.Errorf("%+v\n%s", exit, text)
 	}
 	for _, name := range []string{"fairway_source", "no_such_package"} {
 		var logged []string
-		s := script("bad", map[string]string{"requirements.txt": name + "\n", "src/main.py": ""})
+		s := executortest.Script("bad", map[string]string{"requirements.txt": name + "\n", "src/main.py": ""})
 		err := p.Prepare(t.Context(), s, func(text string) { logged = append(logged, text) })
 		if err == nil || !strings.Contains(strings.Join(logged, "\n"), "No matching distribution found for "+name) {
 			t.Errorf("%v\n%s", err, strings.Join(logged, "\n"))
@@ -257,32 +258,10 @@ func TestPythonRequirements(t *testing.T) {
 	}
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	if err := p.Prepare(ctx, script("v3", map[string]string{"requirements.txt": "fairway_example\n", "src/main.py": ""}), nil); err == nil {
+	if err := p.Prepare(ctx, executortest.Script("v3", map[string]string{"requirements.txt": "fairway_example\n", "src/main.py": ""}), nil); err == nil {
 		t.Error("what was cut off is prepared")
 	}
 	if entries, err := os.ReadDir(p.dir + "/runs/scripts"); err != nil || len(entries) != 2+len([]string{"v1.lock", "v2.lock", "bad.lock", "v3.lock"}) {
 		t.Errorf("%v %v", entries, err)
 	}
-}
-
-func FuzzRequirements(f *testing.F) {
-	for _, text := range []string{"numpy\n", "# x\n\ufeffa>=1 # b\n", "-r x", "a @ file:///x", "a \\\n--index-url=x", "${HOME}", "a\r--pre\r", "a\x0b--pre", "a\u2028--pre", "a --config-settings=x=y", "a==1 --hash=sha256:00"} {
-		f.Add(text)
-	}
-	f.Fuzz(func(t *testing.T, text string) {
-		wanted, err := process.Requirements(text)
-		if err != nil {
-			return
-		}
-		for _, line := range wanted {
-			if line == "" || line != strings.TrimSpace(line) || strings.HasPrefix(line, "#") || strings.ContainsAny(line, "/\\@$\x00\r\n\v\f\x1c\x1d\x1e\u0085\u2028\u2029") {
-				t.Errorf("%q of %q", line, text)
-			}
-			for word := range strings.FieldsSeq(line) {
-				if strings.HasPrefix(word, "-") && !strings.HasPrefix(word, "--hash=") {
-					t.Errorf("%q of %q", line, text)
-				}
-			}
-		}
-	})
 }

@@ -23,6 +23,7 @@ type run struct {
 	id        string
 	directory string
 	users     string // the directory of the users' locks
+	line      *line  // to its keeper, if this is who started it
 }
 
 func (e *Executor) run(id, directory string) *run {
@@ -49,6 +50,7 @@ func (r *run) alive() (bool, error) {
 // Wait waits for the keeper's end.
 func (r *run) Wait(ctx context.Context) (executor.Exit, error) {
 	for pause := time.Millisecond; ; pause = min(2*pause, 50*time.Millisecond) {
+		news := r.line.news()
 		alive, err := r.alive()
 		if err != nil {
 			return executor.Exit{}, err
@@ -65,7 +67,7 @@ func (r *run) Wait(ctx context.Context) (executor.Exit, error) {
 			}
 			pause = time.Millisecond / 2
 		}
-		if err := sleep(ctx, pause); err != nil {
+		if err := sleep(ctx, news, pause); err != nil {
 			return executor.Exit{}, err
 		}
 	}
@@ -129,12 +131,14 @@ func readable(ctx context.Context, handle *os.File) error {
 	return nil
 }
 
-// sleep waits for a while, or for the context.
-func sleep(ctx context.Context, pause time.Duration) error {
+// sleep waits for a while, for news if there may be some, or for the context.
+func sleep(ctx context.Context, news <-chan struct{}, pause time.Duration) error {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
+		return nil
+	case <-news:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()

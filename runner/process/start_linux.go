@@ -15,7 +15,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
 	"github.com/fairway-gateway/fairway/runner/process/keeper"
@@ -55,7 +54,10 @@ func (e *Executor) Start(_ context.Context, attempt executor.Attempt) (executor.
 	if err != nil {
 		return nil, err
 	}
-	return begun, e.launch(directory, lock, spec)
+	if begun.line, err = e.launch(directory, lock, spec, e.ahead); err != nil {
+		return nil, err
+	}
+	return begun, nil
 }
 
 // spec is what the keeper of an attempt is to do.
@@ -90,7 +92,7 @@ func (e *Executor) spec(directory string, attempt executor.Attempt, script *prep
 		Directory: in(keeper.Work),
 		Stdin:     in(keeper.FileParams),
 		Measured:  in(keeper.Box),
-		Read:      slices.Concat(system(), e.options.Read, []string{"/proc/self", script.directory, in(keeper.FileParams)}),
+		Read:      slices.Concat(keeper.System(), e.options.Read, []string{"/proc/self", script.directory, in(keeper.FileParams)}),
 		Write:     []string{in(keeper.Box)},
 		TCP:       e.options.Connect,
 		Limits:    attempt.Limits.WithDefaults(),
@@ -138,48 +140,54 @@ func (e *Executor) environment(directory string, attempt executor.Attempt, scrip
 	return list
 }
 
-// launch gives an attempt its user, and starts its keeper, which takes over the locks.
-func (e *Executor) launch(directory string, lock *os.File, spec *keeper.Spec) error {
-	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
+// launch gives an attempt its user, and a keeper the attempt with its locks: one that waits, if there is one, or else a new one.
+func (e *Executor) launch(directory string, lock *os.File, spec *keeper.Spec, from *ahead) (*line, error) {
+	said, err := os.OpenFile(filepath.Join(directory, keeper.FileErrors), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("start the keeper: %w", err)
+		return nil, fmt.Errorf("start the keeper: %w", err)
 	}
-	defer null.Close()
-	user := null
+	defer said.Close()
+	user := said // none
 	if e.root {
 		leased, id, err := e.lease()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		defer leased.Close()
 		user, spec.User = leased, id
 		if err := e.give(directory, id); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	if err := e.strict(spec, directory); err != nil {
-		return err
+		return nil, err
 	}
 	if err := keeper.WriteFile(filepath.Join(directory, keeper.FileSpec), spec); err != nil {
+		return nil, err
+	}
+	hand := func(to *line) error {
+		err := keeper.Give(to.file, directory, lock, user, said)
+		if err != nil {
+			_ = to.process.Kill() // it is waited for
+		}
 		return err
 	}
-	said, err := os.OpenFile(filepath.Join(directory, keeper.FileErrors), os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
-	if err != nil {
-		return fmt.Errorf("start the keeper: %w", err)
+	waiting, ready := from.take()
+	begun := waiting != nil && hand(waiting) == nil && waiting.took()
+	if waiting != nil && !begun { // it has ended, maybe just after it had begun
+		_, err := os.Stat(filepath.Join(directory, keeper.FileState))
+		begun = err == nil
 	}
-	defer said.Close()
-	process, err := os.StartProcess("/proc/self/exe", keeper.Arguments(directory), &os.ProcAttr{
-		Dir:   "/",
-		Env:   []string{"GOMAXPROCS=2", "GOGC=50"},
-		Files: []*os.File{null, said, said, lock, user},
-		Sys:   &syscall.SysProcAttr{Setsid: true},
-	})
-	if err != nil {
-		return fmt.Errorf("start the keeper: %w", err)
+	from.started(begun && ready)
+	if begun {
+		return waiting, nil
 	}
-	// As long as this process lives it has to take in the keeper's end. Nobody waits for this: how the attempt ended is in its directory.
-	go func() { _, _ = process.Wait() }()
-	return nil
+	fresh, err := startKeeper(said, spec.Root == "")
+	if err != nil {
+		return nil, err
+	}
+	// If it ends before it takes it the attempt was never begun, which its directory says.
+	return fresh, hand(fresh)
 }
 
 // give gives what a script may touch to its user.

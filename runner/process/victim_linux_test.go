@@ -20,6 +20,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/executor/executortest"
 	"github.com/fairway-gateway/fairway/runner/process"
 )
 
@@ -194,6 +195,7 @@ func (p *place) attack(name string, what target, limits executor.Limits) executo
 	}
 	s := hostile(p.t)
 	s.Command = []string{"./attack", name}
+	process.Fill(p.Executor, 1) // keeper and stage are started before
 	return p.begin(executor.Attempt{ID: "attack-" + name, Execution: "x", Number: 1, Script: s, Params: params, Limits: limits})
 }
 
@@ -239,7 +241,7 @@ func escape(t *testing.T, name string, change func(*process.Options), wants ...s
 	t.Helper()
 	v := newVictim(t)
 	p := open(t, change)
-	exit, text := end(t, p.attack(name, v.target, executor.Limits{}))
+	exit, text := executortest.End(t, p.attack(name, v.target, executor.Limits{}))
 	if exit.Outcome != executor.Succeeded || !strings.Contains(text, "done") {
 		t.Errorf("the attack did not come to its end: %+v\n%s", exit, text)
 	}
@@ -274,7 +276,10 @@ func gone(t *testing.T, pid int) {
 		t.Fatal(err)
 	}
 	defer unix.Close(fd)
-	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience/time.Millisecond))
+	n, err := 0, error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		n, err = unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(patience/time.Millisecond))
+	}
 	if err != nil || n != 1 {
 		t.Errorf("process %d still runs: %v", pid, err)
 	}

@@ -28,6 +28,11 @@ func (l *Local) Dispatch(context.Context, db.Querier, []queries.Ready) error {
 	return nil
 }
 
+// Again tells of attempts once more.
+func (l *Local) Again(ctx context.Context, waiting []queries.Ready) error {
+	return l.Dispatch(ctx, nil, waiting)
+}
+
 // Listen implements runner.Queue.
 func (l *Local) Listen(ctx context.Context, take func(context.Context, []uuid.UUID) error) error {
 	for {

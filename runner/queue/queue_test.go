@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
@@ -165,6 +167,23 @@ func TestManyOpen(t *testing.T) {
 		})
 	}
 	group.Wait()
+}
+
+// TestToldAtOnce wants jobs that a runner can have without River's leader, who would look at them once in five seconds.
+func TestToldAtOnce(t *testing.T) {
+	t.Parallel()
+	s := runnertest.New(t, runnertest.Postgres(t))
+	s.Queue(t)
+	s.Execute(t, 3, "{}", nil)
+	conn, err := pgx.Connect(t.Context(), strings.Replace(s.DSN, "&pool_max_conns=8", "", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close(t.Context()) }()
+	var there int
+	if err := conn.QueryRow(t.Context(), "select count(*) from river_job where state = 'available'").Scan(&there); err != nil || there != 3 {
+		t.Errorf("%v: %d jobs are there of 3", err, there)
+	}
 }
 
 func TestRiverNeedsPostgres(t *testing.T) {

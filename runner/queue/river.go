@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,10 +26,13 @@ type RiverConfig struct {
 	Queues []string
 	// Workers are how many attempts are asked for at once: more than a runner has slots. Default 100.
 	Workers int
-	// Cooldown is how long River waits between two looks. Default 2ms; with River's own, 100ms, a runner of 100 slots begins 1,000 attempts a second at most.
+	// Cooldown is how long River waits between two looks, and between telling of two jobs. Default 2ms; with River's own, 100ms, a runner of 100 slots begins
+	// 1,000 attempts a second at most.
 	Cooldown time.Duration
 	// Keep is for how long jobs that were done are kept, for whoever looks at the queue. Default one hour.
 	Keep time.Duration
+	// Guest says that the tables are others' to make, as it is for runners, whose roles may not: opening fails where they are of another version.
+	Guest bool
 	// Logger is told what River has to say. Default none.
 	Logger *slog.Logger
 }
@@ -51,8 +56,12 @@ type job struct {
 // Kind implements river.JobArgs.
 func (job) Kind() string { return "attempt" }
 
-// lockOfMigrations is the number of the lock under which River's tables are made.
-const lockOfMigrations = 0x6661697277617902
+const (
+	// lockOfMigrations is the number of the lock under which River's tables are made.
+	lockOfMigrations = 0x6661697277617910
+	// lockOfAgain is that of the lock under which jobs are looked for that were lost.
+	lockOfAgain = 0x6661697277617911
+)
 
 // OpenRiver connects to the PostgreSQL of a store and brings River's tables up to date there, alone among all processes that try. Close it.
 func OpenRiver(ctx context.Context, dsn string, c RiverConfig) (_ *River, err error) {
@@ -68,7 +77,7 @@ func OpenRiver(ctx context.Context, dsn string, c RiverConfig) (_ *River, err er
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	pool, err := pgxpool.New(ctx, dsn)
+	pool, err := connect(ctx, dsn)
 	if err != nil {
 		return nil, fmt.Errorf("the queue: %w", err)
 	}
@@ -77,14 +86,48 @@ func OpenRiver(ctx context.Context, dsn string, c RiverConfig) (_ *River, err er
 			pool.Close()
 		}
 	}()
-	if err := migrate(ctx, pool, c.Logger); err != nil {
+	if err := schema(ctx, pool, c); err != nil {
 		return nil, fmt.Errorf("the queue's tables: %w", err)
 	}
-	insert, err := river.NewClient(riverpgxv5.New(pool), &river.Config{Logger: c.Logger})
+	// A job that is made within the cooldown after another one is told to nobody, so with River's own, 100ms, it would wait for a look, a second.
+	insert, err := river.NewClient(riverpgxv5.New(pool), &river.Config{FetchCooldown: c.Cooldown, Logger: c.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("the queue: %w", err)
 	}
 	return &River{config: c, pool: pool, insert: insert}, nil
+}
+
+// connect makes the connections over which River looks for jobs and says that they are done. Jobs are made over those of the store. Nothing is waited for there until it is on
+// the disk: if PostgreSQL dies and forgets that a job was taken or done, it is taken again, and its attempt has been claimed.
+func connect(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
+	config, err := pgxpool.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	const setting = "synchronous_commit"
+	if params := config.ConnConfig.RuntimeParams; params[setting] == "" {
+		params[setting] = "off"
+	}
+	return pgxpool.NewWithConfig(ctx, config)
+}
+
+// schema has River's tables be those of this version, or says that they are not.
+func schema(ctx context.Context, pool *pgxpool.Pool, c RiverConfig) error {
+	if !c.Guest {
+		return migrate(ctx, pool, c.Logger)
+	}
+	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: c.Logger})
+	if err != nil {
+		return err
+	}
+	is, err := migrator.Validate(ctx, nil)
+	if err != nil {
+		return err
+	}
+	if !is.OK {
+		return fmt.Errorf("they are not those of this version, which a gateway of it makes: %s", strings.Join(is.Messages, ", "))
+	}
+	return nil
 }
 
 func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
@@ -111,6 +154,13 @@ func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
 	return err
 }
 
+// For is the queue as a runner listens to it: to some queues, of which it asks for so many attempts at once. It has the same connections.
+func (r *River) For(queues []string, workers int) *River {
+	of := *r
+	of.config.Queues, of.config.Workers = queues, workers
+	return &of
+}
+
 // Close ends the connections.
 func (r *River) Close() { r.pool.Close() }
 
@@ -120,15 +170,57 @@ func (r *River) Dispatch(ctx context.Context, q db.Querier, ready []queries.Read
 	if !ok {
 		return errors.New("the queue is in PostgreSQL, and the store is not")
 	}
-	jobs := make([]river.InsertManyParams, len(ready))
-	for i, a := range ready {
-		jobs[i] = river.InsertManyParams{
-			Args:       job{Attempt: a.Attempt, Execution: a.Execution, Number: a.Number},
-			InsertOpts: &river.InsertOpts{Queue: a.Queue, Priority: priority(a.Priority), ScheduledAt: a.Available},
-		}
+	return r.put(ctx, tx, ready)
+}
+
+// clocksDiffer is by how much the store's clock may be ahead of the process's: what may be taken by the former is not to wait for the latter.
+const clocksDiffer = 500 * time.Millisecond
+
+// put makes jobs.
+func (r *River) put(ctx context.Context, tx pgx.Tx, ready []queries.Ready) error {
+	if len(ready) == 0 {
+		return nil
 	}
-	_, err := r.insert.InsertManyFastTx(ctx, tx, jobs)
+	jobs, now := make([]river.InsertManyParams, len(ready)), time.Now()
+	for i, a := range ready {
+		o := &river.InsertOpts{Queue: a.Queue, Priority: priority(a.Priority)}
+		if a.Available.Sub(now) > clocksDiffer {
+			o.ScheduledAt = a.Available // a job with a time, whichever, waits until River's leader has looked at the times, once in five seconds
+		}
+		jobs[i] = river.InsertManyParams{Args: job{Attempt: a.Attempt, Execution: a.Execution, Number: a.Number}, InsertOpts: o}
+	}
+	var err error
+	if len(jobs) == 1 { // one statement; many are copied, which is three
+		_, err = r.insert.InsertTx(ctx, tx, jobs[0].Args, jobs[0].InsertOpts)
+	} else {
+		_, err = r.insert.InsertManyFastTx(ctx, tx, jobs)
+	}
 	return err
+}
+
+// Again makes jobs of attempts that have none: theirs were lost, or rescued too often.
+func (r *River) Again(ctx context.Context, waiting []queries.Ready) error {
+	ids := make([]string, len(waiting))
+	for i, a := range waiting {
+		ids[i] = a.Attempt.String()
+	}
+	return pgx.BeginFunc(ctx, r.pool, func(tx pgx.Tx) error {
+		// One process at a time, so that nobody makes two.
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1)", int64(lockOfAgain)); err != nil {
+			return err
+		}
+		found, err := tx.Query(ctx, `select args->>'attempt' from river_job
+			where kind = $1 and state in ('available', 'pending', 'retryable', 'running', 'scheduled') and args->>'attempt' = any($2)`, job{}.Kind(), ids)
+		if err != nil {
+			return err
+		}
+		have, err := pgx.CollectRows(found, pgx.RowTo[string])
+		if err != nil {
+			return err
+		}
+		lost := slices.DeleteFunc(slices.Clone(waiting), func(a queries.Ready) bool { return slices.Contains(have, a.Attempt.String()) })
+		return r.put(ctx, tx, lost)
+	})
 }
 
 // priority is River's, of which there are four and the lowest number is the highest.

@@ -116,9 +116,15 @@ func Postgres(t testing.TB) string {
 // New opens a store with a user and a script that is built.
 func New(t testing.TB, dsn string) *Site {
 	t.Helper()
+	return NewObserved(t, dsn, nil)
+}
+
+// NewObserved is New with somebody who is told of executions.
+func NewObserved(t testing.TB, dsn string, by queries.Observer) *Site {
+	t.Helper()
 	s := &Site{DSN: dsn}
 	var err error
-	if s.Store, err = queries.Open(t.Context(), queries.Config{DSN: dsn}); err != nil {
+	if s.Store, err = queries.Open(t.Context(), queries.Config{DSN: dsn, Observer: by}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Store.Close)

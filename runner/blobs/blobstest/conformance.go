@@ -69,6 +69,43 @@ func Conformance(t *testing.T, open func(*testing.T) *blobs.Blobs) {
 			t.Errorf("after writes that failed: %q", got)
 		}
 	})
+	t.Run("long", func(t *testing.T) {
+		// More than any request holds of it at once, in pieces.
+		b := open(t)
+		const key, most = "results/long", 32 << 20
+		piece := strings.Repeat("0123456789abcde\n", 1<<12)
+		pieces := func(n int, end error) func(io.Writer) error {
+			return func(w io.Writer) error {
+				for range n {
+					if _, err := io.WriteString(w, piece); err != nil {
+						return err
+					}
+				}
+				return end
+			}
+		}
+		broken := errors.New("broken")
+		if _, err := b.Write(t.Context(), key, "text/plain", most, pieces(300, broken)); !errors.Is(err, broken) {
+			t.Errorf("a write that failed: %v", err)
+		}
+		_, err := b.Write(t.Context(), key, "text/plain", most, pieces(most/len(piece)+1, nil))
+		if _, ok := errors.AsType[*blobs.LimitError](err); !ok {
+			t.Errorf("too much: %v", err)
+		}
+		if _, err := b.Read(t.Context(), key); !errors.Is(err, blobs.ErrNotFound) {
+			t.Errorf("after writes that failed: %v", err)
+		}
+		const n = 300
+		if _, err := b.Write(t.Context(), key, "text/plain", most, pieces(n, nil)); err != nil {
+			t.Fatal(err)
+		}
+		if got := read(t, b, key); got != strings.Repeat(piece, n) {
+			t.Errorf("%d bytes were written and %d read", n*len(piece), len(got))
+		}
+		if err := b.Remove(t.Context(), key); err != nil {
+			t.Error(err)
+		}
+	})
 	t.Run("at once", func(t *testing.T) {
 		b := open(t)
 		const key = "results/at-once"

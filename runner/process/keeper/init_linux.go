@@ -82,13 +82,7 @@ func begin() (int, error) {
 	if spec.Cgroup != "" {
 		attributes.UseCgroupFD, attributes.CgroupFD = true, initCgroup
 	}
-	pid, err := syscall.ForkExec(program, []string{Name, verbStage}, &syscall.ProcAttr{ //nolint:gosec // it is this program
-		Env: []string{"GOMAXPROCS=1"}, Files: []uintptr{0, 1, 2, stageSpec, stageReport, stageAsk}, Sys: attributes,
-	})
-	if err != nil {
-		return 0, fmt.Errorf("start the stage: %w", err)
-	}
-	return pid, nil
+	return forkStage(verbStage, []uintptr{0, 1, 2, stageSpec, stageReport, stageAsk}, attributes)
 }
 
 // newRoot makes a root of what the script may read and write, and nothing else.

@@ -20,11 +20,8 @@ import (
 	"github.com/fairway-gateway/fairway/runner/executor"
 )
 
-// Descriptors that a keeper is started with; both stay open as long as it lives, which is what they are for.
-const (
-	keeperLock = 3 // FileLock, locked
-	keeperUser = 4 // the lock of the user that the script runs as, if it has one of its own
-)
+// keeperLine is a keeper's end of its line.
+const keeperLine = 3
 
 // program is the file of this program, whatever became of its name.
 const program = "/proc/self/exe"
@@ -35,6 +32,7 @@ type keeping struct {
 	spec      Spec
 	output    *output
 	exit      executor.Exit
+	ahead     *waitingStage // one that was started before there was an attempt; nil: there is none
 
 	pid      int                     // the stage, later the script
 	ended    chan syscall.WaitStatus // of the script itself
@@ -53,22 +51,31 @@ type verdict struct {
 	reason  string
 }
 
-// keep keeps the attempt of a directory. Its exit code means nothing: what there is to say is in the directory.
-func keep(directory string) int {
+// keep keeps the attempt that it is given. Its exit code means nothing: what there is to say is in the attempt's directory. If it is given none it
+// ends, and its stage with it.
+func keep(staged bool) int {
 	// The script is killed when the thread ends that started it.
 	runtime.LockOSThread()
-	unix.CloseOnExec(keeperLock)
-	unix.CloseOnExec(keeperUser)
+	unix.CloseOnExec(keeperLine)
 	k := &keeping{
-		directory: directory, ended: make(chan syscall.WaitStatus, 1), gone: make(chan struct{}), report: make(chan string, 1), copied: make(chan struct{}, 2),
+		ended: make(chan syscall.WaitStatus, 1), gone: make(chan struct{}), report: make(chan string, 1), copied: make(chan struct{}, 2),
+	}
+	if staged {
+		k.ahead, _ = startStage() // it is tried again when it is needed
+	}
+	rehearseKeeper()
+	say(SaidReady)
+	var err error
+	if k.directory, err = given(); err != nil {
+		return 0
 	}
 	k.exit.Started = time.Now().UTC()
 	k.exit.Code = -1
-	if err := k.run(); err != nil {
+	if err = k.run(); err != nil {
 		k.exit.Outcome, k.exit.Reason = executor.Refused, err.Error()
 	}
 	k.exit.Ended = time.Now().UTC()
-	err := WriteFile(k.file(FileExit), k.exit)
+	err = WriteFile(k.file(FileExit), k.exit)
 	if err != nil && os.Remove(k.file(FileOutput)) == nil {
 		// The disk is full. How it ended matters more than what it said.
 		k.exit.Reason += "; its output is lost: " + err.Error()
@@ -99,6 +106,7 @@ func (k *keeping) run() error {
 	if err := WriteFile(k.file(FileState), State{Pid: os.Getpid()}); err != nil {
 		return err
 	}
+	say(SaidBegun)
 	// Who asked before could send no signal.
 	if k.asked(); k.verdict.outcome != "" {
 		k.exit.Outcome, k.exit.Reason = k.verdict.outcome, k.verdict.reason
@@ -143,109 +151,6 @@ func (k *keeping) decide(outcome executor.Outcome, reason string) {
 	if k.verdict.outcome == "" {
 		k.verdict = verdict{outcome, reason}
 	}
-}
-
-// start starts the stage, and all that listens to it.
-func (k *keeping) start() error {
-	var opened []*os.File
-	defer func() {
-		for _, file := range opened {
-			file.Close()
-		}
-	}()
-	pipe := func() (reader, writer *os.File, err error) {
-		reader, writer, err = os.Pipe()
-		if err == nil {
-			opened = append(opened, writer)
-		}
-		return reader, writer, err
-	}
-	stdin, err := os.Open(k.spec.Stdin)
-	if err != nil {
-		return fmt.Errorf("open the parameters: %w", err)
-	}
-	opened = append(opened, stdin)
-	spec, err := os.Open(k.file(FileSpec))
-	if err != nil {
-		return fmt.Errorf("open what is to be run: %w", err)
-	}
-	opened = append(opened, spec)
-	stdoutRead, stdout, err1 := pipe()
-	stderrRead, stderr, err2 := pipe()
-	reportRead, report, err3 := pipe()
-	ask, err4 := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
-	if err := errors.Join(err1, err2, err3, err4); err != nil {
-		return fmt.Errorf("make pipes: %w", err)
-	}
-	defer unix.Close(ask[0])
-	if id := int(k.spec.User); id != 0 {
-		// /dev/stdout is opened anew.
-		if err := errors.Join(stdout.Chown(id, id), stderr.Chown(id, id)); err != nil {
-			return fmt.Errorf("give the pipes to the script: %w", err)
-		}
-	}
-	files := []uintptr{stdin.Fd(), stdout.Fd(), stderr.Fd(), spec.Fd(), report.Fd(), uintptr(ask[1])}
-	verb := verbStage
-	if k.spec.Root != "" {
-		verb = verbInit
-		status, more, err := k.initFiles(pipe)
-		if err != nil {
-			return err
-		}
-		opened = append(opened, more...)
-		for _, file := range append([]*os.File{status}, more...) {
-			files = append(files, file.Fd())
-		}
-	}
-	k.pid, err = syscall.ForkExec(program, []string{Name, verb}, &syscall.ProcAttr{Env: []string{"GOMAXPROCS=1"}, Files: files, Sys: k.attributes()}) //nolint:gosec // it is this program
-	unix.Close(ask[1])
-	if err != nil {
-		return fmt.Errorf("start the stage: %w", err)
-	}
-	go k.copy(stdoutRead, executor.Stdout)
-	go k.copy(stderrRead, executor.Stderr)
-	go func() {
-		defer reportRead.Close()
-		text, _ := io.ReadAll(io.LimitReader(reportRead, 4096))
-		k.report <- string(text)
-	}()
-	if k.spec.User == 0 {
-		if listener := receiveListener(ask[0]); listener >= 0 {
-			go answerAll(listener, filepath.Join(k.directory, Box))
-		}
-	}
-	return nil
-}
-
-// initFiles are what an init has more than a stage.
-func (k *keeping) initFiles(pipe func() (reader, writer *os.File, err error)) (status *os.File, more []*os.File, err error) {
-	reader, status, err := pipe()
-	if err != nil {
-		return nil, nil, fmt.Errorf("make pipes: %w", err)
-	}
-	k.status = reader
-	if k.spec.Cgroup == "" {
-		return status, nil, nil
-	}
-	group, err := os.Open(k.spec.Cgroup)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the control group: %w", err)
-	}
-	return status, []*os.File{group}, nil
-}
-
-// attributes are how the stage is started.
-func (k *keeping) attributes() *syscall.SysProcAttr {
-	attributes := &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	if k.spec.Root != "" {
-		attributes.Cloneflags = namespaces
-		if len(k.spec.TCP) == 0 {
-			attributes.Cloneflags |= unix.CLONE_NEWNET
-		}
-	} else if k.spec.User != 0 {
-		attributes.Credential = &syscall.Credential{Uid: k.spec.User, Gid: k.spec.User}
-	}
-	return attributes
 }
 
 // copy copies what comes through a pipe to the output.

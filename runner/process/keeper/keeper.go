@@ -3,6 +3,9 @@
 //
 //	runner ──starts──> keeper ──starts──> stage ──execve──> script
 //
+// Both may be started before there is an attempt, so that it does not wait for them: the keeper is given its attempt over a socket, and gives the stage
+// its own over another. A stage becomes the script's user when it is told who that is.
+//
 // Both are the program itself, started anew with other arguments, so that there is one binary; [Main] takes over then, and has to be
 // called before anything else of the program is. The package imports little: it is what every start of a script waits for.
 //
@@ -23,6 +26,7 @@ import (
 const (
 	Name      = "fairway-keeper" // the first, in place of the program's name
 	verbKeep  = "keep"
+	verbAwait = "await" // a stage that waits for what it is to be
 	verbInit  = "init"
 	verbStage = "stage"
 )
@@ -121,5 +125,11 @@ func ReadFile(path string, value any) error {
 	return nil
 }
 
-// Arguments are those of a keeper for an attempt's directory.
-func Arguments(directory string) []string { return []string{Name, verbKeep, directory} }
+// Arguments are those of a keeper, whose end of its line is its descriptor 3. stage has it start its stage at once, before it is given an attempt: not one with a
+// Root.
+func Arguments(stage bool) []string {
+	if stage {
+		return []string{Name, verbKeep, verbStage}
+	}
+	return []string{Name, verbKeep}
+}

@@ -37,11 +37,64 @@ func devices() []string {
 }
 
 // landlock restricts the calling thread to the files of a spec, its ports, and signals among its own.
-func landlock(spec *Spec) error {
+func landlock(spec *Spec, ahead *ruleset) error {
+	set, err := ahead.of(spec)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(set)
+	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(set), 0, 0); errno != 0 {
+		return fmt.Errorf("landlock_restrict_self: %w", errno)
+	}
+	return nil
+}
+
+// ruleset are rules that were made before there was a spec: reading what is in System.
+type ruleset struct {
+	set  int
+	read map[string]bool
+}
+
+// newRuleset makes rules that nearly every spec has; nil: there are none.
+func newRuleset() *ruleset {
+	all := System()
+	set, err := rules(&Spec{Read: all}, nil, -1)
+	if err != nil {
+		return nil // who has a spec says why
+	}
+	r := &ruleset{set, make(map[string]bool, len(all))}
+	for _, path := range all {
+		r.read[path] = true
+	}
+	return r
+}
+
+// of gives what a spec allows, neither more nor less: where something that is allowed is not in it, it begins anew.
+func (r *ruleset) of(spec *Spec) (int, error) {
+	if r == nil || len(spec.TCP) > 0 {
+		return rules(spec, nil, -1)
+	}
+	has := make(map[string]bool, len(spec.Read))
+	for _, path := range spec.Read {
+		has[path] = true
+	}
+	for path := range r.read {
+		if !has[path] {
+			return rules(spec, nil, -1)
+		}
+	}
+	return rules(spec, r.read, r.set)
+}
+
+// rules adds to a set what a spec allows but for reading what is in it already; set -1: to a new one.
+func rules(spec *Spec, in map[string]bool, set int) (_ int, err error) {
+	if set >= 0 {
+		return set, permit(spec, in, set)
+	}
 	abi := LandlockABI()
 	ruleset := unix.LandlockRulesetAttr{Access_fs: rightsAll}
 	if abi < 3 {
-		return fmt.Errorf("the kernel's Landlock has version %d, not 3 or later", abi)
+		return -1, fmt.Errorf("the kernel's Landlock has version %d, not 3 or later", abi)
 	}
 	if abi >= 4 {
 		ruleset.Access_net = unix.LANDLOCK_ACCESS_NET_BIND_TCP | unix.LANDLOCK_ACCESS_NET_CONNECT_TCP
@@ -52,14 +105,25 @@ func landlock(spec *Spec) error {
 	if abi >= 6 {
 		ruleset.Scoped = unix.LANDLOCK_SCOPE_SIGNAL | unix.LANDLOCK_SCOPE_ABSTRACT_UNIX_SOCKET
 	}
-	set, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&ruleset)), unsafe.Sizeof(ruleset), 0)
+	raw, _, errno := unix.Syscall(unix.SYS_LANDLOCK_CREATE_RULESET, uintptr(unsafe.Pointer(&ruleset)), unsafe.Sizeof(ruleset), 0)
 	if errno != 0 {
-		return fmt.Errorf("landlock_create_ruleset: %w", errno)
+		return -1, fmt.Errorf("landlock_create_ruleset: %w", errno)
 	}
-	defer unix.Close(int(set))
+	if err := permit(spec, nil, int(raw)); err != nil {
+		unix.Close(int(raw))
+		return -1, err
+	}
+	return int(raw), nil
+}
+
+// permit adds the paths and ports of a spec to a set, but for reading what is in it already.
+func permit(spec *Spec, in map[string]bool, set int) error {
 	for rights, paths := range map[uint64][]string{rightsRead: spec.Read, rightsWrite: spec.Write, rightsFile | rightsChange: devices()} {
 		for _, path := range paths {
-			if err := allow(int(set), path, rights); err != nil {
+			if rights == rightsRead && in[path] {
+				continue
+			}
+			if err := allow(set, path, rights); err != nil {
 				return err
 			}
 		}
@@ -67,12 +131,9 @@ func landlock(spec *Spec) error {
 	const ruleNetPort = 2 // LANDLOCK_RULE_NET_PORT
 	for _, port := range spec.TCP {
 		rule := struct{ access, port uint64 }{unix.LANDLOCK_ACCESS_NET_CONNECT_TCP, uint64(port)}
-		if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, set, ruleNetPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
+		if _, _, errno := unix.Syscall6(unix.SYS_LANDLOCK_ADD_RULE, uintptr(set), ruleNetPort, uintptr(unsafe.Pointer(&rule)), 0, 0, 0); errno != 0 {
 			return fmt.Errorf("landlock_add_rule for port %d: %w", port, errno)
 		}
-	}
-	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, set, 0, 0); errno != 0 {
-		return fmt.Errorf("landlock_restrict_self: %w", errno)
 	}
 	return nil
 }

@@ -10,13 +10,15 @@ func Main() {
 	if len(os.Args) < 2 || os.Args[0] != Name {
 		return
 	}
-	switch {
-	case os.Args[1] == verbKeep && len(os.Args) == 3:
-		os.Exit(keep(os.Args[2]))
-	case os.Args[1] == verbInit:
+	switch os.Args[1] {
+	case verbKeep:
+		os.Exit(keep(len(os.Args) > 2))
+	case verbInit:
 		os.Exit(initialize())
-	case os.Args[1] == verbStage:
-		os.Exit(stage())
+	case verbStage:
+		stage(false)
+	case verbAwait:
+		stage(true)
 	}
 	os.Exit(exitStage)
 }

@@ -21,6 +21,7 @@ type output struct {
 	file    *os.File
 	kept    int64
 	dropped int64
+	said    time.Time // when it was last said that there is output
 }
 
 // copy copies a stream, as it comes, until its end. What is beyond the limit is read and dropped, so that the script is not stopped.
@@ -69,5 +70,9 @@ func (o *output) write(records []byte, dropped int) {
 	// A disk that is full loses output, not the script.
 	if _, err := o.file.Write(records); err != nil {
 		o.dropped += int64(len(records))
+	}
+	if now := time.Now(); now.Sub(o.said) >= pokeEvery {
+		o.said = now
+		say(SaidOutput)
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -26,29 +27,90 @@ const (
 const exitStage = 125
 
 // stage gives away what a script must not have, and becomes the script. What it does to itself it does to its thread, which is the one
-// that is left after execve.
-func stage() int {
+// that is left after execve. One that waits is told before what it is to be, and ends if its keeper
+// does. It returns if there is no script.
+func stage(waits bool) {
 	runtime.LockOSThread()
-	report := os.NewFile(stageReport, "report")
-	_, _ = report.WriteString(restricted().Error())
-	return exitStage
+	for fd := stageReport; fd <= stageAsk; fd++ {
+		unix.CloseOnExec(fd)
+	}
+	// If memory ends, it is the script that has to go. Later this file may be somebody else's.
+	err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0o600)
+	var ahead *ruleset
+	if waits {
+		ahead = rehearseStage()
+		if told() != nil {
+			return // there is nobody any more to whom it could be reported
+		}
+	}
+	if err != nil {
+		err = fmt.Errorf("be the first to go if memory ends: %w", err)
+	} else {
+		err = restricted(waits, ahead)
+	}
+	_, _ = unix.Write(stageReport, []byte(err.Error()))
 }
 
-// restricted does not return if all went well.
-func restricted() error {
+// told waits for what the stage is to be: the file that the script reads, and the Spec. It says that it has them.
+func told() error {
+	_, files, err := receive(stageAsk, make([]byte, 1), 2)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(files[0])
+	defer unix.Close(files[1])
+	if err := errors.Join(unix.Dup3(files[0], 0, 0), unix.Dup3(files[1], stageSpec, unix.O_CLOEXEC)); err != nil {
+		return err
+	}
+	_, err = unix.Write(stageAsk, []byte{0})
+	return err
+}
+
+// become makes the calling thread somebody else, without any group or capability that it had. Others of the process stay who they are until execve ends
+// them.
+func become(user uint32, keeper int) error {
+	id := uintptr(user)
+	for _, call := range []struct{ number, a, b, c uintptr }{
+		{unix.SYS_SETGROUPS, 0, 0, 0}, {unix.SYS_SETRESGID, id, id, id}, {unix.SYS_SETRESUID, id, id, id},
+	} {
+		if _, _, errno := unix.RawSyscall(call.number, call.a, call.b, call.c); errno != 0 {
+			return errno
+		}
+	}
+	none := [2]unix.CapUserData{}
+	if err := unix.Capset(&unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}, &none[0]); err != nil {
+		return err
+	}
+	// Who becomes somebody else outlives his parent. It may have ended before this is set.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return err
+	}
+	if unix.Getppid() != keeper {
+		return errors.New("its keeper has ended")
+	}
+	return nil
+}
+
+// restricted does not return if all went well. other says that the stage is not the script's user yet; ahead are rules that were made before.
+func restricted(other bool, ahead *ruleset) error {
 	var spec Spec
 	file := os.NewFile(stageSpec, "spec")
 	if err := json.NewDecoder(file).Decode(&spec); err != nil {
 		return fmt.Errorf("read what is to be run: %w", err)
 	}
 	file.Close()
+	if other && spec.User != 0 {
+		keeper, err := strconv.Atoi(os.Args[len(os.Args)-1])
+		if err == nil {
+			err = become(spec.User, keeper)
+		}
+		if err != nil {
+			return fmt.Errorf("become the user of the script: %w", err)
+		}
+	}
 	unix.Umask(0o077)
 	if err := os.Chdir(spec.Directory); err != nil {
 		return fmt.Errorf("enter the directory of the attempt: %w", err)
-	}
-	// If memory ends, it is the script that has to go.
-	if err := os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0o600); err != nil {
-		return fmt.Errorf("be the first to go if memory ends: %w", err)
 	}
 	nice := 10
 	if raw, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil {
@@ -70,7 +132,7 @@ func restricted() error {
 	if err := unix.CloseRange(stageReport, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
 		return fmt.Errorf("close what the script is not to have: %w", err)
 	}
-	if err := landlock(&spec); err != nil {
+	if err := landlock(&spec, ahead); err != nil {
 		return err
 	}
 	if err := filtered(&spec); err != nil {

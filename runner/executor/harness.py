@@ -75,10 +75,8 @@ def main():
             params.setdefault("EXECUTION_ID", os.environ.get("EXECUTION_ID", ""))
         results = load().run(params, logger)
         text = json.dumps(results, allow_nan=False)
-        path = os.environ["FAIRWAY_RESULTS"]
-        with open(path + ".part", "w", encoding="utf-8") as file:
+        with open(os.environ["FAIRWAY_RESULTS"], "w", encoding="utf-8") as file:
             file.write(text)
-        os.rename(path + ".part", path)
     except Exception:
         logger.error("%s", traceback.format_exc())
         return 1

@@ -1,0 +1,58 @@
+//go:build linux
+
+package dockertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+)
+
+// Network makes a network of the engine by which its containers reach this machine at the address that is returned, and nothing else: it
+// has no way out, and the machine's rules for packets stay as they are. The addresses are of those that were set apart for measuring
+// networks (RFC 2544), which nobody has. Close removes it.
+func (e *Engine) Network(name string) (address string, err error) {
+	api, err := e.API()
+	if err != nil {
+		return "", err
+	}
+	defer api.Close()
+	const attempts = 20 // other tests make such networks, too
+	for range attempts {
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + rand.IntN(2)), byte(rand.IntN(256)), 0}), 24) //nolint:gosec // no secret
+		if used(subnet) {
+			continue
+		}
+		gateway := subnet.Addr().Next()
+		_, made := api.NetworkCreate(context.Background(), name, client.NetworkCreateOptions{
+			Driver: "bridge", Internal: true, IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway}}},
+		})
+		if made == nil {
+			e.networks = append(e.networks, name)
+			return gateway.String(), nil
+		}
+		err = errors.Join(err, made)
+	}
+	return "", fmt.Errorf("make the network %s: %w", name, err)
+}
+
+// used says whether the machine has an address of a subnet.
+func used(subnet netip.Prefix) bool {
+	addresses, err := net.InterfaceAddrs()
+	if err != nil {
+		return true
+	}
+	for _, a := range addresses {
+		prefix, err := netip.ParsePrefix(a.String())
+		if err == nil && prefix.Overlaps(subnet) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,157 @@
+package agent
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/fairway-gateway/fairway/runner/bundle"
+	"github.com/fairway-gateway/fairway/runner/executor"
+)
+
+// mostParams is how long parameters may be, in bytes.
+const mostParams = 16 << 20
+
+// fetch brings all that the script's container needs to where it looks for it.
+func fetch(ctx context.Context, spec *Spec) error {
+	gateway, err := newGateway(spec)
+	if err != nil {
+		return err
+	}
+	if err := gateway.get(ctx, PathFiles, unpack); err != nil {
+		return fmt.Errorf("fetch the script's files: %w", err)
+	}
+	if err := gateway.get(ctx, PathParams, func(_ context.Context, body io.Reader) error { return keep(Params, body, mostParams, 0o644) }); err != nil {
+		return fmt.Errorf("fetch the parameters: %w", err)
+	}
+	if spec.Python {
+		if err := os.WriteFile(Harness, executor.Harness, 0o644); err != nil { //nolint:gosec // as above
+			return fmt.Errorf("write the harness: %w", err)
+		}
+	}
+	self, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return fmt.Errorf("copy the agent: %w", err)
+	}
+	defer self.Close()
+	if err := keep(Program, self, 1<<30, 0o755); err != nil {
+		return fmt.Errorf("copy the agent: %w", err)
+	}
+	return nil
+}
+
+// keep writes a file.
+func keep(name string, body io.Reader, most int64, mode os.FileMode) (err error) {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, file.Close()) }()
+	n, err := io.Copy(file, io.LimitReader(body, most+1))
+	if err == nil && n > most {
+		err = fmt.Errorf("there are more than %d bytes", most)
+	}
+	return err
+}
+
+// unpack makes the script's files of their bundle, in place of what came of a try before.
+func unpack(ctx context.Context, body io.Reader) (err error) {
+	if err := os.RemoveAll(Script); err != nil {
+		return fmt.Errorf("make room for the script: %w", err)
+	}
+	if err := os.MkdirAll(Script, 0o755); err != nil { //nolint:gosec // the script's container may have another user
+		return fmt.Errorf("make room for the script: %w", err)
+	}
+	root, err := os.OpenRoot(Script)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, root.Close()) }()
+	return bundle.Extract(ctx, body, root, bundle.Limits{})
+}
+
+// gateway is what the agent asks.
+type gateway struct {
+	spec   *Spec
+	client *http.Client
+}
+
+func newGateway(spec *Spec) (*gateway, error) {
+	transport := &http.Transport{ResponseHeaderTimeout: time.Minute, Proxy: nil}
+	if spec.CA != "" {
+		pool := x509.NewCertPool()
+		if !pool.AppendCertsFromPEM([]byte(spec.CA)) {
+			return nil, errors.New("the gateway's certificates are none")
+		}
+		transport.TLSClientConfig = &tls.Config{RootCAs: pool, MinVersion: tls.VersionTLS12}
+	}
+	return &gateway{spec: spec, client: &http.Client{
+		Transport: transport,
+		// The token is for the gateway alone.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}, nil
+}
+
+// refusedError is what the gateway says that is not to be asked again.
+type refusedError struct {
+	status int
+	text   string
+}
+
+func (e *refusedError) Error() string {
+	return strings.TrimSpace(fmt.Sprintf("the gateway answers %d %s", e.status, e.text))
+}
+
+func (g *gateway) get(ctx context.Context, path string, use func(context.Context, io.Reader) error) error {
+	return g.insist(ctx, func(ctx context.Context) error {
+		return g.once(ctx, http.MethodGet, path, nil, 0, use)
+	})
+}
+
+// insist asks as long as there is hope.
+func (g *gateway) insist(ctx context.Context, ask func(context.Context) error) error {
+	ctx, stop := context.WithTimeout(ctx, g.spec.Patience)
+	defer stop()
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
+		err := ask(ctx)
+		if refused, is := errors.AsType[*refusedError](err); err == nil || is && refused.status != http.StatusTooManyRequests && refused.status < http.StatusInternalServerError {
+			return err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return err
+		}
+	}
+}
+
+func (g *gateway) once(ctx context.Context, method, path string, body io.Reader, size int64, use func(context.Context, io.Reader) error) error {
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(g.spec.Gateway, "/")+PathExecution(g.spec.Execution)+path, body)
+	if err != nil {
+		return err
+	}
+	request.Header.Set("Authorization", "Bearer "+g.spec.Token)
+	if body != nil {
+		request.ContentLength = size
+		request.Header.Set("Content-Type", "application/octet-stream")
+	}
+	response, err := g.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode/100 != 2 {
+		text, _ := io.ReadAll(io.LimitReader(response.Body, 300))
+		return &refusedError{response.StatusCode, string(text)}
+	}
+	return use(ctx, response.Body)
+}

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package agent
+
+// Main does nothing: pods run Linux.
+func Main() {}

@@ -1,0 +1,161 @@
+//go:build linux
+
+package kubernetes_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/fairway-gateway/fairway/internal/required"
+	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/kubernetes"
+	"github.com/fairway-gateway/fairway/runner/kubernetes/kubetest"
+)
+
+// page is the documentation.
+const page = "../../docs/kubernetes.md"
+
+// site is a cluster with a node and a gateway.
+type site struct {
+	cluster *kubetest.Cluster
+	node    *kubetest.Node
+	gateway *kubetest.Gateway
+	server  *httptest.Server
+	config  string // of a user with the rights of the documentation
+}
+
+// newSite starts one, or says why there can be none.
+func newSite() (*site, error) {
+	ctx := context.Background()
+	cluster, err := kubetest.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s := &site{cluster: cluster, gateway: kubetest.NewGateway()}
+	program := os.Getenv("FAIRWAY_TEST_PROGRAM")
+	if program == "" {
+		program = filepath.Join(cluster.Directory, "fairway")
+		build := exec.Command("go", "build", "-o", program, "./kubetest/fairway")
+		build.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if said, err := build.CombinedOutput(); err != nil {
+			s.close()
+			return nil, fmt.Errorf("%w: %s", err, said)
+		}
+	}
+	if s.node, err = kubetest.StartNode(ctx, cluster, program); err != nil {
+		s.close()
+		return nil, err
+	}
+	s.server = httptest.NewServer(s.gateway)
+	s.node.SetGateway(strings.TrimPrefix(s.server.URL, "http://"))
+	if err := cluster.Allow(ctx, page); err != nil {
+		s.close()
+		return nil, err
+	}
+	if s.config, err = cluster.RunnerConfig(); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *site) close() {
+	if s.node != nil {
+		s.node.Close()
+	}
+	if s.server != nil {
+		s.server.Close()
+	}
+	s.cluster.Close()
+}
+
+// shared is the cluster of most tests.
+var shared = sync.OnceValues(func() (*site, error) {
+	asked.Store(true)
+	return newSite()
+})
+
+// asked says that somebody wanted the shared cluster.
+var asked atomic.Bool
+
+func TestMain(m *testing.M) {
+	if text := os.Getenv("FAIRWAY_TEST_RUNNER"); text != "" {
+		runner(text)
+	}
+	code := m.Run()
+	if asked.Load() {
+		if s, err := shared(); err == nil {
+			s.close()
+		}
+	}
+	os.Exit(code)
+}
+
+// use gives the shared cluster.
+func use(t testing.TB) *site {
+	t.Helper()
+	s, err := shared()
+	if err != nil {
+		required.Absent(t, "kubernetes", err)
+	}
+	return s
+}
+
+// options are those of most tests.
+func (s *site) options(t testing.TB) kubernetes.Options {
+	t.Helper()
+	return kubernetes.Options{
+		Kubeconfig: s.config, Directory: t.TempDir(), Image: kubetest.ImageScript, Environments: map[string]string{"away": kubetest.ImageAway},
+		Agent: kubetest.ImageAgent, Gateway: "http://127.0.0.1", Pull: "never",
+	}
+}
+
+// open opens an executor.
+func (s *site) open(t testing.TB, options kubernetes.Options) executor.Executor {
+	t.Helper()
+	e, err := kubernetes.New(t.Context(), options, s.gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s.gateway.Executor(e)
+}
+
+// opened opens an executor whose attempts are forgotten when the test ends.
+func (s *site) opened(t testing.TB, options kubernetes.Options) executor.Executor {
+	t.Helper()
+	e := s.open(t, options)
+	t.Cleanup(func() {
+		ctx, stop := context.WithTimeout(context.Background(), kubetest.Patience)
+		defer stop()
+		ids, err := e.Attempts(ctx)
+		for _, id := range ids {
+			err = errors.Join(err, e.Forget(ctx, id))
+		}
+		if err := errors.Join(err, e.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return e
+}
+
+// begin prepares and starts.
+func begin(t testing.TB, e executor.Executor, attempt executor.Attempt) executor.Run {
+	t.Helper()
+	if err := e.Prepare(t.Context(), attempt.Script, nil); err != nil {
+		t.Fatal(err)
+	}
+	run, err := e.Start(t.Context(), attempt)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
