@@ -12,7 +12,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,7 +29,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(dir, "fairway")
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx", "-o", bin, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx,grpcnotrace", "-o", bin, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("go build: %w\n%s", err, out), os.RemoveAll(dir))
@@ -281,7 +280,7 @@ func TestWhatItSaysOfItself(t *testing.T) {
 		},
 		{args: []string{"help", "start"}, want: []string{"fairway start [--config", "'fairway run'"}, refuse: []string{"caddy run"}},
 		{args: []string{"list-modules"}, want: []string{"\nhttp.handlers.reverse_proxy\n", "\ntls.issuance.acme\n", "\nhttp.handlers.templates\n"}},
-		{args: []string{"build-info"}, want: []string{fairwayModule + "/caddy", "-tags=nobadger,nomysql,nopgx"}},
+		{args: []string{"build-info"}, want: []string{fairwayModule + "/caddy", "-tags=nobadger,nomysql,nopgx,grpcnotrace"}},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -305,7 +304,7 @@ func TestWhatItSaysOfItself(t *testing.T) {
 func TestOverriddenVersion(t *testing.T) {
 	t.Parallel()
 	bin := filepath.Join(t.TempDir(), "fairway")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx",
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx,grpcnotrace",
 		"-ldflags", "-X "+fairwayModule+"/caddy/identity.version=v7.8.9-test", "-o", bin, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -331,27 +330,5 @@ func TestNoCommandIsMissing(t *testing.T) {
 	}
 	if _, err := os.Stat(s.socket("admin")); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("asking for help opened the admin socket: %v", err)
-	}
-}
-
-func TestBinaryIsAKeeper(t *testing.T) {
-	t.Parallel()
-	if runtime.GOOS != "linux" {
-		t.Skip("there are none elsewhere")
-	}
-	bin, err := build()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// There is nothing to keep in an empty directory, and a keeper says so there.
-	dir := t.TempDir()
-	cmd := exec.Command(bin)
-	cmd.Args = []string{"fairway-keeper", "keep", dir}
-	if out, err := cmd.CombinedOutput(); err != nil || len(out) > 0 {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	said, err := os.ReadFile(filepath.Join(dir, "exit.json"))
-	if err != nil || !strings.Contains(string(said), "REFUSED") || !strings.Contains(string(said), "spec.json") {
-		t.Errorf("%s %v", said, err)
 	}
 }

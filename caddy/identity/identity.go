@@ -64,18 +64,20 @@ func fromModules(info *debug.BuildInfo) string {
 
 const longDescription = `Fairway puts a clean front on services that have none: it logs in to ill-behaved
 backends, turns what they answer into documented JSON under one set of metadata,
-health, error and auth rules, and joins several of them into one answer. It is one
-binary, configured by one Caddyfile.
+health, error and auth rules, joins several of them into one answer, and runs
+scripts that users upload. It is one binary, configured by one Caddyfile.
 
 	- 'fairway run' runs in the foreground with ./Caddyfile (recommended).
 	- 'fairway start' runs in the background until 'fairway stop'.
 	- 'fairway reload' gives a running Fairway a changed Caddyfile, without
 	  interruption.
 	- 'fairway validate' says whether a Caddyfile can be loaded.
+	- 'fairway login', 'fairway script' and 'fairway execution' are for who has
+	  scripts run by a gateway.
 
 Fairway is built on Caddy: everything Caddy's standard distribution can do, from
 automatic HTTPS to serving files, works in the same Caddyfile. Fairway's own
-directives are 'service', 'metadata' and 'health'.
+directives are 'service', 'metadata', 'health' and 'control'.
 
 When running, it opens a locally bound administrative socket, as Caddy does:
 https://caddyserver.com/docs/api

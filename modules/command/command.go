@@ -8,15 +8,18 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"os/signal"
 	"os/user"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/modules/fairway"
@@ -26,21 +29,29 @@ import (
 // Exit codes.
 const (
 	Done    = 0
-	Failed  = 1 // it was tried and did not work: the database does not answer, an address is taken
-	Usage   = 2 // the command line, what was typed in or the configuration is at fault: nothing was done
-	Missing = 3 // there is no such user, token or client: nothing was done
+	Failed  = 1   // it was tried and did not work: the database does not answer, an address is taken
+	Usage   = 2   // the command line, what was typed in or the configuration is at fault: nothing was done
+	Missing = 3   // there is no such user, token or client: nothing was done
+	Login   = 4   // a gateway wants a login, or does not allow it: nothing was done
+	Ended   = 5   // it was done, and what it waited for came to a bad end: a build or an execution that failed or was cancelled
+	Stopped = 130 // it was interrupted
 )
 
 // Patience is how long a command waits for a database.
 const Patience = time.Minute
 
-// Error is an error with the exit code that it ends with. Any other ends with Failed.
+// Error is an error with the exit code that it ends with. Any other ends with Failed. Without Err nothing is printed: all was said.
 type Error struct {
 	Code int
 	Err  error
 }
 
-func (e *Error) Error() string { return e.Err.Error() }
+func (e *Error) Error() string {
+	if e.Err == nil {
+		return ""
+	}
+	return e.Err.Error()
+}
 
 // Unwrap gives the cause.
 func (e *Error) Unwrap() error { return e.Err }
@@ -48,6 +59,11 @@ func (e *Error) Unwrap() error { return e.Err }
 // Usagef makes an error for which nothing was done.
 func Usagef(format string, args ...any) error {
 	return &Error{Code: Usage, Err: fmt.Errorf(format, args...)}
+}
+
+// Failf makes an error of what was tried.
+func Failf(format string, args ...any) error {
+	return &Error{Code: Failed, Err: fmt.Errorf(format, args...)}
 }
 
 // Missingf makes an error of something that is not there.
@@ -60,7 +76,7 @@ type Call struct {
 	*cobra.Command
 	// Args are what is no option.
 	Args []string
-	// App is what the configuration has of Fairway. It is not provisioned.
+	// App is what the configuration has of Fairway. It is not provisioned. Nil: the command needs no configuration.
 	App *fairway.App
 
 	store *queries.Store
@@ -71,11 +87,17 @@ type Do func(ctx context.Context, c *Call) (Report, error)
 
 // Group makes a command of commands, with the options that all have.
 func Group(name, usage, short, long string, subs ...*cobra.Command) caddycmd.Command {
-	return caddycmd.Command{Name: name, Usage: usage, Short: short, Long: long, CobraFunc: func(cmd *cobra.Command) {
-		f := cmd.PersistentFlags()
+	return GroupWith(name, usage, short, long, func(f *pflag.FlagSet) {
 		f.StringP("config", "c", "", "Configuration file (default: Caddyfile)")
 		f.StringP("adapter", "a", "", "Name of the config adapter")
 		f.Bool("json", false, "Print JSON")
+	}, subs...)
+}
+
+// GroupWith makes a command of commands, with other options that all have; one of them is json.
+func GroupWith(name, usage, short, long string, options func(*pflag.FlagSet), subs ...*cobra.Command) caddycmd.Command {
+	return caddycmd.Command{Name: name, Usage: usage, Short: short, Long: long, CobraFunc: func(cmd *cobra.Command) {
+		options(cmd.PersistentFlags())
 		cmd.AddCommand(subs...)
 		names := make([]string, len(subs))
 		for i, s := range subs {
@@ -84,11 +106,11 @@ func Group(name, usage, short, long string, subs ...*cobra.Command) caddycmd.Com
 		cmd.Args = cobra.ArbitraryArgs // they are looked at below
 		cmd.RunE = func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return exit(cmd, Usagef("%s has no command %s: it knows %s", name, args[0], and(names)))
+				return Exit(cmd, Usagef("%s has no command %s: it knows %s", name, args[0], and(names)))
 			}
-			return exit(cmd, Usagef("%s needs to know what to do: %s", name, or(names)))
+			return Exit(cmd, Usagef("%s needs to know what to do: %s", name, or(names)))
 		}
-		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return exit(cmd, Usagef("%w", err)) })
+		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return Exit(cmd, Usagef("%w", err)) })
 	}}
 }
 
@@ -104,13 +126,32 @@ func listed(names []string, last string) string {
 
 // Sub makes a command of a group. use is its name with what it takes, "role <user> <role>": an argument in brackets may be left
 // out.
-func Sub(use, short string, do Do) *cobra.Command {
+func Sub(use, short string, do Do) *cobra.Command { return sub(use, short, do, configured) }
+
+// Bare is Sub for what needs no configuration. Where the last argument ends in "...", there may be any number of it.
+func Bare(use, short string, do Do) *cobra.Command { return sub(use, short, do, bare) }
+
+// Single makes a command that is none of a group, and needs no configuration.
+func Single(use, short, long string, options func(*pflag.FlagSet), do Do) caddycmd.Command {
+	c := Bare(use, short, do)
+	_, usage, _ := strings.Cut(use, " ")
+	return caddycmd.Command{Name: c.Name(), Usage: usage, Short: short, Long: long, CobraFunc: func(cmd *cobra.Command) {
+		options(cmd.Flags())
+		cmd.Args, cmd.ValidArgsFunction, cmd.RunE = c.Args, c.ValidArgsFunction, c.RunE
+		cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error { return Exit(cmd, Usagef("%w", err)) })
+	}}
+}
+
+func sub(use, short string, do Do, run func(*cobra.Command, []string, Do) error) *cobra.Command {
 	_, takes, _ := strings.Cut(use, " ")
 	words := strings.Fields(takes)
-	least := 0
+	least, most := 0, len(words)
 	for _, w := range words {
 		if !strings.HasPrefix(w, "[") {
 			least++
+		}
+		if strings.HasSuffix(strings.TrimSuffix(w, "]"), "...") {
+			most = math.MaxInt
 		}
 	}
 	return &cobra.Command{
@@ -118,15 +159,38 @@ func Sub(use, short string, do Do) *cobra.Command {
 		Args:              cobra.ArbitraryArgs, // they are looked at below
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if len(args) < least || len(args) > len(words) {
-				return exit(cmd, Usagef("%s takes %s, not %d arguments", group(cmd)+" "+cmd.Name(), cmp.Or(takes, "nothing"), len(args)))
+			if len(args) < least || len(args) > most {
+				name := group(cmd)
+				if cmd.Name() != name {
+					name += " " + cmd.Name()
+				}
+				return Exit(cmd, Usagef("%s takes %s, not %d arguments", name, cmp.Or(takes, "nothing"), len(args)))
 			}
-			return exit(cmd, run(cmd, args, do))
+			return Exit(cmd, run(cmd, args, do))
 		},
 	}
 }
 
-func run(cmd *cobra.Command, args []string, do Do) error {
+// bare does what needs no configuration.
+func bare(cmd *cobra.Command, args []string, do Do) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	return report(ctx, &Call{Command: cmd, Args: args}, do)
+}
+
+// report does it, and prints what there is to be said.
+func report(ctx context.Context, c *Call, do Do) error {
+	out, err := do(ctx, c)
+	if out != nil {
+		asJSON, _ := c.Flags().GetBool("json")
+		if printed := write(c.OutOrStdout(), out, asJSON); err == nil {
+			err = printed
+		}
+	}
+	return err
+}
+
+func configured(cmd *cobra.Command, args []string, do Do) error {
 	flags := caddycmd.Flags{FlagSet: cmd.Flags()}
 	config, err := caddyfiles.ReadConfig(flags.String("config"), flags.String("adapter"))
 	if err != nil {
@@ -139,13 +203,7 @@ func run(cmd *cobra.Command, args []string, do Do) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	defer c.close()
-	out, err := do(ctx, c)
-	if out != nil {
-		if printed := write(cmd.OutOrStdout(), out, flags.Bool("json")); err == nil {
-			err = printed
-		}
-	}
-	return err
+	return report(ctx, c, do)
 }
 
 // Store gives the store of the configuration, which is closed when the command ends.
@@ -198,13 +256,15 @@ func group(cmd *cobra.Command) string {
 // errFailed ends the process with 1. It is not printed: the reason was.
 var errFailed = errors.New("failed")
 
-// exit prints err in one line, which Caddy would log as JSON, and gives what makes Caddy's main end with its code.
-func exit(cmd *cobra.Command, err error) error {
+// Exit prints err in one line, which Caddy would log as JSON, and gives what makes Caddy's main end with its code.
+func Exit(cmd *cobra.Command, err error) error {
 	cmd.SilenceUsage, cmd.SilenceErrors = true, true
 	if err == nil {
 		return nil
 	}
-	fmt.Fprintf(cmd.ErrOrStderr(), "fairway %s: %s\n", group(cmd), oneLine(err.Error()))
+	if text := err.Error(); text != "" {
+		fmt.Fprintf(cmd.ErrOrStderr(), "fairway %s: %s\n", group(cmd), oneLine(text))
+	}
 	code := Failed
 	if e, ok := errors.AsType[*Error](err); ok {
 		code = e.Code

@@ -1,13 +1,18 @@
 package command
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"text/tabwriter"
 	"time"
 	"unicode"
+	"unicode/utf16"
+
+	"golang.org/x/term"
 )
 
 // Report is what a command has to say: text for people, itself as JSON for programs.
@@ -17,9 +22,40 @@ func write(w io.Writer, r Report, asJSON bool) error {
 	if !asJSON {
 		return r.Text(w)
 	}
-	e := json.NewEncoder(w)
+	return JSON(w, r)
+}
+
+// JSON writes a document in a line. On a terminal what would give it orders is escaped, which changes nothing of what the document says.
+func JSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	return e.Encode(r)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	text := b.String()
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		text = escaped(text)
+	}
+	_, err := io.WriteString(w, text)
+	return err
+}
+
+// escaped is a document of JSON in which all that is not to be seen is escaped: it can only stand in texts.
+func escaped(text string) string {
+	var b strings.Builder
+	for _, r := range text {
+		switch {
+		case r == '\n' || r == '\t' || unicode.IsPrint(r):
+			b.WriteRune(r)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			fmt.Fprintf(&b, `\u%04x\u%04x`, high, low)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+	}
+	return b.String()
 }
 
 // Table writes aligned columns under a heading.

@@ -30,6 +30,15 @@ var errDifferent = errors.New("the two passwords are not the same")
 // NewPassword gives a password that is to be set: of the file of the option password-file, of a terminal, which asks twice and
 // shows nothing, else the first line of standard input. It is never an argument, which all who see the processes could read.
 func (c *Call) NewPassword(ctx context.Context, of string) (string, error) {
+	return c.password(ctx, of, true)
+}
+
+// Password gives a password that is to be shown to somebody, in the same ways; a terminal asks once.
+func (c *Call) Password(ctx context.Context, of string) (string, error) {
+	return c.password(ctx, of, false)
+}
+
+func (c *Call) password(ctx context.Context, of string, isNew bool) (string, error) {
 	file, err := c.Flags().GetString("password-file")
 	if err != nil {
 		return "", err
@@ -47,7 +56,7 @@ func (c *Call) NewPassword(ctx context.Context, of string) (string, error) {
 	}
 	in := c.InOrStdin()
 	if f, ok := in.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return c.typed(ctx, f, of)
+		return c.typed(ctx, f, of, isNew)
 	}
 	return firstLine(in, "standard input", "a password")
 }
@@ -70,13 +79,16 @@ func firstLine(r io.Reader, where, what string) (string, error) {
 }
 
 // typed asks on a terminal.
-func (c *Call) typed(ctx context.Context, f *os.File, of string) (string, error) {
+func (c *Call) typed(ctx context.Context, f *os.File, of string, twice bool) (string, error) {
 	first, err := c.ask(ctx, f, "Password of "+oneLine(of)+": ")
 	if err != nil {
 		return "", err
 	}
 	if len(first) == 0 {
 		return "", Usagef("no password was typed")
+	}
+	if !twice {
+		return string(first), nil
 	}
 	again, err := c.ask(ctx, f, "Once more: ")
 	if err != nil {
@@ -115,5 +127,33 @@ func (c *Call) ask(ctx context.Context, f *os.File, prompt string) ([]byte, erro
 	case <-ctx.Done():
 		fmt.Fprintln(c.ErrOrStderr())
 		return nil, errors.Join(errors.New("interrupted"), term.Restore(fd, before))
+	}
+}
+
+// Ask reads a line that is shown, on a terminal; elsewhere there is nobody to be asked, which is a usage error that says instead.
+func (c *Call) Ask(ctx context.Context, prompt, instead string) (string, error) {
+	f, ok := c.InOrStdin().(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return "", Usagef("%s", instead)
+	}
+	fmt.Fprint(c.ErrOrStderr(), oneLine(prompt)+" ")
+	type answer struct {
+		line string
+		err  error
+	}
+	typed := make(chan answer, 1)
+	go func() { // as above
+		line, err := bufio.NewReader(io.LimitReader(f, passwordLimit)).ReadString('\n')
+		typed <- answer{strings.TrimSpace(line), err}
+	}()
+	select {
+	case a := <-typed:
+		if a.err != nil && !errors.Is(a.err, io.EOF) {
+			return "", a.err
+		}
+		return a.line, nil
+	case <-ctx.Done():
+		fmt.Fprintln(c.ErrOrStderr())
+		return "", ctx.Err()
 	}
 }

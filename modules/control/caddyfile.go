@@ -7,6 +7,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/modules/control/jobs"
 )
 
 func init() {
@@ -41,6 +42,9 @@ func parseDirective(h httpcaddyfile.Helper) ([]httpcaddyfile.ConfigValue, error)
 
 // claim takes the paths of the API, but those with a variable.
 func claim(c *caddyfiles.Claims, site string, at caddyfile.Token) error {
+	if err := c.Claim(site, jobs.Path, at, "the path "+jobs.Path); err != nil {
+		return err
+	}
 	seen := map[string]bool{}
 	for _, op := range table().Operations() {
 		if seen[op.Path] || strings.Contains(op.Path, "{") {

@@ -15,6 +15,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/jobs"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/discreet"
 	"github.com/fairway-gateway/fairway/modules/docs"
@@ -39,12 +40,17 @@ type Handler struct {
 	// CORS says which pages of other origins may read answers. Default: none.
 	CORS *cors.Config `json:"cors,omitempty"`
 
-	limits limited
-	realm  *realm.Realm
-	paths  api.Paths
-	docs   docs.Options
-	log    *slog.Logger
-	logs   discreet.Logs
+	limits  limited
+	realm   *realm.Realm
+	paths   api.Paths
+	docs    docs.Options
+	console *jobs.Jobs
+	log     *slog.Logger
+	logs    discreet.Logs
+
+	// ending is closed, by end, when the server or the configuration ends.
+	ending chan struct{}
+	end    func()
 
 	making sync.Mutex
 	made   atomic.Pointer[made]
@@ -64,8 +70,13 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "http.handlers.control", New: func() caddy.Module { return new(Handler) }}
 }
 
-// Provision finds the realm.
+// Provision finds the realm, and the server, at whose end answers end that go on.
 func (h *Handler) Provision(ctx caddy.Context) error {
+	h.ending = make(chan struct{})
+	h.end = sync.OnceFunc(func() { close(h.ending) })
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		server.RegisterOnShutdown(h.end)
+	}
 	v, err := ctx.App("fairway")
 	if err != nil {
 		return err
@@ -74,9 +85,14 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if h.realm, err = app.Realm(); err != nil {
 		return err
 	}
+	if err := app.UseExecutions(); err != nil {
+		return err
+	}
+	h.realm.FireSchedules()
 	if err := h.limits.provision(h, app); err != nil {
 		return err
 	}
+	h.console = console(app, h.realm, ctx.Slogger())
 	h.docs = docs.Options{Services: app.Services, Scopes: app.ScopesOfServices(), Version: version()}
 	h.log, h.paths, h.logs = ctx.Slogger(), api.PathsOf(table(), api.Options{RequestID: request.ID, Logger: ctx.Slogger()}), discreet.New(ctx)
 	return nil
@@ -85,7 +101,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 // Document gives what the API document of a configuration is made of, without a store.
 func Document(app *fairway.App) (docs.Source, error) {
 	d := docs.Options{Version: version()}
-	if _, err := operations(new(realm.Parts), new(limited), &d, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := operations(new(realm.Parts), new(limited), &d, nil, slog.New(slog.DiscardHandler)); err != nil {
 		return docs.Source{}, err
 	}
 	src := docs.Source{Table: d.Table, Typed: d.Typed, Scopes: app.ScopesOfServices(), Once: d.Once, Version: d.Version}
@@ -112,9 +128,17 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if jobs.Serves(r.URL.Path) {
+		request.KeepBodyOpen(r)
+		w.Header()[requestid.Header] = []string{request.ID(r)}
+		secure(w.Header())
+		h.console.Serve(w, r, outer(r))
+		return nil
+	}
 	if !h.paths.Serve(r) {
 		return next.ServeHTTP(w, r)
 	}
+	request.KeepBodyOpen(r)
 	w.Header()[requestid.Header] = []string{request.ID(r)}
 	secure(w.Header())
 	if h.limits.cors.Serve(w, r) || h.health().serve(w, r) {
@@ -165,7 +189,7 @@ func (h *Handler) api(r *http.Request) (*api.API, error) {
 	}
 	h.making.Lock()
 	defer h.making.Unlock()
-	a, err := operations(parts, &h.limits, &h.docs, h.log)
+	a, err := operations(parts, &h.limits, &h.docs, h.ending, h.log)
 	if err != nil {
 		return nil, err
 	}

@@ -68,8 +68,9 @@ func wrong(path string, err error) error {
 	return &wrap.ConfigError{Path: path, Offset: -1, Where: "control", Msg: err.Error()}
 }
 
-// Cleanup takes the limits from those that there are.
+// Cleanup takes the limits from those that there are, and ends what goes on for long.
 func (h *Handler) Cleanup() error {
+	h.end()
 	h.limits.scope.Close()
 	return nil
 }

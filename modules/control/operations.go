@@ -11,17 +11,20 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/apitokens"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/clients"
+	"github.com/fairway-gateway/fairway/modules/control/executions"
 	"github.com/fairway-gateway/fairway/modules/control/inflate"
 	"github.com/fairway-gateway/fairway/modules/control/limits"
 	"github.com/fairway-gateway/fairway/modules/control/people"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/programs"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
+	"github.com/fairway-gateway/fairway/modules/control/schedules"
 	"github.com/fairway-gateway/fairway/modules/control/scripts"
 	"github.com/fairway-gateway/fairway/modules/control/teams"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/modules/docs"
+	"github.com/fairway-gateway/fairway/modules/fairway"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
@@ -29,12 +32,15 @@ import (
 func table() *permit.Table { return permit.New().Without(later()...) }
 
 // later are operations of the table that this version does not serve yet.
-func later() []string { return []string{} }
+func later() []string {
+	return []string{}
+}
 
-// operations makes the API over the parts of a realm. d has the services, their scopes, and the version, and is given the rest.
-func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (*api.API, error) {
+// operations makes the API over the parts of a realm. d has the services, their scopes, and the version, and is given the rest; ending is closed when
+// answers that go on are to end.
+func operations(p *realm.Parts, l *limited, d *docs.Options, ending <-chan struct{}, log *slog.Logger) (*api.API, error) {
 	seen := programs.New(p.Store, programs.Options{Logger: log})
-	a := api.New(table(), p.Callers, api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.config()), Seen: seen.See})
+	a := api.New(table(), scripted(p), api.Options{RequestID: request.ID, Logger: log, Admit: limits.Gate(l.config()), Seen: seen.See})
 	for id, handle := range map[string]http.HandlerFunc{
 		"auth.login":         p.Tokens.Auth,
 		"auth.refresh":       p.Tokens.AuthRefresh,
@@ -68,8 +74,22 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	if err != nil {
 		return nil, err
 	}
+	ran, err := executions.New(p.Store, executions.Options{
+		Blobs: p.Blobs, Limits: p.Executions.Limits, Timeout: p.Executions.Timeout, Refused: l.refused, Address: fairway.ClientAddress, Logger: log,
+		Live: p.Live, Ending: ending,
+	})
+	if err != nil {
+		return nil, err
+	}
+	planned, err := schedules.New(p.Store, schedules.Options{Planner: ran, Limits: p.Executions.Limits})
+	if err != nil {
+		return nil, err
+	}
 	ty := typed.New(a, d.Version)
 	uploaded.Register(a, ty)
+	ran.Register(a, ty)
+	planned.Register(a, ty)
+	p.Webhooks.Register(a, ty)
 	users.Register(ty)
 	groups.Register(a, ty)
 	seen.Register(ty)
@@ -99,6 +119,14 @@ func operations(p *realm.Parts, l *limited, d *docs.Options, log *slog.Logger) (
 	return a, a.Seal()
 }
 
+// scripted are the callers of the API, scripts among them.
+func scripted(p *realm.Parts) api.Identifier {
+	if p.Callers == nil { // for the document
+		return nil
+	}
+	return p.Callers.WithScripts()
+}
+
 // ofOAuth are the operations whose errors are those of RFC 6749.
 func ofOAuth() []string {
 	return []string{"oauth2.token", "oauth2.revoke", "oauth2.introspect", "client.token"}
@@ -122,7 +150,7 @@ func inflated(h http.Handler, fail func(http.ResponseWriter, *http.Request, erro
 func creating() map[string]int64 {
 	return map[string]int64{
 		"user.create": 0, "users.create": 0, "teams.create": 0, "teams.members.add": 0, "client.create": 0, "oauth2.clients.create": 0, "tokens.create": 0,
-		"script.create": scripts.MostBody,
+		"script.create": scripts.MostBody, "schedule.create": 0,
 	}
 }
 

@@ -17,7 +17,7 @@ import (
 // TestEveryOperationIsServed holds what is served to the table, both ways.
 func TestEveryOperationIsServed(t *testing.T) {
 	t.Parallel()
-	if _, err := operations(new(realm.Parts), new(limited), new(docs.Options), slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := operations(new(realm.Parts), new(limited), new(docs.Options), nil, slog.New(slog.DiscardHandler)); err != nil {
 		t.Error(err)
 	}
 }
@@ -26,7 +26,7 @@ func TestEveryOperationIsServed(t *testing.T) {
 func TestDocumentIsValid(t *testing.T) {
 	t.Parallel()
 	d := docs.Options{Version: "1.2.3"}
-	if _, err := operations(new(realm.Parts), new(limited), &d, slog.New(slog.DiscardHandler)); err != nil {
+	if _, err := operations(new(realm.Parts), new(limited), &d, nil, slog.New(slog.DiscardHandler)); err != nil {
 		t.Fatal(err)
 	}
 	for _, format := range []string{docs.OpenAPI31, docs.OpenAPI30, docs.Swagger20} {

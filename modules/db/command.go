@@ -27,7 +27,7 @@ func group() caddycmd.Command {
 	down := sub("down", "Takes back the last migration, with the data of what it made", takeBack)
 	down.Flags().BoolP("yes", "y", false, "Do not ask")
 	down.Flags().Int64("to", -1, "Take back all that are later than this version; 0: all (default: the last one)")
-	return command.Group("db", "up|down|status|version|seed [<name>] [--config file] [--json]", "Migrates the store, or a database with migrations", `
+	return command.Group("db", "up|down|status|version|seed|role [<name>] [--config file] [--json]", "Migrates the store, or a database with migrations", `
 Migrates a database of a configuration: without a name the store, which a gateway
 also does when it starts; with one a database that has migrations:
 
@@ -45,7 +45,29 @@ migration failed, 2 when nothing was tried.`,
 		sub("status", "Lists the migrations and when they were applied", status),
 		sub("version", "Prints the version of the schema", version),
 		seedCommand(),
+		command.Sub("role <name>", "Prints SQL that makes a role for runners, which may do nothing else", role),
 	)
+}
+
+// statements are SQL.
+type statements struct {
+	SQL string `json:"sql"`
+}
+
+// Text implements command.Report.
+func (s statements) Text(w io.Writer) error {
+	_, err := io.WriteString(w, s.SQL)
+	return err
+}
+
+// role needs no database: it prints what the owner of the store is to run.
+func role(_ context.Context, c *command.Call) (command.Report, error) {
+	const longest = 63 // PostgreSQL cuts longer names
+	name := c.Args[0]
+	if name == "" || len(name) > longest || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == '$' }) || strings.HasPrefix(name, "pg_") {
+		return nil, command.Usagef("%q is no name for a role", name)
+	}
+	return statements{queries.RunnerRole(name)}, nil
 }
 
 // job is one call of the command.

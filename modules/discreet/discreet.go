@@ -61,6 +61,14 @@ func (l Logs) Serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handl
 	if !l.Hides(r) {
 		return next.ServeHTTP(w, r) //nolint:wrapcheck // for error routes
 	}
+	return l.Take(w, r, next)
+}
+
+// Take has next answer r, and writes its lines, without the secret of an address that the answer tells in Location, either.
+func (l Logs) Take(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if l.ctx.Context == nil || caddyhttp.GetVar(r.Context(), seen) != nil {
+		return next.ServeHTTP(w, r) //nolint:wrapcheck // as above
+	}
 	uri, shown := tokens.Redact(r.RequestURI), len(r.Header[legacyHeader]) > 0
 	caddyhttp.SetVar(r.Context(), seen, true)
 	logged := r.Clone(r.Context())

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/request"
 )
 
@@ -66,10 +67,22 @@ func (a *answer) written() {
 			zap.Duration("duration", time.Since(a.start)),
 			zap.Int("size", a.rec.Size()),
 			zap.Int("status", a.rec.Status()),
-			zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{Header: a.rec.Header()}),
+			zap.Object("resp_headers", caddyhttp.LoggableHTTPHeader{Header: withoutSecret(a.rec.Header())}),
 			zap.String("request_id", request.ID(a.request)),
 		)
 	}
+}
+
+// withoutSecret is a header whose Location has no secret.
+func withoutSecret(h http.Header) http.Header {
+	at := h.Get("Location")
+	shown := tokens.Redact(at)
+	if shown == at {
+		return h
+	}
+	h = h.Clone()
+	h.Set("Location", shown)
+	return h
 }
 
 // failed has the error routes of the server answer, as Caddy would, and writes the line of the error.

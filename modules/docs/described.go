@@ -26,6 +26,10 @@ type described struct {
 	status int
 	// media is the media type of a good answer. Default application/json where there is an answer.
 	media string
+	// also is a value of the type of another good answer, in JSON, for who accepts that. Default: there is none.
+	also any
+	// nothing says when the answer is 204. Default: never.
+	nothing string
 	// header are headers of a good answer, with what they say.
 	header map[string]string
 	// fails are statuses, beside those of permit's, that callers have to expect, with what they mean. Of paths with variables, lists
@@ -41,7 +45,7 @@ type described struct {
 // A test holds it to the table.
 func handwritten() map[string]described {
 	out := map[string]described{}
-	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), ofTyped(), apiTokens(), service(), documents(), uploaded()} {
+	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), ofTyped(), apiTokens(), service(), documents(), uploaded(), executed(), followed(), scheduled(), hooked()} {
 		maps.Copy(out, part)
 	}
 	return out

@@ -15,15 +15,16 @@ func ofTyped() map[string]described {
 		http.StatusTooManyRequests: "Too many sign-ups.",
 	}
 	return map[string]described{
-		"user.export":       {media: "text/csv", answer: ""},
-		"user.me.get":       {fails: none()},
-		"user.me.change":    change,
-		"user.me.delete":    {fails: none()},
-		"user.change":       change,
-		"users.create":      {fails: and(fields, signUp)},
-		"users.change":      {fails: fields},
-		"teams.create":      {fails: fields},
-		"teams.change":      {fails: fields},
-		"teams.members.add": {fails: fields},
+		"user.export":          {media: "text/csv", answer: ""},
+		"user.me.get":          {fails: none()},
+		"user.me.change":       change,
+		"user.me.delete":       {fails: none()},
+		"user.change":          change,
+		"users.create":         {fails: and(fields, signUp)},
+		"users.change":         {fails: fields},
+		"teams.create":         {fails: fields},
+		"teams.change":         {fails: fields},
+		"teams.members.add":    {fails: fields},
+		"teams.members.remove": {fails: map[int]string{http.StatusConflict: "The last leader cannot be taken out."}},
 	}
 }

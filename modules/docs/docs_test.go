@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"go.yaml.in/yaml/v3"
@@ -97,7 +98,7 @@ func services(t *testing.T) []*wrap.Service {
 				Fetches: []wrap.Fetch{{Target: "/{place}", Decoder: new(decoded.JSON), Format: "json"}},
 			},
 			{Method: "POST", Pattern: "/places/{name}", Body: &wrap.RequestBody{Kind: "json", Schema: schema}, Fetches: []wrap.Fetch{{Target: "/{name}", Decoder: new(decoded.JSON), Format: "json"}}},
-			{Method: "PUT", Pattern: "/form", Body: &wrap.RequestBody{Kind: "form"}, Fetches: []wrap.Fetch{{Target: "/x", Decoder: new(decoded.JSON), Format: "json"}}},
+			{Method: "PUT", Pattern: "/form", Execute: &wrap.Execute{After: wrap.Duration(5 * time.Second)}, Body: &wrap.RequestBody{Kind: "form"}, Fetches: []wrap.Fetch{{Target: "/x", Decoder: new(decoded.JSON), Format: "json"}}},
 			{Method: "GET", Pattern: "/places/{all...}", Fetches: []wrap.Fetch{{Target: "/x", Decoder: new(decoded.JSON), Format: "json"}}},
 			{Method: "GET", Pattern: "/{$}", Fetches: []wrap.Fetch{{Target: "/x", Decoder: new(decoded.JSON), Format: "json"}}},
 		},
@@ -179,7 +180,7 @@ func TestEveryOperationIsDescribed(t *testing.T) {
 			t.Errorf("%s has security %v", line.ID, op["security"])
 		case len(op["tags"].([]any)) != 1 || op["tags"].([]any)[0] == "":
 			t.Errorf("%s has tags %v", line.ID, op["tags"])
-		case !slices.ContainsFunc([]string{"200", "201", "204"}, func(s string) bool { return responses[s] != nil }):
+		case !slices.ContainsFunc([]string{"200", "201", "202", "204"}, func(s string) bool { return responses[s] != nil }):
 			t.Errorf("%s has no good answer", line.ID)
 		}
 		for status, r := range responses {
@@ -235,6 +236,17 @@ func TestServicesAreDescribed(t *testing.T) {
 	}
 	if len(regexp.MustCompile(`"#/\$defs`).FindAll(raw, -1)) > 0 {
 		t.Error("a reference goes to the root")
+	}
+	// What takes long.
+	long := operation(t, doc, "/weather/form", "PUT")
+	pending := long["responses"].(object)["202"].(object)
+	if pending["headers"].(object)["Location"] == nil || pending["headers"].(object)["Retry-After"] == nil || !strings.Contains(long["description"].(string), "5s") || long["responses"].(object)["429"] == nil {
+		t.Errorf("%v", long)
+	}
+	for _, method := range []string{"GET", "DELETE"} {
+		if at := operation(t, doc, "/wx/execution/{id}", method); len(at["parameters"].([]any)) < 2 || at["responses"].(object)["202"] == nil {
+			t.Errorf("%v", at)
+		}
 	}
 	// Another method of the same path, with another name; a subtree beside it; the second prefix; the root.
 	post := operation(t, doc, "/weather/places/{place}", "POST")

@@ -285,7 +285,7 @@ func tagOfOperation(id string) (name, text string) {
 		"auth": "Logging in as Trends.Earth does", "session": "Logins", "oauth2": "Logging in by OAuth2, and its clients", "client": "Service clients",
 		"user": "Users as Trends.Earth has them", "users": "Users as Houston has them", "teams": "Teams", "tokens": "Tokens of programs",
 		"mail": "Mail", "limits": "Rate limits", "audit": "The audit log", "health": "Whether the gateway is there",
-		"permissions": "Scopes", "docs": "This document", "script": "Scripts that users upload",
+		"permissions": "Scopes", "docs": "This document", "script": "Scripts that users upload", "execution": "Executions of scripts", "schedule": "Scripts that run at times", "webhook": "Where events are sent",
 	}[name]
 }
 

@@ -60,6 +60,12 @@ func (d *document) fails(op *huma.Operation, text described) {
 	}
 	if good := op.Responses["200"]; good != nil && good.Content == nil && text.media != "" {
 		good.Content = map[string]*huma.MediaType{text.media: {Schema: d.schema(text.answer)}}
+		if text.also != nil {
+			good.Content[jsonMedia] = &huma.MediaType{Schema: d.schema(text.also)}
+		}
+	}
+	if text.nothing != "" {
+		op.Responses[strconv.Itoa(http.StatusNoContent)] = &huma.Response{Description: text.nothing}
 	}
 }
 

@@ -38,6 +38,7 @@ func (d *document) services(all []wrap.Description) {
 				d.route(s, prefix, r)
 			}
 			d.metadata(s, prefix)
+			d.long(s, prefix)
 		}
 	}
 }
@@ -64,6 +65,9 @@ func (d *document) route(s wrap.Description, prefix string, r wrap.RouteDescript
 			one.Description = strings.TrimSpace(one.Description + " All that follows in the path, slashes included.")
 		}
 		op.Parameters = append(op.Parameters, one)
+	}
+	if r.Executes > 0 {
+		op.Parameters = append(op.Parameters, preference("respond-async", "respond-async: do not wait for what takes long. wait=2: wait for so many seconds, and no longer than the route says."))
 	}
 	if b := r.Body; b != nil {
 		op.RequestBody = &huma.RequestBody{Required: !b.Optional, Content: map[string]*huma.MediaType{}}
@@ -95,6 +99,9 @@ func notes(r wrap.RouteDescription) []string {
 	var out []string
 	if r.Suffix {
 		out = append(out, "The path may end in ."+strings.Join(r.Outputs, ", .")+".")
+	}
+	if r.Executes > 0 {
+		out = append(out, "What takes longer than "+r.Executes.String()+" becomes an execution: 202, and Location says where its answer will be.")
 	}
 	if r.Streamed {
 		out = append(out, "The answer comes record by record; the schema is that of one.")
@@ -174,6 +181,10 @@ func (d *document) answers(s wrap.Description, r wrap.RouteDescription, id strin
 	if len(r.Fetches) > 0 {
 		fail(http.StatusBadGateway, "The backend failed, or its answer cannot be used.")
 		fail(http.StatusGatewayTimeout, "The backend did not answer in time.")
+	}
+	if r.Executes > 0 {
+		out["202"] = pending()
+		fail(http.StatusTooManyRequests, "As many long answers of the caller are being made as may be at once.")
 	}
 	fail(http.StatusServiceUnavailable, "The gateway or the backend is busy; Retry-After says when to come again.")
 	out["default"] = &huma.Response{Description: "Another error, those of the backend with its status.", Content: out["503"].Content}

@@ -14,6 +14,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
+	"github.com/fairway-gateway/fairway/modules/control/answers"
+	"github.com/fairway-gateway/fairway/modules/control/events"
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/realm"
 	"github.com/fairway-gateway/fairway/modules/control/refusals"
@@ -63,18 +65,31 @@ type App struct {
 	Mail *mail.Config `json:"mail,omitempty"`
 	// Users is what holds for some of the users. Default: nothing.
 	Users *Users `json:"users,omitempty"`
+	// Runner says how executions are run. Default: see Runner.Mode, with the defaults of its words.
+	Runner *Runner `json:"runner,omitempty"`
+	// Executions is what holds for all executions of the store. Default: the defaults of its words.
+	Executions *Executions `json:"executions,omitempty"`
+	// Events says where changes are published. Default: nowhere but to webhooks.
+	Events *Events `json:"events,omitempty"`
 
-	ctx      caddy.Context
-	process  *process
-	keys     []string // what this instance took from the pool
-	pools    named
-	rates    *rate.Limiter      // nil: nobody needs it
-	refusals *refusals.Recorder // nil: there is no store
-	store    *store             // nil: nobody needs it
-	mail     mail.Config        // with what placeholders stand for
-	realm    *realm.Realm       // nil: nobody needs it
-	blobs    *blobPlace
-	storeAt  *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
+	ctx       caddy.Context
+	process   *process
+	keys      []string // what this instance took from the pool
+	pools     named
+	rates     *rate.Limiter      // nil: nobody needs it
+	refusals  *refusals.Recorder // nil: there is no store
+	store     *store             // nil: nobody needs it
+	mail      mail.Config        // with what placeholders stand for
+	realm     *realm.Realm       // nil: nobody needs it
+	blobs     *blobPlace
+	answers   *answers.Keeper  // nil: nobody needs it
+	answersOf string           // a service that does
+	relays    *relays          // nil: nothing is published
+	executor  Executor         // nil: the default, or none
+	api       string           // where scripts reach the control API
+	executes  bool             // this process makes executions
+	wish      *wish            // what was started
+	storeAt   *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
 
 	secretOnce   sync.Once
 	secretBytes  [][]byte
@@ -104,6 +119,10 @@ type process struct {
 	cache   *cache.Cache
 	// packing has room for who looks at an upload.
 	packing chan struct{}
+	// runners are those of the process.
+	runners *runners
+	// bus is where events are published within the process.
+	bus *events.Bus
 	// secret is the id of the secret of this machine, if this process has made it.
 	secret atomic.Pointer[string]
 }
@@ -111,7 +130,7 @@ type process struct {
 // Destruct ends what is loaded in the background.
 func (p *process) Destruct() error {
 	p.cache.Close()
-	return nil
+	return p.bus.Close()
 }
 
 // pool is a backend in the usage pool.
@@ -133,15 +152,19 @@ func (a *App) Provision(ctx caddy.Context) error {
 		a.Cache = DefaultCache
 	}
 	v, err := a.take(processKey, func() (caddy.Destructor, error) {
-		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory)), cache: cache.New(int64(a.Cache)), packing: make(chan struct{}, scripts.PackedAtOnce)}
+		p := &process{metrics: observe.New(), memory: upstream.NewMemory(int64(a.Memory)), cache: cache.New(int64(a.Cache)), packing: make(chan struct{}, scripts.PackedAtOnce), runners: new(runners), bus: events.NewBus()}
 		p.metrics.Watch(p.memory)
 		p.metrics.WatchStore(p.cache)
+		p.metrics.WatchSlots(p.runners)
 		return p, nil
 	})
 	if err != nil {
 		return err
 	}
 	a.process = v.(*process)
+	if _, err := a.take(runnersKey, func() (caddy.Destructor, error) { return a.process.runners, nil }); err != nil {
+		return err
+	}
 	if err := a.process.metrics.Register(ctx.GetMetricsRegistry()); err != nil {
 		return fmt.Errorf("metrics: %w", err)
 	}
@@ -158,6 +181,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("users: %w", err)
 		}
 	}
+	if err := a.Executions.check(); err != nil {
+		return fmt.Errorf("executions: %w", err)
+	}
 	if a.Secret != "" {
 		if _, err := a.secrets(); err != nil {
 			return err
@@ -169,7 +195,16 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if err := a.openBlobs(); err != nil {
 		return err
 	}
-	return a.openDatabases()
+	if err := a.openDatabases(); err != nil {
+		return err
+	}
+	if err := a.checkRunner(); err != nil {
+		return fmt.Errorf("runner: %w", err)
+	}
+	if err := a.provisionEvents(); err != nil {
+		return fmt.Errorf("events: %w", err)
+	}
+	return nil
 }
 
 func defaultMemory() wrap.Size {
@@ -207,17 +242,30 @@ func (a *App) Start() error {
 	}
 	a.process.memory.SetLimit(int64(a.Memory))
 	a.process.cache.SetLimit(int64(a.Cache))
+	if err := a.startRunner(); err != nil {
+		return err
+	}
+	if a.relays != nil {
+		a.relays.start()
+	}
+	if err := a.startAnswers(); err != nil {
+		return err
+	}
 	for _, s := range a.Services() {
 		s.Start()
 	}
 	return nil
 }
 
-// Stop has nothing to do: requests in flight end on what they hold.
-func (*App) Stop() error { return nil }
+// Stop has the runner take nothing more, unless another configuration goes on with it. Requests in flight end on what they hold.
+func (a *App) Stop() error {
+	a.stopRunner()
+	return nil
+}
 
 // Cleanup gives back what this instance took.
 func (a *App) Cleanup() error {
+	a.stopRunner()
 	var errs []error
 	for _, key := range slices.Backward(a.keys) { // the store after who uses it
 		if _, err := shared.Delete(key); err != nil {

@@ -224,7 +224,6 @@ func TestOption(t *testing.T) {
 		"memory misspelt": {"fairway {\nmemory 64MB/s\n}", "", "is no size"},
 		"memory's block":  {"fairway {\nmemory 1MiB {\nx\n}\n}", "", "takes no block"},
 		"a misspelt word": {"fairway {\nmemroy 1MiB\n}", "", `no word memroy; did you mean "memory"?`},
-		"a word of later": {"fairway {\nevents x\n}", "", "events is not available in this version"},
 		"databases": {
 			"fairway {\ndatabase {env.URL}\ndatabase jobs sqlite:/x/jobs.db\ndatabase logs postgres://u:{env.PW}@h:5432/logs\n}",
 			`{"databases":[{"dsn":"{env.URL}"},{"name":"jobs","dsn":"sqlite:/x/jobs.db"},{"name":"logs","dsn":"postgres://u:{env.PW}@h:5432/logs"}]}`, "",

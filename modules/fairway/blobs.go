@@ -21,6 +21,9 @@ type blobPlace struct {
 	open *blobs.Blobs
 }
 
+// key is that of the place in the pool.
+func (p *blobPlace) key() string { return "blobs " + p.address + " " + p.directory }
+
 // get gives the place, open. Where that fails it is tried again the next time.
 func (p *blobPlace) get(ctx context.Context) (*blobs.Blobs, error) {
 	p.mu.Lock()
@@ -54,9 +57,8 @@ func (a *App) openBlobs() error {
 		return fmt.Errorf("blobs: %w", err)
 	}
 	directory := filepath.Join(caddy.AppDataDir(), "blobs")
-	v, err := a.take("blobs "+address+" "+directory, func() (caddy.Destructor, error) {
-		return &blobPlace{address: address, directory: directory}, nil
-	})
+	place := &blobPlace{address: address, directory: directory}
+	v, err := a.take(place.key(), func() (caddy.Destructor, error) { return place, nil })
 	if err != nil {
 		return err
 	}

@@ -14,9 +14,6 @@ import (
 
 func init() { httpcaddyfile.RegisterGlobalOption("fairway", parseOption) }
 
-// later are words of the option that this version does not have yet.
-func later() []string { return []string{"events", "runner"} }
-
 // parseOption reads the global option:
 //
 //	fairway {
@@ -30,6 +27,9 @@ func later() []string { return []string{"events", "runner"} }
 //		mail     [smtp://<host>] { ... }
 //		users    { ... }
 //		blobs    file:///<directory> | s3://<bucket>
+//		runner   [embedded | off] { ... }
+//		executions { ... }
+//		events   { ... }
 //	}
 func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	app := new(App)
@@ -70,15 +70,24 @@ func parseOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if err := parseUsers(d, app); err != nil {
 				return nil, err
 			}
+		case "runner":
+			if err := parseRunner(d, app); err != nil {
+				return nil, err
+			}
+		case "executions":
+			if err := parseExecutions(d, app); err != nil {
+				return nil, err
+			}
+		case "events":
+			if err := parseEvents(d, app); err != nil {
+				return nil, err
+			}
 		case "database":
 			if err := parseDatabase(d, app); err != nil {
 				return nil, err
 			}
 		default:
-			if slices.Contains(later(), word) {
-				return nil, d.Errf("%s is not available in this version of Fairway", word)
-			}
-			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, append(later(), "memory", "cache", "database", "secret", "tokens", "mail", "users", "blobs")))
+			return nil, d.Errf("the option fairway has no word %s%s", word, wrap.Suggest(word, []string{"memory", "cache", "database", "secret", "tokens", "mail", "users", "blobs", "runner", "executions", "events"}))
 		}
 	}
 	if at := app.storeAt; at != nil && app.Secret == "" {

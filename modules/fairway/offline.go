@@ -32,6 +32,12 @@ func Read(config []byte) (*App, error) {
 	return a, a.checkSecrets()
 }
 
+// Address is where the store is, its placeholders resolved.
+func (a *App) Address() (string, error) {
+	_, dsn, err := a.storeAddress()
+	return dsn, err
+}
+
 // OpenStore connects to the store, which is migrated where it is of an earlier version. The error is a *queries.UnavailableError
 // where it does not answer. The caller closes it.
 func (a *App) OpenStore(ctx context.Context) (*queries.Store, error) {

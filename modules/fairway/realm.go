@@ -40,15 +40,15 @@ func (a *App) Realm() (*realm.Realm, error) {
 		return nil, err
 	}
 	cfg := realm.Config{
-		Store: a.store.get, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Accounts: a.Users.config(), Table: permit.New(), Scopes: a.ScopesOfServices(),
-		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Blobs: a.blobs.get, Packing: a.process.packing, Refusals: a.refusals, Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
+		Store: a.store.serving, Keys: a.Keys, Tokens: a.Tokens.config(), Mail: a.MailConfig(), Accounts: a.Users.config(), Table: permit.New(), Scopes: a.ScopesOfServices(),
+		FirstAdmin: accounts.FirstAdminOf(os.Getenv, os.Stderr), Blobs: a.blobs.get, Packing: a.process.packing, Executions: a.executionsConfig(), Webhooks: a.webhooksConfig(), Refusals: a.refusals, Metrics: a.process.metrics, Logger: a.ctx.Slogger(),
 	}
 	cfg.Tokens.Address, cfg.Tokens.RequestID = ClientAddress, request.ID
 	letters, err := a.mail.Fingerprint() // templates and certificates are replaced in their place, too
 	if err != nil {
 		return nil, fmt.Errorf("mail: %w", err)
 	}
-	settings, err := json.Marshal([]any{a.Tokens, a.Users, letters, a.blobs.address})
+	settings, err := json.Marshal([]any{a.Tokens, a.Users, letters, a.blobs.address, a.executionsConfig(), a.webhooksConfig()})
 	if err != nil {
 		return nil, err
 	}

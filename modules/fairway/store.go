@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -17,6 +18,7 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/proxies/session"
 	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/runner"
 )
 
 const (
@@ -40,15 +42,24 @@ var errClosed = errors.New("the store is closed")
 type store struct {
 	dsn string
 	log *slog.Logger
+	// guest: the schema is others' to change.
+	guest bool
+	// dispatches: this process makes executions.
+	dispatches atomic.Bool
 
 	background context.Context //nolint:containedctx // what is opened is not the caller's who wants it first
 	stop       context.CancelFunc
 	opening    sync.WaitGroup
 	metrics    *observe.DatabaseMetrics
+	executions *observe.ExecutionMetrics
 
 	mu      sync.Mutex
 	closed  bool
 	attempt *attempt // the last one; nil: none yet
+	keep    queries.Retention
+
+	queueing sync.Mutex
+	queue    dispatcher // nil: nobody needed it
 
 	pinging sync.Mutex
 	pinged  time.Time // when health was found
@@ -63,10 +74,11 @@ type attempt struct {
 	failed time.Time
 }
 
-func newStore(dsn string, metrics *observe.Metrics, log *slog.Logger) *store {
-	s := &store{dsn: dsn, log: log.With(slog.String("database", storeName))}
+func newStore(dsn string, guest bool, metrics *observe.Metrics, log *slog.Logger) *store {
+	s := &store{dsn: dsn, guest: guest, keep: queries.DefaultRetention(), log: log.With(slog.String("database", storeName))}
 	s.background, s.stop = context.WithCancel(context.Background())
 	s.metrics = metrics.Database(storeName, s.stats)
+	s.executions = metrics.Executions(queries.Statuses(), queries.Outcomes())
 	return s
 }
 
@@ -114,8 +126,10 @@ func (s *store) current() (*attempt, error) {
 func (s *store) open() (*queries.Store, error) {
 	ctx, cancel := context.WithTimeout(s.background, storeTimeout)
 	defer cancel()
-	keep := queries.DefaultRetention()
-	return queries.Open(ctx, queries.Config{DSN: s.dsn, Logger: s.log, Retention: &keep})
+	s.mu.Lock()
+	keep := s.keep
+	s.mu.Unlock()
+	return queries.Open(ctx, queries.Config{DSN: s.dsn, Logger: s.log, Retention: &keep, Guest: s.guest, Observer: s.executions})
 }
 
 // stats is for metrics; a store that is not open has no connections.
@@ -140,12 +154,18 @@ func (s *store) stats() observe.PoolStats {
 // Destruct closes the store.
 func (s *store) Destruct() error {
 	defer s.metrics.Close()
+	defer s.executions.Close()
 	s.mu.Lock()
 	s.closed = true
 	a := s.attempt
 	s.mu.Unlock()
 	s.stop()
 	s.opening.Wait()
+	s.queueing.Lock()
+	if s.queue != nil {
+		s.queue.close()
+	}
+	s.queueing.Unlock()
 	if a == nil || a.store == nil {
 		return nil
 	}
@@ -212,14 +232,14 @@ func (a *App) useStore() error {
 	if d.DSN != "" && d.ofDefault() {
 		a.ctx.Slogger().Warn("the variable of the store's address is not set: it is a file of this machine", slog.String("database", d.DSN), slog.String("file", dsn))
 	}
-	if a.Secret == "" && queries.IsPostgres(dsn) {
+	if a.Secret == "" && queries.IsPostgres(dsn) && !a.alone() {
 		return errNoSecret()
 	}
 	v, err := a.take("store "+dsn, func() (caddy.Destructor, error) {
 		if err := d.makeFolder(dsn); err != nil {
 			return nil, err
 		}
-		return newStore(dsn, a.process.metrics, a.ctx.Slogger()), nil
+		return newStore(dsn, a.alone(), a.process.metrics, a.ctx.Slogger()), nil
 	})
 	if err != nil {
 		return err
@@ -313,5 +333,10 @@ func (s sessions) Release(ctx context.Context, name, holder string) error {
 	return open.Release(ctx, name, holder)
 }
 
-// Interface guard.
-var _ session.Store = sessions{}
+// Interface guards.
+var (
+	_ session.Store    = sessions{}
+	_ queries.Observer = (*observe.ExecutionMetrics)(nil)
+	_ runner.Observer  = (*observe.ExecutionMetrics)(nil)
+	_ observe.Slots    = (*runners)(nil)
+)

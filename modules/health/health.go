@@ -92,6 +92,8 @@ type checklist struct {
 	Loading []string `json:"loading,omitempty"`
 	// Databases says "ok" or "failed" of each by its name.
 	Databases map[string]string `json:"databases,omitempty"`
+	// Runner says how what runs executions is, where this process does or should.
+	Runner *fairway.RunnerHealth `json:"runner,omitempty"`
 }
 
 // ready says whether the gateway can work. It can without the databases of some routes, but not without its own store.
@@ -100,6 +102,10 @@ func (h *Handler) ready(ctx context.Context) (status int, body []byte, err error
 	status = http.StatusOK
 	var lost bool
 	if doc.Checks.Databases, lost = h.app.DatabaseHealth(ctx); lost {
+		doc.Status, status = "not ready", http.StatusServiceUnavailable
+	}
+	var idle bool
+	if doc.Checks.Runner, idle = h.app.RunnerHealth(); idle {
 		doc.Status, status = "not ready", http.StatusServiceUnavailable
 	}
 	if len(doc.Checks.Loading) > 0 {

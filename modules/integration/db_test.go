@@ -92,7 +92,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, dsn string)) {
 
 // storeMigrations are those of the store, in order.
 func storeMigrations() []string {
-	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00009_user_clients.sql", "00010_scripts.sql", "00011_executions.sql", "00012_partitions.sql"}
+	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00009_user_clients.sql", "00010_scripts.sql", "00011_executions.sql", "00012_partitions.sql", "00013_said.sql", "00014_events.sql", "00015_schedules.sql", "00016_long_answers.sql", "00017_webhooks.sql"}
 }
 
 // TestDBOfStore migrates the store to and fro, and as its page says.
@@ -165,7 +165,7 @@ func TestDBOfOne(t *testing.T) {
 func TestDBRefuses(t *testing.T) {
 	t.Parallel()
 	s := newDBShell(t, "\t\tdatabase postgres://u:{env.PW}@127.0.0.1:1/x\n\t\tsecret {env.FAIRWAY_SECRET}", "PW=s3cret")
-	s.refused(t, "", 2, "up, down, status, version or seed")
+	s.refused(t, "", 2, "role")
 	s.refused(t, "sideways", 2, "db has no command sideways")
 	s.refused(t, "up a b", 2, "db up takes [<name>], not 2 arguments")
 	s.refused(t, "up --sideways", 2, "unknown flag: --sideways")

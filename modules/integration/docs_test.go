@@ -251,7 +251,7 @@ func TestDocsAreComplete(t *testing.T) {
 	var words []string
 	for _, file := range files {
 		switch filepath.Base(filepath.Dir(file)) {
-		case "service", "decoders", "auth", "fairway", "caddyfiles", "metadata", "health", "transport":
+		case "service", "decoders", "auth", "fairway", "caddyfiles", "metadata", "health", "transport", "executors":
 		default:
 			continue
 		}
@@ -262,7 +262,7 @@ func TestDocsAreComplete(t *testing.T) {
 	}
 	words = append(words, wrap.ParamTypes()...)
 	words = append(words, wrap.Methods()...)
-	for _, namespace := range []string{"fairway.decoders", "fairway.auth"} {
+	for _, namespace := range []string{"fairway.decoders", "fairway.auth", "fairway.executors"} {
 		for _, m := range caddy.GetModules(namespace) {
 			words = append(words, m.ID.Name())
 		}

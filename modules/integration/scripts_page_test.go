@@ -14,7 +14,7 @@ func TestScriptsPage(t *testing.T) {
 	eachEngine(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		newUser(t, dsn, "root@example.org", "correct horse battery", "SUPERADMIN")
-		g := startGateway(t, withStore("\tcontrol"), "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
+		g := startGateway(t, withoutRunner(withStore("\tcontrol")), "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret)
 		for _, one := range [][3]string{{"Ann", "ann", "Correct-Horse-1"}} {
 			if a := g.ask(t, request{
 				method: http.MethodPost, path: "/api/v1/user", user: "root@example.org:correct horse battery", header: http.Header{"Content-Type": {"application/json"}},

@@ -67,7 +67,7 @@ func runPage(t *testing.T, g *gateway, page string) (asked int) {
 		}
 		for _, block := range strings.Split("\n"+f.text, "\n$ ")[1:] {
 			command, shown, _ := strings.Cut(block, "\n")
-			for _, name := range []string{"access_token", "refresh_token", "client_id", "client_secret", "token", "id"} {
+			for _, name := range []string{"access_token", "refresh_token", "client_id", "client_secret", "token", "id", "schedule_id", "location"} {
 				command = strings.ReplaceAll(command, "$"+name, found[name])
 			}
 			got := g.ask(t, curl(t, command, pageFiles(t, page)))

@@ -27,6 +27,7 @@ import (
 //		schema    <file>
 //		columns   <name>[:<type>][?]... { ... }
 //		on_drift  fail|count|header
+//		execute   after <duration> { timeout <duration>, at_once <n>, per_caller <n>, keep <duration> }
 //		budget    <duration>
 //		rate      <n>/<unit> [by caller|address]
 //		cors      <origin>... { ... }
@@ -60,6 +61,7 @@ func (p *parser) route(n caddyfiles.Node) error {
 		"schema":    p.text(at+"/schema", "schema file.json", &r.Schema),
 		"columns":   {Parse: func(n caddyfiles.Node) error { return p.columns(n, r, at) }},
 		"on_drift":  p.text(at+"/on_drift", "on_drift fail|count|header", &r.OnDrift),
+		"execute":   {Parse: func(n caddyfiles.Node) error { return p.execute(n, r, at) }},
 		"budget":    p.duration(at+"/budget", &r.Budget),
 		"rate":      caddyfiles.RateWord(p.place, at, &r.Rate),
 		"cors":      caddyfiles.CORSWord(p.place, at, &r.CORS),

@@ -4,6 +4,9 @@ package service
 import (
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -25,6 +28,8 @@ type Handler struct {
 
 	service *wrap.Service
 	logs    discreet.Logs
+	// end ends answers for which somebody waits.
+	end func()
 }
 
 // CaddyModule returns the Caddy module information.
@@ -51,6 +56,16 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if deps.Identifier, err = app.Callers(); err != nil {
 			return err
 		}
+	}
+	if slices.ContainsFunc(h.Routes, func(r wrap.Route) bool { return r.Execute != nil }) {
+		if deps.Executions, err = app.LongAnswers(strings.Join(h.Prefixes[:min(1, len(h.Prefixes))], "")); err != nil {
+			return err
+		}
+	}
+	ending := make(chan struct{})
+	h.end, deps.Ending = sync.OnceFunc(func() { close(ending) }), ending
+	if server, ok := ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server); ok {
+		server.RegisterOnShutdown(h.end)
 	}
 	if h.service, err = wrap.Compile(&h.Config, deps); err != nil {
 		return err
@@ -109,6 +124,9 @@ func loadDecoders(ctx caddy.Context, fetches []wrap.Fetch) error {
 
 // Cleanup gives back the backends' pools.
 func (h *Handler) Cleanup() error {
+	if h.end != nil {
+		h.end()
+	}
 	if h.service != nil {
 		h.service.Close()
 	}
@@ -124,10 +142,24 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	if h.service.Serve(w, r, request.ID(r), nil) {
-		return nil
+	answered := false
+	err := h.discreetly(w, r, func(w http.ResponseWriter) { answered = h.service.Serve(w, r, request.ID(r), nil) })
+	if answered || err != nil {
+		return err
 	}
 	return next.ServeHTTP(w, r)
+}
+
+// discreetly has a service answer that may tell an address with a secret in it, which is then in no log.
+func (h *Handler) discreetly(w http.ResponseWriter, r *http.Request, answer func(http.ResponseWriter)) error {
+	if !h.service.TellsSecrets() {
+		answer(w)
+		return nil
+	}
+	return h.logs.Take(w, r, caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error { //nolint:wrapcheck // for error routes
+		answer(w)
+		return nil
+	}))
 }
 
 // Interface guards.

@@ -124,8 +124,13 @@ func (s *Site) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Hand
 			if err != nil {
 				return err
 			}
-			if wanted && p.service.ServeUnder(w, r, p.prefix, request.ID(r), nil) {
-				return nil
+			if !wanted {
+				continue
+			}
+			answered := false
+			err = p.discreetly(w, r, func(w http.ResponseWriter) { answered = p.service.ServeUnder(w, r, p.prefix, request.ID(r), nil) })
+			if answered || err != nil {
+				return err
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -38,11 +39,16 @@ func (t *trailed) Close() error {
 // that looks like one of the upstream.
 type upload struct {
 	trailed
+	// open: it is the server's to close, as in request.KeepBodyOpen.
+	open   bool
 	broken atomic.Pointer[error]
 	closed atomic.Bool
 }
 
 func (u *upload) Read(b []byte) (int, error) {
+	if u.open && u.closed.Load() {
+		return 0, http.ErrBodyReadAfterClose
+	}
 	n, err := u.trailed.Read(b)
 	if err != nil && !errors.Is(err, io.EOF) && !u.closed.Load() {
 		u.broken.CompareAndSwap(nil, &err)
@@ -53,7 +59,16 @@ func (u *upload) Read(b []byte) (int, error) {
 // Close implements io.Closer. What is read afterwards is nobody's fault.
 func (u *upload) Close() error {
 	u.closed.Store(true)
+	if u.open {
+		return nil
+	}
 	return u.trailed.Close()
+}
+
+// overHTTP1 says whether the caller's connection will have other requests behind this one.
+func overHTTP1(ctx context.Context) bool {
+	r, ok := ctx.Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	return ok && r.ProtoMajor < 2
 }
 
 // fault is what went wrong; nil: nothing, or there is no body.

@@ -17,7 +17,7 @@ import (
 
 // refuse is the answer of a problem, as the backend's would be.
 func (s *Session) refuse(req *http.Request, p *problem.Problem) (*http.Response, string, error) {
-	if req.Body != nil {
+	if req.Body != nil && !overHTTP1(req.Context()) {
 		req.Body.Close()
 	}
 	id, known := request.Named(req)

@@ -124,7 +124,7 @@ func (s *Session) outgoing(ctx context.Context, req *http.Request) (out *http.Re
 	}
 	if out.Body != nil && out.Body != http.NoBody {
 		s.request.Strip(out.Trailer)
-		body = &upload{trailed: trailed{ReadCloser: out.Body, pass: s.request, trailer: func() http.Header { return out.Trailer }}}
+		body = &upload{open: overHTTP1(ctx), trailed: trailed{ReadCloser: out.Body, pass: s.request, trailer: func() http.Header { return out.Trailer }}}
 		out.Body = body
 	}
 	return out, body, nil

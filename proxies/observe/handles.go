@@ -12,6 +12,7 @@ import (
 type RouteMetrics struct {
 	durations bound[int, prometheus.Observer]
 	drift     func() prometheus.Counter
+	long      bound[string, prometheus.Counter]
 	done      func()
 }
 
@@ -23,6 +24,7 @@ func (m *Metrics) Route(service, route string) *RouteMetrics {
 	r.durations.bind = func(code int) prometheus.Observer {
 		return m.requests.WithLabelValues(service, route, strconv.Itoa(code))
 	}
+	r.long.bind = func(outcome string) prometheus.Counter { return m.long.WithLabelValues(service, route, outcome) }
 	return r
 }
 
@@ -31,6 +33,9 @@ func (r *RouteMetrics) Observe(code int, d time.Duration) { r.durations.get(code
 
 // Drift counts one answer, or one record of a streamed one, that was not of the shape that the route promises.
 func (r *RouteMetrics) Drift() { r.drift().Inc() }
+
+// Long counts one answer that took longer than its caller waited. Outcomes are words of a fixed list.
+func (r *RouteMetrics) Long(outcome string) { r.long.get(outcome).Inc() }
 
 // Close drops the series unless another handle of the same labels is open. It may be called twice.
 func (r *RouteMetrics) Close() { r.done() }

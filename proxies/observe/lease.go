@@ -20,12 +20,15 @@ const (
 	ofPass
 	ofOutbox
 	ofCaller
+	ofExecution
+	ofEvents
 )
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
 type lease struct {
 	kind                                                     kind
 	service, route, fetch, backend, address, database, topic string
+	publisher                                                string
 }
 
 func (l lease) labels() prometheus.Labels {
@@ -46,6 +49,10 @@ func (l lease) labels() prometheus.Labels {
 		return prometheus.Labels{"database": l.database}
 	case ofOutbox:
 		return prometheus.Labels{"topic": l.topic}
+	case ofEvents:
+		return prometheus.Labels{"publisher": l.publisher}
+	case ofExecution:
+		return nil
 	}
 	return labels
 }
@@ -73,6 +80,7 @@ func (m *Metrics) giveUp(l lease) {
 	case ofRoute:
 		m.requests.DeletePartialMatch(labels)
 		m.drift.DeletePartialMatch(labels)
+		m.long.DeletePartialMatch(labels)
 	case ofFetch:
 		m.fetches.DeletePartialMatch(labels)
 		delete(labels, "backend")
@@ -99,5 +107,11 @@ func (m *Metrics) giveUp(l lease) {
 	case ofOutbox:
 		m.letters.DeletePartialMatch(labels)
 		m.lettersHeld.DeletePartialMatch(labels)
+	case ofEvents:
+		m.events.DeletePartialMatch(labels)
+		m.eventsFailed.DeletePartialMatch(labels)
+		m.eventsBehind.DeletePartialMatch(labels)
+	case ofExecution:
+		m.executions.reset()
 	}
 }

@@ -39,6 +39,7 @@ type Metrics struct {
 	retries        *prometheus.CounterVec
 	decodeFailures *prometheus.CounterVec
 	drift          *prometheus.CounterVec
+	long           *prometheus.CounterVec
 	cached         *prometheus.CounterVec
 	cacheBytes     prometheus.GaugeFunc
 	cacheEntries   prometheus.GaugeFunc
@@ -53,12 +54,20 @@ type Metrics struct {
 	passes         *prometheus.HistogramVec
 	letters        *prometheus.CounterVec
 	lettersHeld    *prometheus.GaugeVec
+	events         *prometheus.CounterVec
+	eventsFailed   *prometheus.CounterVec
+	eventsBehind   *prometheus.GaugeVec
 	callers        *prometheus.CounterVec
+	executions     executions
+	followers      prometheus.Gauge
+	slots          prometheus.GaugeFunc
+	slotsUsed      prometheus.GaugeFunc
 	buffered       prometheus.GaugeFunc
 	bufferedLimit  prometheus.GaugeFunc
 
-	budget atomic.Pointer[Budget]
-	store  atomic.Pointer[Store]
+	budget  atomic.Pointer[Budget]
+	store   atomic.Pointer[Store]
+	runners atomic.Pointer[Slots]
 
 	mu     sync.Mutex
 	leases map[lease]int
@@ -93,6 +102,10 @@ func New() *Metrics {
 		Name: "fairway_drift_total",
 		Help: "Answers, and records of streamed ones, that were not of the shape that their route promises.",
 	}, []string{"service", "route"})
+	m.long = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "fairway_long_answers_total",
+		Help: "Answers that took longer than their callers waited: begun or refused as executions, and how they ended.",
+	}, []string{"service", "route", "outcome"})
 	m.cached = prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "fairway_cache_total",
 		Help: "Values looked for in the cache, by how they were come by: hit, stale, miss, coalesced.",
@@ -117,7 +130,9 @@ func New() *Metrics {
 	m.ofLogins()
 	m.ofPasses()
 	m.ofOutboxes()
+	m.ofEvent()
 	m.ofCallers()
+	m.ofExecution()
 	m.buffered = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "fairway_buffered_bytes",
 		Help: "Bytes charged to the budget for buffered bodies.",
@@ -132,10 +147,11 @@ func New() *Metrics {
 // Register adds all metrics to reg. It may be called again with the same registry. An error means that another
 // Metrics, or somebody else's metric of the same name, is registered there: what this one measures would not be seen.
 func (m *Metrics) Register(reg prometheus.Registerer) error {
-	for _, c := range []prometheus.Collector{
-		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.cached, m.cacheBytes, m.cacheEntries,
-		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.callers, m.letters, m.lettersHeld, m.buffered, m.bufferedLimit,
-	} {
+	for _, c := range append(m.executions.all(),
+		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.long, m.cached, m.cacheBytes, m.cacheEntries,
+		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.callers, m.letters, m.lettersHeld, m.events, m.eventsFailed, m.eventsBehind, m.buffered, m.bufferedLimit,
+		m.followers, m.slots, m.slotsUsed,
+	) {
 		err := reg.Register(c)
 		if already, ok := errors.AsType[prometheus.AlreadyRegisteredError](err); ok && already.ExistingCollector == c {
 			continue

@@ -53,7 +53,10 @@ const (
 	DependencyFailed     = "dependency_failed"      // a fetch needs the value of another that failed
 	NestedPartial        = "nested_partial"         // the backend is a gateway that answered without one of its parts
 	StoreUnavailable     = "store_unavailable"      // the gateway's own store, in which users are, does not answer
+	LogFull              = "log_full"               // the log of an execution is as long as it may be
 	RateLimited          = "rate_limited"           // more requests than may be made in a time
+	GatewayLost          = "gateway_lost"           // the gateway that made a long answer has ended, and no other could make it
+	Cancelled            = "cancelled"              // the execution of a long answer was cancelled
 	Internal             = "internal"               // a defect of the gateway
 )
 

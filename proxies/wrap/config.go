@@ -162,6 +162,8 @@ type Route struct {
 	Columns []Column `json:"columns,omitempty"`
 	// OnDrift says what becomes of an answer that breaks Schema or Columns: fail, count or header. Default: fail.
 	OnDrift string `json:"on_drift,omitempty"`
+	// Execute has answers that take long become executions. Default: whoever asks waits.
+	Execute *Execute `json:"execute,omitempty"`
 	// Budget is the time for one request. Default: the service's.
 	Budget Duration `json:"budget,omitempty"`
 	// Rate is how many requests of this route may be made, beside the limits of the service. Default: any number.

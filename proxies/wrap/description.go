@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
@@ -34,6 +35,8 @@ type RouteDescription struct {
 	Suffix  bool
 	// Streamed says that the answer comes record by record.
 	Streamed bool
+	// Executes is after what time an answer becomes an execution; 0: never.
+	Executes time.Duration
 	// Fetches are where the answer comes from, and how its bodies are read.
 	Fetches []FetchDescription
 }
@@ -83,6 +86,9 @@ func (s *Service) Describe() Description {
 			rd.Example = json.RawMessage(r.Example)
 		}
 		rd.Outputs, rd.Suffix, rd.Streamed = slices.Clone(rt.outputs), rt.suffix, rt.each != nil
+		if rt.execute != nil {
+			rd.Executes = rt.execute.after
+		}
 		if rt.promise != nil {
 			rd.Schema = rt.promise.source
 		}

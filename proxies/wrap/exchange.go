@@ -38,8 +38,11 @@ type exchange struct {
 	trace    *Trace
 	output   string // what is answered; empty: not chosen yet
 	readings *readings
-	verdict  rate.Verdict // of the limits
-	streamed *stream      // of a route that answers record by record
+	verdict  rate.Verdict     // of the limits
+	streamed *stream          // of a route that answers record by record
+	prefix   string           // of the service, under which the request came
+	told     *problem.Problem // what the caller was told that went wrong
+	handed   bool             // the answer is made without the request, which releases nothing
 }
 
 // admit reads and checks what the caller sent, before any backend hears of it.

@@ -1,6 +1,7 @@
 package wrap
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"net/url"
@@ -134,7 +135,10 @@ func (f *fetch) compileHeaders(sc scope, at place) error {
 	f.header, f.own = slices.Concat(f.backend.header, own), own
 	f.signed = slices.ContainsFunc(f.header, func(h header) bool { return h.name == "Authorization" })
 	for _, h := range f.backend.header { // compiled for no step
-		f.step.caller = f.step.caller || slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil && p.from.kind == fromCaller })
+		from := func(kind sourceKind) bool {
+			return slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil && p.from.kind == kind })
+		}
+		f.step.caller, f.step.header = f.step.caller || from(fromCaller), f.step.header || from(fromHeader)
 	}
 	dynamic := func(h header) bool { return slices.ContainsFunc(h.value, func(p part) bool { return p.from != nil }) }
 	if !slices.ContainsFunc(f.header, dynamic) {
@@ -263,6 +267,15 @@ func encodeForm(fields map[string]any, fetch string) ([]byte, *problem.Problem) 
 }
 
 // idempotent says whether a second attempt does no harm (RFC 9110, 9.2.2).
+// longest is how long all attempts take at most.
+func (f *fetch) longest() time.Duration {
+	one, attempts := cmp.Or(f.timeout, f.backend.config.Timeout, upstream.DefaultTimeout), 1
+	if f.idempotent() {
+		attempts += f.backend.config.Retries
+	}
+	return one * time.Duration(attempts)
+}
+
 func (f *fetch) idempotent() bool {
 	return f.Method != http.MethodPost && f.Method != http.MethodPatch || f.Idempotent || f.IdempotencyKey
 }

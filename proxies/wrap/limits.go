@@ -151,6 +151,9 @@ func (x *exchange) limited(by rate.By) *problem.Problem {
 	return &problem.Problem{Code: problem.RateLimited, Status: http.StatusTooManyRequests, Detail: rate.Detail, RetryAfter: x.verdict.RetryAfter()}
 }
 
+// addressOf is the address that a request counts for.
+func (s *Service) addressOf(r *http.Request) string { return rate.AddressText(s.address(r)) }
+
 // refused has it written down that a limit refused the request of whom it calls key.
 func (x *exchange) refused(key string) {
 	s := x.route.service
@@ -189,5 +192,5 @@ func (x *exchange) limitKey(by rate.By) string {
 			return basicKey + c.User + "\x00" + c.Password
 		}
 	}
-	return rate.AddressText(x.route.service.address(x.r))
+	return x.route.service.addressOf(x.r)
 }

@@ -158,6 +158,9 @@ func (s scope) source(name string, at place) (*source, *ConfigError) {
 		case "Authorization", "Cookie", "Proxy-Authorization":
 			return nil, at.errf("{%s} would hand the caller's credentials on; the backend's auth does that", name)
 		default:
+			if s.step != nil {
+				s.step.header = true
+			}
 			return &source{kind: fromHeader, name: h, index: s.declaration(inHeader, h)}, nil
 		}
 	case "caller":

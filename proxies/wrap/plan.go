@@ -28,6 +28,8 @@ type step struct {
 
 	// caller says that whose request it is goes into what is sent, or into the verdict.
 	caller bool
+	// header says that a header of the request goes into what is sent.
+	header bool
 	// used says that something of the answer depends on the value; tree that a jq program or a template reads it; text
 	// that it is answered as it was decoded; checked that the route's promise is checked, for which the answer becomes a
 	// tree once more.

@@ -69,10 +69,10 @@ func (s *Service) Start() {
 	for _, r := range s.refreshers {
 		s.tasks.Go(func() { r.run(ctx) })
 	}
-	s.release = append(s.release, func() {
+	s.stop = func() {
 		cancel()
 		s.tasks.Wait()
-	})
+	}
 }
 
 // Loading lists the fetches that are to be loaded before the service is ready, and are not yet.

@@ -35,6 +35,7 @@ type route struct {
 	body     *requestBody // nil: it takes none
 	keyed    int          // how many fetches send a key; those inside a fan-out count twice
 	each     *Each        // nil: the answer is made whole
+	execute  *executing   // nil: whoever asks waits for the answer
 	outputs  []string
 	suffix   bool
 	columns  []string // that are declared; nil: none are
@@ -94,6 +95,9 @@ func (s *Service) compileRoute(c *Config, i int, deps Deps, at place) (*route, [
 	}
 	if r.Example != "" && !json.Valid([]byte(r.Example)) {
 		return nil, nil, at.field("example").errf("the example is not JSON")
+	}
+	if err := rt.compileExecute(r, segments, at); err != nil {
+		return nil, nil, err
 	}
 	rt.metrics = s.routeMetrics(deps, r)
 	return rt, segments, nil

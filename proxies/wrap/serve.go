@@ -42,11 +42,11 @@ func (s *Service) ServeUnder(w http.ResponseWriter, r *http.Request, prefix, id 
 		return false
 	}
 	w.Header()[requestid.Header] = []string{id}
-	s.serve(w, r, rest, id, trace)
+	s.serve(w, r, rest, prefix, id, trace)
 	return true
 }
 
-func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string, trace *Trace) {
+func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, prefix, id string, trace *Trace) {
 	if s.crossOrigin(w, r, rest) {
 		return
 	}
@@ -56,6 +56,9 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 	}
 	if s.document.Has(rest) {
 		s.document.Write(w, r, id)
+		return
+	}
+	if s.serveLong(w, r, rest, prefix, id) {
 		return
 	}
 	rt, raw, output := s.suffixed(r.Method, rest)
@@ -81,7 +84,7 @@ func (s *Service) serve(w http.ResponseWriter, r *http.Request, rest, id string,
 		trace.Route(rt.method, rt.pattern)
 	}
 	now := time.Now()
-	x := &exchange{ctx: r.Context(), r: r, writer: w, id: id, route: rt, raw: raw, start: now, trace: trace, output: output}
+	x := &exchange{ctx: r.Context(), r: r, writer: w, id: id, route: rt, raw: raw, start: now, trace: trace, output: output, prefix: prefix}
 	x.readings = s.newReadings(r.Header)
 	x.root = frame{exchange: x, plan: rt.plan, deadline: now.Add(rt.budget)}
 	status := x.answer(w) //nolint:contextcheck // the exchange holds the context of its request
@@ -99,7 +102,11 @@ func notFound() *problem.Problem {
 
 // answer runs the route and writes what it gives; it returns the status.
 func (x *exchange) answer(w http.ResponseWriter) (status int) {
-	defer x.release()
+	defer func() {
+		if !x.handed {
+			x.release()
+		}
+	}()
 	defer func() {
 		if v := recover(); v != nil {
 			if err, ok := v.(error); ok && errors.Is(err, http.ErrAbortHandler) {
@@ -126,7 +133,15 @@ func (x *exchange) answer(w http.ResponseWriter) (status int) {
 	if x.route.each != nil {
 		return x.stream(w)
 	}
+	if x.route.execute != nil && x.trace == nil {
+		return x.answerLong(w)
+	}
 	body, status, p := x.make()
+	return x.tell(w, body, status, p)
+}
+
+// tell writes what was made.
+func (x *exchange) tell(w http.ResponseWriter, body []byte, status int, p *problem.Problem) int {
 	if p == nil && status != http.StatusNoContent {
 		p = x.promised(x.ctx, w.Header(), body)
 	}
@@ -150,6 +165,7 @@ func (x *exchange) release() {
 
 // fail writes and logs p.
 func (x *exchange) fail(w http.ResponseWriter, p *problem.Problem) int {
+	x.told = p
 	if p.Status == statusClientClosed && x.ctx.Err() != nil {
 		return p.Status // nobody is there to read it
 	}
@@ -213,6 +229,11 @@ func (x *exchange) make() ([]byte, int, *problem.Problem) {
 	if p := x.admitted(); p != nil {
 		return nil, 0, p
 	}
+	return x.produce()
+}
+
+// produce is make of a request that was admitted.
+func (x *exchange) produce() ([]byte, int, *problem.Problem) {
 	rt, fr := x.route, &x.root
 	if p := fr.run(x.ctx); p != nil {
 		return nil, 0, p

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/fairway-gateway/fairway/proxies/cache"
@@ -40,6 +41,10 @@ type Deps struct {
 	Rates func() (*rate.Limiter, error)
 	// Refused is told of each request that a limit refuses, and must not take long. Nil: nobody is.
 	Refused func(rate.Refusal)
+	// Executions have the answers that take longer than their callers wait. Nil: callers wait.
+	Executions Executions
+	// Ending is closed when answers are to end for which somebody waits. Nil: never.
+	Ending <-chan struct{}
 	// Address says where a request comes from, an IP address with or without a port. Default: its RemoteAddr.
 	Address func(*http.Request) string
 	// Metrics may be nil.
@@ -78,13 +83,20 @@ type Service struct {
 	// refreshers load in the background between Start and Close.
 	refreshers []*refresher
 	tasks      sync.WaitGroup
+	stop       func() // ends them; nil: they were not started
+	// executes says that a route has answers that become executions.
+	executes   bool
+	executions Executions
+	held       holding
+	ending     <-chan struct{}
+	followers  atomic.Int64 // who waits for long answers
 	log        *slog.Logger
 	config     *Config
 }
 
 // Compile checks c and makes a service of it. An error is a *ConfigError. The service must be closed.
 func Compile(c *Config, deps Deps) (*Service, error) {
-	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, memory: deps.Memory, config: c, debug: c.Debug, databases: map[string]Database{}}
+	s := &Service{Metadata: c.Metadata, budget: time.Duration(c.Budget), log: deps.Logger, memory: deps.Memory, config: c, debug: c.Debug, executions: deps.Executions, ending: deps.Ending, databases: map[string]Database{}}
 	if s.budget == 0 {
 		s.budget = DefaultBudget
 	}
@@ -217,10 +229,50 @@ func (s *Service) describe(at place) error {
 	return nil
 }
 
-// Close gives back pools and metrics. The service answers nothing afterwards.
+// holding counts answers that are made, which need what the service has.
+type holding struct {
+	mu     sync.Mutex
+	count  int
+	closed bool
+}
+
+// hold has pools and metrics stay until unhold.
+func (s *Service) hold() {
+	s.held.mu.Lock()
+	defer s.held.mu.Unlock()
+	s.held.count++
+}
+
+func (s *Service) unhold() {
+	s.held.mu.Lock()
+	s.held.count--
+	last := s.held.closed && s.held.count == 0
+	s.held.mu.Unlock()
+	if last {
+		s.free()
+	}
+}
+
+// Close gives back pools and metrics, as soon as no answer is made that has become an execution. The service answers nothing afterwards.
 func (s *Service) Close() {
-	for _, f := range slices.Backward(s.release) {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.held.mu.Lock()
+	s.held.closed = true
+	last := s.held.count == 0
+	s.held.mu.Unlock()
+	if last {
+		s.free()
+	}
+}
+
+func (s *Service) free() {
+	s.held.mu.Lock()
+	all := s.release
+	s.release = nil
+	s.held.mu.Unlock()
+	for _, f := range slices.Backward(all) {
 		f()
 	}
-	s.release = nil
 }

@@ -129,7 +129,7 @@ func (a *Accounts) NewHash(ctx context.Context, who Who, password string) (strin
 
 // Knows says whether somebody has shown the password of a user. The error is passwords.ErrWrong, or another of passwords.Checker.
 func (a *Accounts) Knows(ctx context.Context, who Who, u db.User, password string) error {
-	account, err := a.cfg.Passwords.Check(ctx, passwords.Attempt{User: u.Email, Password: password, From: who.From})
+	account, err := a.cfg.Passwords.Check(ctx, passwords.Attempt{User: u.Email, Password: password, From: who.From, Now: true})
 	if err != nil {
 		return err
 	}

@@ -23,7 +23,7 @@ func (a *Accounts) ChangeOwnPassword(ctx context.Context, who Who, id uuid.UUID,
 	if err != nil {
 		return db.User{}, err
 	}
-	account, err := a.cfg.Passwords.Check(ctx, passwords.Attempt{User: u.Email, Password: old, From: who.From})
+	account, err := a.cfg.Passwords.Check(ctx, passwords.Attempt{User: u.Email, Password: old, From: who.From, Now: true})
 	if err != nil {
 		return db.User{}, err
 	}

@@ -247,6 +247,32 @@ func (a *API) enforce(op *permit.Operation, h http.Handler) http.Handler {
 	})
 }
 
+// Recheck asks again whether r may be answered, for answers that go on for long: its caller may have lost what he had. The error is
+// one for Refuse.
+func Recheck(r *http.Request) error {
+	c := callOf(r)
+	if c.op == nil || c.api.callers == nil {
+		return ErrNotFound
+	}
+	caller, err := c.api.callers.Identify(c.request)
+	if err != nil {
+		return err
+	}
+	if d := c.api.table.Enter(c.op.ID, caller.Permit()); d != nil {
+		return d
+	}
+	name, target := variable(c.op.Path), Target{}
+	if f := c.api.resolvers[name]; f != nil {
+		if target, err = f(r.Context(), c.request.PathValue(name), caller); err != nil {
+			return err
+		}
+	}
+	if d := c.api.table.Decide(c.op.ID, caller.Permit(), target.Object); d != nil {
+		return d
+	}
+	return nil
+}
+
 // forged says that a page of another site has a browser send a password that it remembers, to change something. Pages that the
 // option cors names may, which its answer's header says; programs that are no browsers say nothing of where they come from.
 func forged(answer http.Header, r *http.Request, c *callers.Caller) bool {

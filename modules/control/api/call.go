@@ -107,6 +107,9 @@ func TargetIn(ctx context.Context) Target {
 	return Target{}
 }
 
+// StatusOf is that of the answer which Refuse gives for an error.
+func StatusOf(err error) int { return failureOf(new(http.Request), err).Status }
+
 // failureOf makes a Failure of an error of ours.
 func failureOf(r *http.Request, err error) Failure {
 	if f, ok := errors.AsType[Failure](err); ok {

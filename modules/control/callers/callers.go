@@ -37,10 +37,21 @@ func (c *Caller) Permit() permit.Caller {
 	if c == nil {
 		return permit.Caller{}
 	}
+	if run := c.Run(); run != nil {
+		return permit.Caller{Execution: run.Execution.String()}
+	}
 	return permit.Caller{
 		User: c.ID, Role: permit.Role(c.Role), Active: c.Active, Regular: c.Regular, Internal: c.Internal, Scopes: c.Scopes,
 		Program: c.ID == "" && c.Token != nil && c.Token.ByAPIToken,
 	}
+}
+
+// Run is the attempt whose script calls, nil: another one does.
+func (c *Caller) Run() *tokens.Run {
+	if c == nil || c.Token == nil {
+		return nil
+	}
+	return c.Token.Run
 }
 
 // Has says whether the caller has all of the scopes, each by itself or by permit.All. A nil Caller has none.
@@ -59,13 +70,16 @@ func (c *Caller) Has(scopes ...string) bool {
 	return true
 }
 
-// Name is what logs and limits call him: user:<id>, or client:<id> and token:<id> of programs that act as nobody.
+// Name is what logs and limits call him: user:<id>, attempt:<id> of a script, or client:<id> and token:<id> of programs that act as
+// nobody.
 func (c *Caller) Name() string {
 	switch {
 	case c == nil:
 		return "anonymous"
 	case c.ID != "":
 		return "user:" + c.ID
+	case c.Run() != nil:
+		return "attempt:" + c.Token.ID
 	case c.Token != nil && c.Token.Client != "":
 		return "client:" + c.Token.Client
 	case c.Token != nil:
@@ -100,6 +114,14 @@ type Callers struct {
 	address   func(*http.Request) string
 	log       *slog.Logger
 	all       []string // the scopes of who has shown a password
+	scripts   bool
+}
+
+// WithScripts gives Callers who let scripts in that show the token of their attempt. Others do not: it is good for the control API alone.
+func (c *Callers) WithScripts() *Callers {
+	out := *c
+	out.scripts = true
+	return &out
 }
 
 // New makes Callers. Address says where a request comes from; log may be nil.
@@ -182,6 +204,9 @@ func (c *Callers) bearer(ctx context.Context, value string) (*Caller, error) {
 	if err == nil {
 		var access *tokens.Access
 		if access, err = c.tokens.Check(ctx, token); err == nil {
+			if access.Run != nil && !c.scripts {
+				return nil, &RefusedError{Reason: tokens.Invalid}
+			}
 			return &Caller{User: access.User, Scopes: access.Scopes, Token: access}, nil
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
@@ -148,5 +149,29 @@ func TestScopesAndNames(t *testing.T) {
 	}
 	if p := nobody.Permit(); p.User != "" || p.Active {
 		t.Error("a nobody has permissions")
+	}
+}
+
+// TestScriptsAreNoUsers: the token of an attempt is good where somebody has said so, and in no service.
+func TestScriptsAreNoUsers(t *testing.T) {
+	t.Parallel()
+	run := &tokens.Run{ID: uuid.New(), Execution: uuid.New()}
+	c := callers.New(nil, checked{"fw_run_x": {ID: run.ID.String(), Run: run}}, func(*http.Request) string { return "192.0.2.7" }, nil)
+	r := httptest.NewRequest(http.MethodGet, "/", nil)
+	r.Header.Set("Authorization", "Bearer fw_run_x")
+	var no *callers.RefusedError
+	if _, err := c.Identify(r); !errors.As(err, &no) || no.Reason != tokens.Invalid {
+		t.Error(err)
+	}
+	if u, p := callers.Gate(c.Identify).Identify(r, nil); u != nil || p.Status != http.StatusUnauthorized {
+		t.Error(u, p)
+	}
+	got, err := c.WithScripts().Identify(r)
+	if err != nil || got.Run() != run || got.Name() != "attempt:"+run.ID.String() || got.Has("execution:read") {
+		t.Fatal(got, err)
+	}
+	p := got.Permit()
+	if p.Execution != run.Execution.String() || p.User != "" || p.Program || len(p.Scopes) > 0 {
+		t.Errorf("%+v", p)
 	}
 }

@@ -123,12 +123,12 @@ func Open(t testing.TB, dsn string, register func(*Gateway)) *Gateway {
 	t.Cleanup(store.Close)
 	g := &Gateway{Store: store, people: &people{store: store}}
 	g.Authority, err = tokens.New(t.Context(), stored.New(store), g.people, tokens.Config{
-		Issuer: "https://gateway.example.org", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))},
+		Issuer: "https://gateway.example.org", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Run: stored.Runs(store),
 	})
 	must(t, err)
 	t.Cleanup(g.Authority.Close)
 	address := func(r *http.Request) string { return r.RemoteAddr }
-	g.API = api.New(permit.New(), callers.New(g.people.check, g.Authority, address, nil), api.Options{RequestID: func(*http.Request) string { return "r1" }})
+	g.API = api.New(permit.New(), callers.New(g.people.check, g.Authority, address, nil).WithScripts(), api.Options{RequestID: func(*http.Request) string { return "r1" }})
 	for _, op := range g.Table().Operations() {
 		g.HandleFunc(op.ID, http.NotFound)
 	}
@@ -139,7 +139,7 @@ func Open(t testing.TB, dsn string, register func(*Gateway)) *Gateway {
 	} {
 		g.Handle(id, handle)
 	}
-	for _, v := range []string{"user", "team", "session", "client", "token", "script"} {
+	for _, v := range []string{"user", "team", "session", "client", "token", "script", "execution", "schedule", "webhook"} {
 		g.Resolve(v, func(context.Context, string, *callers.Caller) (api.Target, error) {
 			return api.Target{}, api.ErrNotFound
 		})

@@ -156,6 +156,25 @@ func (m *Mailer) enqueue(ctx context.Context, q db.Querier, e envelope, l letter
 	return nil
 }
 
+// Notice writes to somebody of what concerns him, in plain text of one subject, which is one line of at most 255 characters. It is enqueued
+// with q, the transaction of what it tells of. An address that no server would take is no error: its letter is laid aside.
+func (m *Mailer) Notice(ctx context.Context, q db.Querier, to, subject, text string) error {
+	if err := checkSubject(subject); err != nil {
+		return err
+	}
+	if len(text) > MostBody {
+		return fmt.Errorf("the text of mail has at most %d bytes", MostBody)
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	return m.enqueue(ctx, q, envelope{ID: id.String(), Kind: kindNotice}, letter{To: to, Subject: subject, Text: text})
+}
+
+// PublicURL is where links lead; empty: nobody has said it.
+func (m *Mailer) PublicURL() string { return m.cfg.PublicURL }
+
 // Message is what an admin writes.
 type Message struct {
 	// Recipients are 1 to MostRecipients addresses. Each gets a letter of his own, and sees nobody else's address.
@@ -252,7 +271,7 @@ func (m *Mailer) handle(ctx context.Context, l outbox.Letter) error {
 		return outbox.Permanent(errors.New("its recipient has no address that mail can be sent to"))
 	}
 	out := message{id: e.ID + "@" + m.domain, to: to, written: l.Created, automatic: e.Kind != kindPlain, content: content{subject: in.Subject, text: in.Text, html: in.HTML}}
-	if e.Kind != kindPlain {
+	if e.Kind != kindPlain && e.Kind != kindNotice {
 		expires := time.Unix(in.Expires, 0).UTC()
 		view := View{Address: to, Gateway: cmp.Or(m.cfg.PublicURL, "this gateway"), Link: in.Link, Expires: expires, Until: until(expires)}
 		if out.content, err = m.templates.render(e.Kind, view); err != nil {

@@ -21,7 +21,8 @@ var builtin embed.FS
 const (
 	kindCreated  = "created"
 	kindRecovery = "recovery"
-	kindPlain    = "plain" // it has no template
+	kindPlain    = "plain"  // it has no template: somebody wrote it
+	kindNotice   = "notice" // it has none either
 )
 
 const (

@@ -16,7 +16,11 @@ func (c *Checker[A]) Check(ctx context.Context, a Attempt) (A, error) {
 	if !wellFormed(a.User, longestUser) || strings.IndexByte(a.User, ':') >= 0 || !wellFormed(a.Password, longestPassword) {
 		return none, ErrWrong
 	}
-	account, hash, err := c.find(ctx, a.User, c.accounts.Find)
+	look := c.accounts.Find
+	if k, ok := c.accounts.(Keeper[A]); ok && a.Now {
+		look = k.FindNow
+	}
+	account, hash, err := c.find(ctx, a.User, look)
 	if err != nil {
 		return none, err
 	}

@@ -74,6 +74,8 @@ type Attempt struct {
 	Password string
 	// From is the caller's address, by which attempts are throttled and take turns. The zero Addr is one like others.
 	From netip.Addr
+	// Now: the account is not one that was kept, whose password may have been changed by another gateway a moment ago. Default: it may be.
+	Now bool
 }
 
 // String tells no password.

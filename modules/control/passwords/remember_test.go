@@ -243,6 +243,11 @@ func TestKeptAccounts(t *testing.T) {
 	step("old", true, 0)
 	k.set("ann", hashOf(t, cheap(), "new"))
 	step("old", true, 0) // until it is told that it has changed
+	now := attempt("ann", "old")
+	now.Now = true
+	if _, err := c.Check(t.Context(), now); !errors.Is(err, ErrWrong) {
+		t.Errorf("the old password, where it counts: %v", err)
+	}
 	step("new", true, 1)
 	step("new", true, 0)
 	step("old", false, 1)

@@ -2,18 +2,13 @@ package people
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"iter"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
-	"github.com/fairway-gateway/fairway/modules/control/export"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/queries"
@@ -67,27 +62,7 @@ func (p *People) export(ctx context.Context, _ *exportOf) (*huma.StreamResponse,
 			said[name] = text
 		}
 	}
-	detail, err := json.Marshal(said)
-	if err != nil {
-		return nil, err
-	}
-	// Before the first byte: nobody gets what nobody knows of.
-	if err := p.store.InTx(ctx, func(q db.Querier) error {
-		return queries.Record(ctx, q, who.By, "user.export", "users", detail)
-	}); err != nil {
-		return nil, err
-	}
-	return &huma.StreamResponse{Body: func(h huma.Context) {
-		r, w := humago.Unwrap(h)
-		begun, err := export.Write(w, export.Table{Name: "users", Columns: exported(), At: time.Now()}, p.lines(ctx, q))
-		switch {
-		case err == nil || errors.Is(err, context.Canceled):
-		case begun:
-			panic(http.ErrAbortHandler) // nobody takes a part for the whole
-		default:
-			api.Refuse(w, r, err)
-		}
-	}}, nil
+	return paged.Export(ctx, p.store, paged.Exported{Action: "user.export", Table: "users", By: who.By, Asked: said, Columns: exported(), Lines: p.lines(ctx, q)})
 }
 
 // lines are the users of a query, as the lines of a table.

@@ -46,6 +46,9 @@ func (t *Table) Describe(id string) (Description, bool) {
 	if len(docs) == 0 {
 		return d, true
 	}
+	if op.Scripts {
+		docs = append(docs, "Or its script, by the token of its attempt")
+	}
 	d.Permissions = "**PERMISSIONS: " + strings.Join(docs, ". ") + "**"
 	if slices.Equal(op.Permissions, []string{Known}) || len(denied) == 0 {
 		return d, true // who is not active is not known

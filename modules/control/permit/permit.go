@@ -45,6 +45,8 @@ type Caller struct {
 	Active, Regular, Internal bool
 	// Scopes are those of the token. "all" is every scope; callers with a password have it.
 	Scopes []string
+	// Execution is the id of the one whose script calls, by the token of its attempt; "": none does. It has no user and no scopes.
+	Execution string
 	// Program says that it is a token of its own which is nobody's: it has its scopes, and no role.
 	Program bool
 }
@@ -64,6 +66,8 @@ type Object struct {
 	Protected bool
 	// Shared says that it is for the caller to see, whose it is not.
 	Shared bool
+	// Execution is the id of the execution that it is.
+	Execution string
 }
 
 // Dialect is the system whose answers an operation gives.
@@ -95,6 +99,8 @@ type Operation struct {
 	Fields map[string][]string
 	// Hidden: who may not is told that there is nothing (404).
 	Hidden bool
+	// Scripts: the script of an execution may do it, too, to that alone, by the token of its attempt.
+	Scripts bool
 	// OAuth: what fails is told by the bare errors of RFC 6749.
 	OAuth bool
 }
@@ -126,7 +132,7 @@ type Table struct {
 
 // New makes the table of the whole control API.
 func New() *Table {
-	return newTable(slices.Concat(accountsOfTrends(), accountsOfHouston(), tokens(), scripts(), service()), permissions())
+	return newTable(slices.Concat(accountsOfTrends(), accountsOfHouston(), tokens(), scripts(), executions(), schedules(), webhooks(), service()), permissions())
 }
 
 // Without gives the table without some operations: those that nobody serves yet.
@@ -176,6 +182,9 @@ func (t *Table) decide(id string, c Caller, o *Object) *DeniedError {
 	if slices.Equal(op.Permissions, []string{Anybody}) {
 		return nil
 	}
+	if c.Execution != "" {
+		return op.script(c, o)
+	}
 	if !c.known() {
 		return &DeniedError{Status: http.StatusUnauthorized, Permission: LoggedIn, Doc: t.permissions[LoggedIn].Doc}
 	}
@@ -187,6 +196,17 @@ func (t *Table) decide(id string, c Caller, o *Object) *DeniedError {
 		return &DeniedError{Status: status, Scopes: op.Scopes}
 	}
 	return t.check(op, op.Permissions, c, o)
+}
+
+// script says whether a script may do an operation, which has no use for any other.
+func (op *Operation) script(c Caller, o *Object) *DeniedError {
+	switch {
+	case !op.Scripts:
+		return &DeniedError{Status: http.StatusForbidden, Doc: "The token of an attempt is good for its own log, progress and results alone"}
+	case o != nil && o.Execution != c.Execution:
+		return &DeniedError{Status: http.StatusNotFound, Doc: "there is nothing"}
+	}
+	return nil
 }
 
 // check asks permissions. Without an object, those about one are left for later.

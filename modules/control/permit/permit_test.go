@@ -463,3 +463,30 @@ func TestWhoUploads(t *testing.T) {
 		}
 	}
 }
+
+// TestScripts: the token of an attempt is good for its own execution alone, and for what says so.
+func TestScripts(t *testing.T) {
+	t.Parallel()
+	table := New()
+	var may []string
+	for _, op := range table.Operations() {
+		if slices.Equal(op.Permissions, []string{Anybody}) {
+			continue
+		}
+		c := Caller{Execution: "e1"}
+		own, other := table.Decide(op.ID, c, Object{Execution: "e1"}), table.Decide(op.ID, c, Object{Owners: []string{"", "e1"}, Shared: true})
+		if own == nil {
+			may = append(may, op.ID)
+			if other == nil || other.Status != 404 || table.Enter(op.ID, c) != nil {
+				t.Errorf("%s: %v", op.ID, other)
+			}
+			continue
+		}
+		if own.Status != 403 || other == nil || other.Status != 403 || table.Enter(op.ID, c).Status != 403 {
+			t.Errorf("%s: %v, %v", op.ID, own, other)
+		}
+	}
+	if d := cmp.Diff([]string{"execution.change", "execution.log.add", "execution.params", "execution.files", "execution.hand_over"}, may); d != "" {
+		t.Error(d)
+	}
+}

@@ -17,15 +17,19 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/executions"
 	"github.com/fairway-gateway/fairway/modules/control/idempotency"
+	"github.com/fairway-gateway/fairway/modules/control/live"
 	"github.com/fairway-gateway/fairway/modules/control/mail"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/refusals"
+	"github.com/fairway-gateway/fairway/modules/control/schedules/firing"
 	"github.com/fairway-gateway/fairway/modules/control/scopes"
 	"github.com/fairway-gateway/fairway/modules/control/throttle"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
+	"github.com/fairway-gateway/fairway/modules/control/webhooks"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/runner/blobs"
@@ -54,12 +58,26 @@ type Config struct {
 	Blobs func(context.Context) (*blobs.Blobs, error)
 	// Packing has room for as many as may look at an upload at once.
 	Packing chan struct{}
+	// Executions is what holds for executions.
+	Executions Executions
+	// Webhooks is what webhooks are.
+	Webhooks webhooks.Config
 	// Refusals has it written down whom limits refuse. Nil: nobody does.
 	Refusals *refusals.Recorder
 	// Metrics count. Nil: nobody does.
 	Metrics *observe.Metrics
 	// Logger is told of what happens in the background.
 	Logger *slog.Logger
+}
+
+// Executions is what holds for executions that are made, in all gateways of the store alike.
+type Executions struct {
+	// Limits are how many are admitted, for queries.CreateExecution and its like. Default: any number.
+	Limits queries.Limits
+	// Timeout is how long an attempt may run whose execution does not say it; who calls may ask for less, and not for more.
+	Timeout time.Duration
+	// APIURL is where scripts reach the control API, as https://api.example.org; empty: they are not told, and reach none.
+	APIURL string
 }
 
 // Parts are what there is when the store is open. They stay the same until the realm is closed.
@@ -74,6 +92,12 @@ type Parts struct {
 	People    *accounts.Accounts
 	Blobs     func(context.Context) (*blobs.Blobs, error)
 	Packing   chan struct{}
+	// Live has those who follow executions.
+	Live *live.Hub
+	// Webhooks has events go where users want them.
+	Webhooks *webhooks.Webhooks
+	// Executions is what holds for executions that are made.
+	Executions Executions
 
 	once idempotency.Options
 }
@@ -103,6 +127,7 @@ type Realm struct {
 
 	starting   sync.Mutex
 	started    bool
+	fires      bool
 	background context.Context //nolint:containedctx // what is opened is nobody's request
 	stop       context.CancelFunc
 	done       sync.WaitGroup
@@ -160,14 +185,14 @@ func (r *Realm) open() (*Parts, error) {
 	if cfg.Secrets, err = r.cfg.Keys("tokens"); err != nil {
 		return nil, err
 	}
-	p := &Parts{Store: store, Blobs: r.cfg.Blobs, Packing: r.cfg.Packing, Accounts: accounts.NewDirectory(store, r.cfg.Accounts), Scopes: scopes.New(r.cfg.Table, r.cfg.Scopes...)}
+	p := &Parts{Store: store, Blobs: r.cfg.Blobs, Packing: r.cfg.Packing, Executions: r.cfg.Executions, Accounts: accounts.NewDirectory(store, r.cfg.Accounts), Scopes: scopes.New(r.cfg.Table, r.cfg.Scopes...)}
 	if p.Passwords, err = passwords.New(p.Accounts, passwords.Config{
 		Realm: "users", Logger: r.cfg.Logger,
 		Throttle: recorded{throttle.New(throttle.Config{Name: "users", Key: throttled[0], Shared: counters{store}, Logger: r.cfg.Logger}), r.cfg.Refusals},
 	}); err != nil {
 		return nil, err
 	}
-	cfg.Caller, cfg.Away = identified, queries.Away
+	cfg.Caller, cfg.Away, cfg.Run = identified, queries.Away, stored.Runs(store)
 	cfg.Logger, cfg.Heard, cfg.Silent = r.cfg.Logger, p.Accounts.Heard, p.Accounts.Silent
 	// The authority lives longer than the opening.
 	if p.Tokens, err = tokens.New(context.WithoutCancel(ctx), clients{stored.New(store), p.Scopes}, tokens.ByChecker(p.Passwords, func(a accounts.Account) string { return a.ID }), cfg); err != nil {
@@ -183,6 +208,11 @@ func (r *Realm) open() (*Parts, error) {
 		p.Tokens.Close()
 		return nil, err
 	}
+	following := live.Options{Logger: r.cfg.Logger}
+	if r.cfg.Metrics != nil {
+		following.Followed = r.cfg.Metrics.Follow
+	}
+	p.Live = live.New(store, following)
 	return p, nil
 }
 
@@ -215,6 +245,13 @@ func (r *Realm) people(p *Parts) error {
 	p.once = idempotency.Options{Store: p.Store, Secret: once[0], Caller: r.sender, Fail: api.Refuse, Logger: r.cfg.Logger}
 	if p.Mail, err = mail.New(r.cfg.Mail, mail.Deps{Store: p.Store, Keys: sealing, Metrics: r.cfg.Metrics, Logger: r.cfg.Logger}); err != nil {
 		return fmt.Errorf("mail: %w", err)
+	}
+	hooking, err := r.cfg.Keys("webhooks")
+	if err != nil {
+		return err
+	}
+	if p.Webhooks, err = webhooks.New(r.cfg.Webhooks, webhooks.Deps{Store: p.Store, Keys: hooking, Mail: p.Mail, Metrics: r.cfg.Metrics, Logger: r.cfg.Logger}); err != nil {
+		return fmt.Errorf("webhooks: %w", err)
 	}
 	p.People, err = accounts.New(accounts.Config{
 		Store: p.Store, Directory: p.Accounts, Passwords: p.Passwords, Table: r.cfg.Table, Key: naming[0],
@@ -250,7 +287,54 @@ func (r *Realm) Start(ctx context.Context) error {
 	}
 	r.started = true
 	r.done.Go(func() { r.run(r.background, err) })
+	if r.fires {
+		r.done.Go(func() { r.fire(r.background) })
+	}
 	return nil
+}
+
+// FireSchedules has schedules be fired by this process, as long as the realm is there: by one that makes executions, whose queue is told of
+// them.
+func (r *Realm) FireSchedules() {
+	r.starting.Lock()
+	defer r.starting.Unlock()
+	if r.fires {
+		return
+	}
+	if r.fires = true; r.started {
+		r.done.Go(func() { r.fire(r.background) })
+	}
+}
+
+// fire fires schedules as soon as there is a store.
+func (r *Realm) fire(ctx context.Context) {
+	for {
+		p, err := r.Open(ctx)
+		if err == nil {
+			var l *firing.Loop
+			if l, err = r.loop(p); err == nil {
+				l.Run(ctx)
+				return
+			}
+			r.cfg.Logger.ErrorContext(ctx, "schedules are not fired", slog.Any("error", err))
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(retryAfter):
+		}
+	}
+}
+
+func (r *Realm) loop(p *Parts) (*firing.Loop, error) {
+	planner, err := executions.New(p.Store, executions.Options{Timeout: p.Executions.Timeout, Limits: p.Executions.Limits, Live: p.Live, Blobs: p.Blobs, Logger: r.cfg.Logger})
+	if err != nil {
+		return nil, err
+	}
+	return firing.New(firing.Config{
+		Store: p.Store, Planner: planner, Limits: p.Executions.Limits, Tell: firing.ByMail(p.Mail.Notice, p.Mail.PublicURL()), Logger: r.cfg.Logger,
+	}), nil
 }
 
 // begin makes what a store has from the start.
@@ -273,7 +357,11 @@ func (r *Realm) run(ctx context.Context, err error) {
 		}
 		_, err = r.Open(ctx)
 	}
-	r.parts.Load().Mail.Run(ctx)
+	p := r.parts.Load()
+	var under sync.WaitGroup
+	defer under.Wait()
+	under.Go(func() { p.Webhooks.Run(ctx) })
+	p.Mail.Run(ctx)
 }
 
 // Close ends what the realm does.
@@ -282,6 +370,7 @@ func (r *Realm) Close() {
 	r.done.Wait()
 	r.opening <- struct{}{} // nobody opens it any more
 	if p := r.parts.Load(); p != nil {
+		p.Live.Close()
 		p.Tokens.Close()
 	}
 	<-r.opening

@@ -2,22 +2,16 @@ package scripts
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
 	"iter"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
-	"github.com/fairway-gateway/fairway/modules/control/export"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/queries"
-	"github.com/fairway-gateway/fairway/queries/db"
 	"github.com/fairway-gateway/fairway/queries/rows"
 )
 
@@ -201,27 +195,10 @@ func (s *Scripts) export(ctx context.Context, in *exporting) (*huma.StreamRespon
 	}
 	q.And(dates)
 	asked := request.URL.Query() // these have been read, so they are text of the store
-	detail, err := json.Marshal(map[string]string{"filter": asked.Get("filter"), "sort": asked.Get("sort"), "date_field": in.Field, "date_from": in.From, "date_to": in.To})
-	if err != nil {
-		return nil, err
-	}
-	// Before the first byte: nobody gets what nobody knows of.
-	if err := s.store.InTx(ctx, func(q db.Querier) error {
-		return queries.Record(ctx, q, api.By(request), "script.export", "scripts", detail)
-	}); err != nil {
-		return nil, err
-	}
-	return &huma.StreamResponse{Body: func(h huma.Context) {
-		r, w := humago.Unwrap(h)
-		begun, err := export.Write(w, export.Table{Name: "scripts", Columns: exported(), At: time.Now()}, s.lines(ctx, q))
-		switch {
-		case err == nil || errors.Is(err, context.Canceled):
-		case begun:
-			panic(http.ErrAbortHandler) // nobody takes a part for the whole
-		default:
-			api.Refuse(w, r, err)
-		}
-	}}, nil
+	return paged.Export(ctx, s.store, paged.Exported{
+		Action: "script.export", Table: "scripts", By: api.By(request), Columns: exported(), Lines: s.lines(ctx, q),
+		Asked: map[string]string{"filter": asked.Get("filter"), "sort": asked.Get("sort"), "date_field": in.Field, "date_from": in.From, "date_to": in.To},
+	})
 }
 
 // exported are the columns of an export.

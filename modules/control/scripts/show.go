@@ -185,7 +185,7 @@ func (s *Scripts) executionsOf(ctx context.Context, c *callers.Caller, sc db.Scr
 	}
 	out := make([]ScriptExecution, len(all))
 	for i, e := range all {
-		out[i] = ScriptExecution{ID: e.ID.String(), Script: e.ScriptID.String(), User: e.UserID.String(), Status: e.Status, Progress: e.Progress, Start: moment(e.StartedAt), End: moment(e.EndedAt)}
+		out[i] = ScriptExecution{ID: e.ID.String(), Script: e.ScriptID.String(), User: e.UserID.String(), Status: e.Status, Progress: e.Progress, Start: moment(&e.CreatedAt), End: moment(e.EndedAt)}
 	}
 	return &out, nil
 }

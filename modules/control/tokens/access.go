@@ -38,6 +38,8 @@ type Access struct {
 	Issued, Expires time.Time
 	// User is whose it is, as the store had it a minute ago at most. Its ID is empty where a program's token is nobody's.
 	User User
+	// Run is whose script shows its token, nil: it is another kind of token. It has no user and no scopes.
+	Run *Run
 }
 
 // Has says whether the token has one of the scopes.

@@ -13,7 +13,7 @@ import (
 type authAnswer struct {
 	Access  string `json:"access_token"`
 	Token   string `json:"token"`
-	Refresh string `json:"refresh_token"`
+	Refresh string `json:"refresh_token,omitempty"`
 	User    string `json:"user_id"`
 	Lasts   int    `json:"expires_in"`
 }
@@ -28,6 +28,9 @@ func (a *Authority) Auth(w http.ResponseWriter, r *http.Request) {
 	p, failed := sources{json: true}.read(w, r)
 	if failed != nil || p["email"] == "" || p["password"] == "" {
 		a.fail(w, r, failure{status: http.StatusBadRequest, msg: "Email and password are required"})
+		return
+	}
+	if a.authAttempt(w, r, p["email"], p["password"]) {
 		return
 	}
 	user, ok, err := a.passwords.Verify(ctx, Attempt{Login: p["email"], Password: p["password"], Address: a.cfg.Address(r)})
@@ -54,6 +57,10 @@ func (a *Authority) Auth(w http.ResponseWriter, r *http.Request) {
 // AuthRefresh gives a new access token for a refresh token, which is replaced only where ?rotate=true asks for it.
 func (a *Authority) AuthRefresh(w http.ResponseWriter, r *http.Request) {
 	p, failed := sources{json: true}.read(w, r)
+	if showsAttempt(r, p["refresh_token"]) {
+		a.fail(w, r, failure{status: http.StatusForbidden, msg: errNotForAttempts})
+		return
+	}
 	if failed != nil || p["refresh_token"] == "" {
 		a.fail(w, r, failure{status: http.StatusBadRequest, msg: "Refresh token is required"})
 		return
@@ -145,7 +152,7 @@ func (a *Authority) caller(r *http.Request) (*Access, error) {
 			return nil, err
 		}
 	}
-	if access.ByAPIToken {
+	if access.ByAPIToken || access.Run != nil {
 		return nil, refused(Invalid)
 	}
 	return access, nil

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"log/slog"
 	"time"
+
+	"github.com/fairway-gateway/fairway/runner/ticket"
 )
 
 // Reason is why a token is refused, as Trends.Earth's clients know it.
@@ -48,6 +50,9 @@ func (e *RefusedError) Error() string {
 func (a *Authority) Check(ctx context.Context, token string) (*Access, error) {
 	if len(token) > longestToken {
 		return nil, refused(Invalid)
+	}
+	if hash, ok := ticket.Hash(token); ok {
+		return a.checkAttempt(ctx, hash)
 	}
 	var room [1024]byte // for tokens as they usually are without an allocation
 	sum := sha256.Sum256(append(room[:0], token...))

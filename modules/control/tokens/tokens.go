@@ -73,6 +73,9 @@ type Config struct {
 	// Caller says who has shown himself otherwise than by a token, as an Access with nothing but User and Scopes, or what a token
 	// is that was checked already; nil: that is to be found out here. Default nobody has.
 	Caller func(*http.Request) (*Access, error)
+	// Run gives the attempt at an execution that runs now and whose script has the token of a hash; false: there is none. Such
+	// tokens are never remembered. Default: there are none.
+	Run func(ctx context.Context, hash []byte) (Run, bool, error)
 	// Address says where a request comes from. Default the host of its RemoteAddr.
 	Address func(*http.Request) string
 	// RequestID names a request. Default the caller's name for it, or a new one.
@@ -107,6 +110,9 @@ func (c Config) withDefaults() Config {
 	}
 	if c.Caller == nil {
 		c.Caller = func(*http.Request) (*Access, error) { return nil, nil }
+	}
+	if c.Run == nil {
+		c.Run = func(context.Context, []byte) (Run, bool, error) { return Run{}, false, nil }
 	}
 	if c.Address == nil {
 		c.Address = remoteHost

@@ -5,6 +5,7 @@
 package typed
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -110,6 +111,9 @@ type Operation struct {
 	Empty bool
 }
 
+// mostBody is how long a body may be of which nothing else is said. Package huma bounds only those whose type it knows.
+const mostBody = 1 << 20
+
 // wrapKey is where the operations of huma have Wrap.
 const wrapKey = "fairway_wrap"
 
@@ -136,7 +140,7 @@ func Register[I, O any](a *API, o Operation, handle func(context.Context, *I) (*
 	said, _ := a.operations.Table().Describe(o.ID)
 	h := huma.Operation{
 		OperationID: o.ID, Method: op.Method, Path: op.Path, Summary: o.Summary,
-		Description: strings.TrimSpace(said.Permissions + "\n\n" + o.Description), DefaultStatus: o.Status, MaxBodyBytes: o.MaxBody,
+		Description: strings.TrimSpace(said.Permissions + "\n\n" + o.Description), DefaultStatus: o.Status, MaxBodyBytes: cmp.Or(o.MaxBody, mostBody),
 		Tags: []string{tag(op.Path)}, Responses: map[string]*huma.Response{}, Metadata: map[string]any{wrapKey: o.Wrap},
 	}
 	if len(said.Scopes) > 0 {

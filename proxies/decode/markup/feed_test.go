@@ -72,6 +72,9 @@ func TestFeed(t *testing.T) {
 
 func TestFeedTime(t *testing.T) {
 	t.Parallel()
+	if decodetest.RaceDetector {
+		t.Skip("time is measured without the race detector")
+	}
 	for in, want := range map[string]string{
 		"Wed, 01 May 2024 10:00:00 GMT": "2024-05-01T10:00:00Z", "Wed, 1 May 24 10:00 EST": "2024-05-01T15:00:00Z", "Mi, 01 Mai 2024 10:00:00 +0200": "2024-05-01T08:00:00Z", "Wed 01 May 2024 10:00:00 PDT": "2024-05-01T17:00:00Z",
 		"2024-05-01T10:00:00.123+02:00": "2024-05-01T08:00:00Z", "2024-05-01": "2024-05-01T00:00:00Z", "2024-05-01 10:00:00": "2024-05-01T10:00:00Z", "Mittwoch, 1. Mai 2024": "", "01.05.2024 10:00": "2024-05-01T10:00:00Z",

@@ -60,6 +60,9 @@ func TestFactorXML(t *testing.T) { //nolint:paralleltest // it measures the memo
 // TestXMLTime finds what takes time by the square of its length: that takes minutes, all else well under a second.
 func TestXMLTime(t *testing.T) {
 	t.Parallel()
+	if decodetest.RaceDetector {
+		t.Skip("time is measured without the race detector")
+	}
 	for _, o := range []XMLOptions{{Repeated: "array"}, {Arrays: true}, {Lenient: true, Repeated: "array"}, {Lenient: true, Mixed: "text"}, {Records: "a"}, {List: []string{"a/b", "r/a", "r/*"}, Content: []string{"a"}}} {
 		for _, body := range slices.Concat(xmlHostile(), xmlEntityBombs()) {
 			body = strings.Replace(body, "</r>", body[min(3, len(body)):], 1)

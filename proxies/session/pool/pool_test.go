@@ -1,9 +1,12 @@
 package pool
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -197,6 +200,33 @@ func TestLeaseIsRenewed(t *testing.T) {
 		wg.Wait()
 		if s.logins() != 1 {
 			t.Errorf("%d logins", s.logins())
+		}
+	})
+}
+
+// TestLeaseIsLost has the first gateway's lease not be renewed while it logs in: another one logs in as well, which the first one says.
+// A gateway that keeps its lease says nothing.
+func TestLeaseIsLost(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s := newServer("ann")
+		s.takes = 3 * leaseTime
+		store := NewMemory(nil)
+		var said [2]bytes.Buffer
+		var wg sync.WaitGroup
+		for i, its := range []session.Store{&cutOff{Store: store, after: 1}, store} {
+			p := newPool(t, Options{Store: its, Keys: [][]byte{key(1)}, Logger: slog.New(slog.NewTextHandler(&said[i], nil))})
+			ss := p.Sessions(Config{ID: "b", Login: s})
+			wg.Go(func() {
+				if u, err := s.ask(t.Context(), ss, right("ann")); u != "ann" || err != nil {
+					t.Errorf("%q %v", u, err)
+				}
+			})
+			synctest.Wait() // the first one has its lease
+		}
+		wg.Wait()
+		if s.logins() != 2 || !strings.Contains(said[0].String(), "the lease of a login ended before the login") || strings.Contains(said[1].String(), "lease") {
+			t.Errorf("%d logins; the gateways say %q and %q", s.logins(), &said[0], &said[1])
 		}
 	})
 }

@@ -88,12 +88,13 @@ func (q *search) search(ctx context.Context) (*Session, bool, error) {
 		if found, err := q.look(ctx); found != nil || err != nil {
 			return found, false, err
 		}
+		asked := time.Now()
 		ours, err := q.store.Lease(ctx, name, holder, leaseTime)
 		if err != nil {
 			return nil, false, broken(ctx, err)
 		}
 		if ours {
-			return q.leased(ctx, name, holder)
+			return q.leased(ctx, name, holder, asked)
 		}
 		wait := min(max(time.Since(begin)/4, firstPoll), longestPoll)
 		if err := sleep(ctx, wait/2+jitter(wait)); err != nil {
@@ -204,8 +205,8 @@ func (q *search) lookUnderOlderKeys(ctx context.Context) (*Session, error) {
 	return nil, nil
 }
 
-// leased searches while nobody else may log in with these credentials.
-func (q *search) leased(ctx context.Context, name, holder string) (*Session, bool, error) {
+// leased searches while nobody else may log in with these credentials, by a lease that was asked for at a time.
+func (q *search) leased(ctx context.Context, name, holder string, asked time.Time) (*Session, bool, error) {
 	defer func() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 		defer cancel()
@@ -215,7 +216,7 @@ func (q *search) leased(ctx context.Context, name, holder string) (*Session, boo
 	over := make(chan struct{})
 	defer renewing.Wait()
 	defer close(over)
-	renewing.Go(func() { q.hold(ctx, name, holder, over) })
+	renewing.Go(func() { q.hold(ctx, name, holder, asked, over) })
 
 	// Another one may have logged in between the look and the lease.
 	if found, err := q.look(ctx); found != nil || err != nil {
@@ -240,10 +241,18 @@ func (q *search) alive(ctx context.Context) (alive, known bool) {
 	return q.cfg.Alive(ctx, q.site, q.old)
 }
 
-// hold renews the lease as long as it is needed. Where that fails, two may log in, and one of them is written.
-func (q *search) hold(ctx context.Context, name, holder string, over <-chan struct{}) {
+// hold renews the lease as long as it is needed. Where that fails, or comes too late on a machine that has much to do, two may log
+// in, and one of them is written.
+func (q *search) hold(ctx context.Context, name, holder string, renewed time.Time, over <-chan struct{}) {
 	ticker := time.NewTicker(leaseTime / 3)
 	defer ticker.Stop()
+	lost := false
+	defer func() {
+		if lost || time.Since(renewed) > leaseTime {
+			q.pool.log.LogAttrs(ctx, slog.LevelWarn, "the lease of a login ended before the login, so another gateway may have logged in as well",
+				slog.String("service", q.cfg.Service), slog.String("backend", q.cfg.Backend))
+		}
+	}()
 	for {
 		select {
 		case <-over:
@@ -251,7 +260,12 @@ func (q *search) hold(ctx context.Context, name, holder string, over <-chan stru
 		case <-ctx.Done():
 			return
 		case <-ticker.C:
-			_, _ = q.store.Lease(ctx, name, holder, leaseTime)
+		}
+		asked := time.Now()
+		ours, err := q.store.Lease(ctx, name, holder, leaseTime)
+		lost = lost || err == nil && !ours || time.Since(renewed) > leaseTime
+		if ours && err == nil {
+			renewed = asked
 		}
 	}
 }
