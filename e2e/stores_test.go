@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,7 +79,8 @@ func stores(t *testing.T, run func(t *testing.T, o gateway.Options, secret strin
 }
 
 // TestOUT04OneLoginForAllGateways has callers at three gateways that share a store: each credential is logged in once when
-// there is no session, when it has ended, and after one gateway was killed in the middle of a login.
+// there is no session, when it has ended, and after one gateway was killed in the middle of a login. Twice it may be where a gateway
+// says that its lease ended before its login did, which a machine that is slow enough makes of any lease.
 func TestOUT04OneLoginForAllGateways(t *testing.T) {
 	t.Parallel()
 	stores(t, func(t *testing.T, o gateway.Options, secret string, dump func() string) {
@@ -92,8 +94,12 @@ func TestOUT04OneLoginForAllGateways(t *testing.T) {
 			for i, a := range together(t, 96, func(i int) (gateway.Answer, error) { return asks(gateways[i%3], users[i%2])(i) }) {
 				wantUser(t, a, users[i%2])
 			}
-			if n := s.dex.Logins(); n != len(users) {
-				t.Errorf("%s: %d logins for %d credentials", what, n, len(users))
+			lost := 0
+			for _, g := range gateways {
+				lost += strings.Count(g.Log(), "the lease of a login ended before the login") + strings.Count(g.Log(), "the store of sessions failed")
+			}
+			if n := s.dex.Logins(); n < len(users) || n > len(users)+lost {
+				t.Errorf("%s: %d logins for %d credentials, and %d leases were lost", what, n, len(users), lost)
 			}
 			s.proxy.Restart()
 		}

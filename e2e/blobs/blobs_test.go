@@ -68,13 +68,15 @@ func startS3(t *testing.T, options ...string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	data := filepath.Join(dir, "data")
-	if err := os.MkdirAll(filepath.Join(data, "bucket"), 0o700); err != nil {
-		t.Fatal(err)
+	data, meta := filepath.Join(dir, "data"), filepath.Join(dir, "meta")
+	for _, folder := range []string{filepath.Join(data, "bucket"), meta} {
+		if err := os.MkdirAll(folder, 0o700); err != nil {
+			t.Fatal(err)
+		}
 	}
 	address := net.JoinHostPort("127.0.0.1", port)
 	p, err := process.Start(process.Spec{
-		Path: path, Args: append(options, "--port", address, "posix", "--nometa", data),
+		Path: path, Args: append(options, "--port", address, "posix", "--sidecar", meta, data),
 		Env: []string{"HOME=" + dir, "PATH=" + os.Getenv("PATH")}, Dir: dir, Log: filepath.Join(dir, "log"),
 	})
 	if err != nil {

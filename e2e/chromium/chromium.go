@@ -155,14 +155,20 @@ func (tab *Tab) Heard(part string) {
 // Go opens a path of the gateway, which answers with 200.
 func (tab *Tab) Go(path string) {
 	tab.t.Helper()
+	tab.Visit(tab.origin + path)
+}
+
+// Visit opens an address, which may have the user and the password that the browser shows there from then on.
+func (tab *Tab) Visit(address string) {
+	tab.t.Helper()
 	ctx, cancel := context.WithTimeout(tab.ctx, patience)
 	defer cancel()
-	answer, err := chromedp.RunResponse(ctx, chromedp.Navigate(tab.origin+path))
+	answer, err := chromedp.RunResponse(ctx, chromedp.Navigate(address))
 	if err != nil {
-		tab.t.Fatalf("%s: %v", path, err)
+		tab.t.Fatalf("%s: %v", address, err)
 	}
 	if answer.Status != http.StatusOK {
-		tab.t.Fatalf("%s: %d", path, answer.Status)
+		tab.t.Fatalf("%s: %d", address, answer.Status)
 	}
 }
 

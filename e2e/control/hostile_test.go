@@ -74,13 +74,14 @@ func document(t *testing.T, w *world) (out []documented) {
 // TestHostileCallers sends to every operation of the table, as its API document has it, what somebody sends who means ill.
 func TestHostileCallers(t *testing.T) {
 	t.Parallel()
+	all := map[string]hostility{
+		"SQL injection": sqlInjection(), "NUL and invalid UTF-8 in paths": hostilePaths(), "hostile JSON": hostileJSON(), "mass assignment": massAssignment(), "IDOR": idor(),
+	}
 	onEngines(t, func(t *testing.T, e engine) {
 		t.Helper()
 		w := start(t, e, e.options())
 		operations := document(t, w)
-		for name, one := range map[string]hostility{
-			"SQL injection": sqlInjection(), "NUL and invalid UTF-8 in paths": hostilePaths(), "hostile JSON": hostileJSON(), "mass assignment": massAssignment(), "IDOR": idor(),
-		} {
+		for name, one := range all {
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
 				n := 0
@@ -121,8 +122,8 @@ func (s *scene) refusedWell(what string, a *ask, status ...int) {
 		status = []int{400, 404, 405, 406, 409, 411, 413, 414, 415, 416, 422, 431}
 	}
 	got, err := s.gateway.Do(s.request(s.gateway, a))
-	if err != nil && len(a.body) >= 1<<20 {
-		return // the server hung up on so much, while it was still being sent
+	if err != nil && len(a.body) > 256<<10 {
+		return // the server hung up while it was still being sent: it reads no more than this of what nobody wanted
 	}
 	if err != nil {
 		s.t.Fatalf("%s: %v", what, err)
@@ -271,7 +272,7 @@ func hostileBodies() map[string]string {
 
 // hostileJSON sends every body that no operation makes something of to every operation that takes JSON, by each of its media types.
 func hostileJSON() hostility {
-	bodies := hostileBodies()
+	bodies, bomb := hostileBodies(), bomb() // once: compressing 64 MiB under the race detector takes seconds
 	return hostility{func(d *documented) bool { return len(d.json()) > 0 }, func(t *testing.T, s *scene, d *documented) {
 		t.Helper()
 		c := s.boss(d)
@@ -280,7 +281,7 @@ func hostileJSON() hostility {
 				a := &ask{method: d.Method, target: c.target, body: body}
 				s.refusedWell(kind+", "+name, a.header("Content-Type", kind).bearer(c.token))
 			}
-			a := &ask{method: d.Method, target: c.target, body: bomb()}
+			a := &ask{method: d.Method, target: c.target, body: bomb}
 			s.refusedWell("a gzip bomb", a.header("Content-Type", kind).header("Content-Encoding", "gzip").bearer(c.token))
 		}
 	}}

@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -150,8 +151,8 @@ func (m matcher) wildcard(at, word string, got any) error {
 	return nil
 }
 
-// kinds are words for values that nobody knows before.
-func kinds() map[string]func(any) bool {
+// kinds are words for values that nobody knows before. They are made once, since to compile them is most of a comparison.
+var kinds = sync.OnceValue(func() map[string]func(any) bool {
 	like := func(expression string) func(any) bool {
 		re := regexp.MustCompile("^(?:" + expression + ")$")
 		return func(v any) bool {
@@ -183,7 +184,7 @@ func kinds() map[string]func(any) bool {
 		},
 		"offset": func(v any) bool { return instant(v) },
 	}
-}
+})
 
 // instant is a time with its offset.
 func instant(v any) bool {

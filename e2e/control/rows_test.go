@@ -24,6 +24,9 @@ type section struct {
 	site func(t *testing.T) string
 }
 
+// alone says that rows have a store of their own, whose scripts they build.
+func (s section) alone() bool { return s.name == "executions" }
+
 // does are the moves of a row.
 func does(all ...move) []move { return all }
 
@@ -39,6 +42,8 @@ func sections() []section {
 		{"exports", "Trends.Earth, CSV (1.8)", exports(), nil},
 		{"once", "What is made once", once(), nil},
 		{"scripts", "Trends.Earth, scripts (1.1, 1.4, 1.5, 2.1)", scriptRows(), nil},
+		{"executions", "Trends.Earth, executions (1.1, 1.6, 1.9)", executionRows(), nil},
+		{"live", "Logs, events, and what scripts say (1.1, 1.6, 1.7, 2.1)", liveRows(), nil},
 		{"trends_mail", "Trends.Earth, POST /email (0.3, 1.9)", trendsMail(), nil},
 		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients(), nil},
 		{"houston_token", "Houston, OAuth2 endpoints (0.8, 4.1)", houstonToken(), nil},
@@ -76,6 +81,11 @@ func TestRows(t *testing.T) {
 			t.Run(one.name, func(t *testing.T) {
 				t.Parallel()
 				w := w
+				if one.alone() {
+					e := e.another(t)
+					o := e.options()
+					w = start(t, e, o)
+				}
 				if one.site != nil {
 					o := o
 					o.Site = one.site(t)

@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -39,7 +40,7 @@ func (w *world) scene(t testing.TB) *scene {
 	return &scene{world: w, t: t, vars: map[string]string{"documentation": "documentation"}, address: address}
 }
 
-func braces() *regexp.Regexp { return regexp.MustCompile(`\{[a-z][a-z0-9_]*(\.[a-z0-9_]+)?\}`) }
+var braces = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`\{[a-z][a-z0-9_]*(\.[a-z0-9_]+)?\}`) })
 
 // fill puts values in the place of their names.
 func (s *scene) fill(text string, escape func(string) string) string {

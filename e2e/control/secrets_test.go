@@ -29,7 +29,7 @@ func (w *world) hashes(t *testing.T) int {
 		}
 		n, _ := strconv.Atoi(found[1])
 		bytes, _ := strconv.Atoi(found[2])
-		if n == 0 || bytes/n < 16<<20 {
+		if n == 0 || bytes/n < 1<<20 {
 			continue
 		}
 		for _, frame := range lines[i+1:] {

@@ -208,6 +208,27 @@ func (s *scene) target(op permit.Operation, owner uuid.UUID, script, team func(u
 			}
 			script(made)
 			return made.String()
+		case "{execution}":
+			made, err := s.store.CreateExecution(ctx, queries.Limits{}, queries.NewExecution{Script: s.insertScript(owner), Version: 1, User: owner, Queue: "nobody"})
+			must(err)
+			if op.ID == "execution.delete" || op.ID == "execution.events" { // one that has ended can be deleted, and has no more events
+				_, err := s.store.Cancel(ctx, by, made.ID, "a test")
+				must(err)
+			}
+			return made.ID.String()
+		case "{schedule}":
+			due := time.Now().Add(time.Hour)
+			plan := `{"queue":"nobody","max_attempts":1,"timeout":1000000000}`
+			made, err := s.store.CreateSchedule(ctx, by, db.Schedule{
+				UserID: owner, ScriptID: s.insertScript(owner), Name: "a test", Params: []byte("{}"), Cron: "@yearly", Zone: "UTC", Skipped: "later", Repeated: "first",
+				CatchUp: queries.CatchUpNone, CatchUpMost: 1, Overlap: queries.OverlapSkip, Wishes: []byte("{}"), Plan: []byte(plan), PlanVersion: 1, DueAt: &due,
+			}, 0)
+			must(err)
+			return made.ID.String()
+		case "{webhook}":
+			made, err := s.store.CreateWebhook(ctx, by, db.Webhook{ID: uuid.New(), UserID: owner, Url: "https://example.org/events", Types: "[]", Secret: []byte("none")}, 1000)
+			must(err)
+			return made.ID.String()
 		case "{version}":
 			return "1"
 		case "{role}":

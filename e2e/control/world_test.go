@@ -43,12 +43,21 @@ type engine struct {
 	dump func() string
 }
 
+// another is an empty one of the same kind.
+func (e engine) another(t testing.TB) engine {
+	t.Helper()
+	if e.server == nil {
+		return sqlite(t)
+	}
+	return postgres(t)
+}
+
 // options are those of a gateway over it.
 func (e engine) options() gateway.Options {
 	return gateway.Options{
 		// The tests say from where they call.
 		Global:  "\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}",
-		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}",
+		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}\n\t\trunner off", // scripts stay what they are
 		Env:     []string{"DATABASE_URL=" + e.dsn, "FAIRWAY_SECRET=" + e.secret, "FAIRWAY_ADMIN_EMAIL=" + adminEmail, "FAIRWAY_ADMIN_PASSWORD=" + adminPassword},
 		Site:    "\tcontrol",
 	}
@@ -124,6 +133,11 @@ type world struct {
 	mail *sink
 }
 
+// cheap is the scheme of the gateways that are built here, so that no password is hashed anew at a login.
+func cheap() passwords.Scheme {
+	return passwords.Scheme{Algorithm: passwords.Argon2id, Passes: 1, MemoryKiB: 1 << 10, Lanes: 1}
+}
+
 // start runs a gateway with options over an engine until the test ends.
 func start(t *testing.T, e engine, o gateway.Options) *world {
 	t.Helper()
@@ -148,7 +162,7 @@ func start(t *testing.T, e engine, o gateway.Options) *world {
 	}
 	t.Cleanup(store.Close)
 	w.store = store
-	checker, err := passwords.New(accounts.NewDirectory(store, accounts.DirectoryConfig{}), passwords.Config{Realm: "users"})
+	checker, err := passwords.New(accounts.NewDirectory(store, accounts.DirectoryConfig{}), passwords.Config{Realm: "users", Scheme: cheap()})
 	if err != nil {
 		t.Fatal(err)
 	}

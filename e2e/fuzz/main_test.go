@@ -129,7 +129,7 @@ func newWorld(t *testing.T, dsn string) *world {
 	}
 	t.Cleanup(store.Close)
 	w.store = store
-	checker, err := passwords.New(accounts.NewDirectory(store, accounts.DirectoryConfig{}), passwords.Config{Realm: "users"})
+	checker, err := passwords.New(accounts.NewDirectory(store, accounts.DirectoryConfig{}), passwords.Config{Realm: "users", Scheme: passwords.Scheme{Algorithm: passwords.Argon2id, Passes: 1, MemoryKiB: 1 << 10, Lanes: 1}})
 	if err != nil {
 		t.Fatal(err)
 	}

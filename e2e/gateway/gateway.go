@@ -91,8 +91,20 @@ func prepare(t testing.TB, b *build.Builder, o Options) *Gateway {
 		Transport:     &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 600},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
+	state, err := os.MkdirTemp("", "fairway-state-")
+	if err == nil {
+		err = os.Chmod(state, 0o711) //nolint:gosec // users of scripts have to be able to enter it
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(state); err != nil {
+			t.Error(err)
+		}
+	})
 	g.env = append([]string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_DATA_HOME=" + g.Data, "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"),
+		"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_DATA_HOME=" + g.Data, "XDG_CONFIG_HOME=" + filepath.Join(dir, "config"), "STATE_DIRECTORY=" + state,
 	}, o.Env...)
 	g.write(o)
 	return g

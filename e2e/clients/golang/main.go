@@ -81,7 +81,7 @@ func users(ctx context.Context, c *client.ClientWithResponses, email string) err
 	}
 	tag := changed.HTTPResponse.Header.Get("ETag")
 	var value any = "Rwanda"
-	operations := []client.PatchOperation{{Op: client.Replace, Path: "/country", Value: &value}}
+	operations := []client.PatchOperation{{Op: client.PatchOperationOpReplace, Path: "/country", Value: &value}}
 	changed, err = c.UserChangeWithApplicationJSONPatchPlusJSONBodyWithResponse(ctx, id, &client.UserChangeParams{IfMatch: &tag}, operations)
 	if err != nil {
 		return err
@@ -119,7 +119,7 @@ func services(ctx context.Context, c *client.ClientWithResponses, email string) 
 	if err != nil {
 		return err
 	}
-	if m := metadata.JSON200; m == nil || m.Name != "duty" || m.Auth != client.Basic {
+	if m := metadata.JSON200; m == nil || m.Name != "duty" || m.Auth != client.MetadataAuthBasic {
 		return fmt.Errorf("metadata: %d %s", metadata.StatusCode(), metadata.Body)
 	}
 	return nil

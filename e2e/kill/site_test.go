@@ -1,0 +1,350 @@
+package kill_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime/multipart"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/fairway-gateway/fairway/e2e/gateway"
+	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/internal/required"
+	"github.com/fairway-gateway/fairway/queries"
+)
+
+const (
+	adminEmail    = "root@example.org"
+	adminPassword = "Correct-horse-4-battery"
+)
+
+// site is what is killed: gateways, those that run executions, and the server of their store.
+type site struct {
+	t       *testing.T
+	dir     string
+	effects *effects
+	// gateway has the API. With SQLite it does everything, with PostgreSQL there are runners.
+	gateway *gateway.Gateway
+	// victims are all that is killed, the gateway first.
+	victims []victim
+	// tell is how scripts tell the effects.
+	tell string
+	// left says what is left of executions that have all ended.
+	left func() error
+	// last is when something was killed the last time, in seconds.
+	last atomic.Int64
+	// shot are attempts whose own processes were killed, by id.
+	shot  sync.Map
+	store *queries.Store
+
+	mu    sync.Mutex
+	url   string
+	token string
+}
+
+// victim is something that is killed, and started again.
+type victim struct {
+	name string
+	kill func()
+}
+
+// program is a process of fairway.
+type program interface {
+	Kill()
+	Run()
+}
+
+// isolation is what executions run in.
+type isolation struct {
+	// executor is the word of a Caddyfile for a runner that keeps what runs in a directory.
+	executor func(s *site, home string) string
+	// host is where effects are listened for, tell how scripts reach it.
+	host, tell string
+	// left says what is left of executions when all have ended.
+	left func(s *site, homes []string) error
+}
+
+// processes are those of the machine.
+func processes() isolation {
+	return isolation{
+		executor: func(s *site, home string) string {
+			return fmt.Sprintf("executor process {\n\t\t\t\tdirectory %s\n\t\t\t\tconnect %s\n\t\t\t}", home, s.effects.port)
+		},
+		host: "127.0.0.1", tell: tellByBash,
+		left: func(s *site, homes []string) error { return errors.Join(noDirectory(homes), noProcess(s.dir)) },
+	}
+}
+
+// onEngines runs a test with each engine, at the same time.
+func onEngines(t *testing.T, run func(t *testing.T, s *site)) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		required.Absent(t, "root", errors.New("executions of one runner are not to find those of others, which takes root"))
+	}
+	t.Run("SQLite", func(t *testing.T) {
+		t.Parallel()
+		run(t, open(t, nil, processes()))
+	})
+	t.Run("PostgreSQL", func(t *testing.T) {
+		t.Parallel()
+		server, err := pgtest.Start()
+		if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
+			t.Skip(err)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := server.Stop(); err != nil {
+				t.Error(err)
+			}
+		})
+		run(t, open(t, server, processes()))
+	})
+}
+
+// open starts all of it. With a server of PostgreSQL there are runners, without one the gateway is one.
+func open(t *testing.T, server *pgtest.Server, in isolation) *site {
+	t.Helper()
+	s := &site{t: t, effects: listen(t, in.host), tell: in.tell}
+	var err error
+	// Users of scripts must be able to enter it.
+	if s.dir, err = os.MkdirTemp("", "fairway-kill-site"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(s.dir, 0o711); err != nil { //nolint:gosec // its users
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(s.dir) })
+	dsn := "sqlite:" + filepath.Join(t.TempDir(), "store.db")
+	if server != nil {
+		dsn = server.DSN("postgres")
+	}
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // it never fails
+	env := []string{
+		"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
+		"FAIRWAY_ADMIN_EMAIL=" + adminEmail, "FAIRWAY_ADMIN_PASSWORD=" + adminPassword,
+	}
+	blobs := filepath.Join(t.TempDir(), "blobs")
+	block := func(i int, mode string) string {
+		return fmt.Sprintf("\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}\n\t\tblobs file://%s\n\t\trunner %s {\n\t\t\tname r%d\n\t\t\tslots 6\n\t\t\tlease 30s\n\t\t\t%s\n\t\t}",
+			blobs, mode, i, in.executor(s, s.home(i)))
+	}
+	mode, runners := "embedded", 0
+	if server != nil {
+		mode, runners = "off", 2
+	}
+	s.gateway = gateway.Start(t, builder, gateway.Options{Fairway: block(0, mode), Env: env, Site: "\tcontrol"})
+	homes := []string{s.home(0)}
+	s.killed("the gateway", s.gateway)
+	for i := range runners {
+		s.killed(fmt.Sprintf("runner %d", i+1), startRunner(t, block(i+1, "off"), env))
+		homes = append(homes, s.home(i+1))
+	}
+	if server != nil {
+		s.victims = append(s.victims, victim{"PostgreSQL", func() {
+			if err := server.Crash(); err != nil {
+				t.Fatal(err)
+			}
+			s.await("PostgreSQL", server.Restart)
+		}})
+	}
+	s.left = func() error { return in.left(s, homes) }
+	s.reached()
+	s.await("the store", func() error {
+		s.store, err = queries.Open(t.Context(), queries.Config{DSN: dsn})
+		return err
+	})
+	t.Cleanup(s.store.Close)
+	return s
+}
+
+// killed has a process of fairway among the victims.
+func (s *site) killed(name string, p program) {
+	s.victims = append(s.victims, victim{name, func() {
+		p.Kill()
+		p.Run()
+		s.reached()
+	}})
+}
+
+// home is where a runner keeps what runs.
+func (s *site) home(i int) string { return filepath.Join(s.dir, fmt.Sprintf("runs%d", i)) }
+
+// reached says where the API is.
+func (s *site) reached() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.url = s.gateway.URL
+}
+
+// await waits until something is as it must be.
+func (s *site) await(what string, is func() error) {
+	s.t.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		err := is()
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("%s: %v", what, err)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// answer is what the API said; status 0: it did not.
+type answer struct {
+	status int
+	body   []byte
+}
+
+// ask makes a request of the API, with the administrator's token. Whoever asks asks again when nobody answers, or the store did not.
+func (s *site) ask(ctx context.Context, method, path string, body []byte, header map[string]string) answer {
+	s.mu.Lock()
+	url, token := s.url, s.token
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, url+path, bytes.NewReader(body))
+	if err != nil {
+		return answer{}
+	}
+	request.Header.Set("Content-Type", "application/json")
+	if token != "" {
+		request.Header.Set("Authorization", "Bearer "+token)
+	}
+	for name, value := range header {
+		request.Header.Set(name, value)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return answer{}
+	}
+	defer response.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(response.Body, 4<<20))
+	if err != nil {
+		return answer{}
+	}
+	if response.StatusCode == http.StatusUnauthorized && path != "/auth" {
+		s.login(ctx)
+		return answer{}
+	}
+	return answer{response.StatusCode, text}
+}
+
+// login gets a token.
+func (s *site) login(ctx context.Context) {
+	s.mu.Lock()
+	s.token = ""
+	s.mu.Unlock()
+	a := s.ask(ctx, http.MethodPost, "/auth", []byte(`{"email":"`+adminEmail+`","password":"`+adminPassword+`"}`), nil)
+	var got struct {
+		Token string `json:"access_token"`
+	}
+	if a.status == http.StatusOK && json.Unmarshal(a.body, &got) == nil {
+		s.mu.Lock()
+		s.token = got.Token
+		s.mu.Unlock()
+	}
+}
+
+// insist asks until there is an answer that is no failure of the store or of a gateway that starts.
+func (s *site) insist(ctx context.Context, method, path string, body []byte, header map[string]string) (answer, error) {
+	deadline := time.Now().Add(patience)
+	for {
+		a := s.ask(ctx, method, path, body, header)
+		if a.status != 0 && a.status < 500 && a.status != http.StatusTooManyRequests && a.status != http.StatusUnauthorized {
+			return a, nil
+		}
+		if ctx.Err() != nil {
+			return a, ctx.Err()
+		}
+		if time.Now().After(deadline) {
+			return a, fmt.Errorf("%s %s: %d %s", method, path, a.status, a.body)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// data is what an answer is about.
+type data struct {
+	Data struct {
+		ID          string          `json:"id"`
+		Status      string          `json:"status"`
+		Reason      string          `json:"reason"`
+		Progress    int             `json:"progress"`
+		Attempt     int             `json:"attempt"`
+		MaxAttempts int             `json:"max_attempts"`
+		Results     json.RawMessage `json:"results"`
+		ResultsSize int             `json:"results_size"`
+		ResultsURL  string          `json:"results_url"`
+	} `json:"data"`
+}
+
+func (a answer) data() (d data, err error) {
+	if a.status != http.StatusOK {
+		return d, fmt.Errorf("%d %.500s", a.status, a.body)
+	}
+	return d, json.Unmarshal(a.body, &d)
+}
+
+// upload makes a script of a name and waits until it is built.
+func (s *site) upload(ctx context.Context, name string) (id string, err error) {
+	var body bytes.Buffer
+	form := multipart.NewWriter(&body)
+	part, err := form.CreateFormFile("file", name+".sh")
+	if err == nil {
+		_, err = part.Write([]byte(s.effects.script(s.tell)))
+	}
+	if err = errors.Join(err, form.Close()); err != nil {
+		return "", err
+	}
+	for id == "" {
+		a, err := s.insist(ctx, http.MethodPost, "/api/v1/script", body.Bytes(), map[string]string{"Content-Type": form.FormDataContentType()})
+		if err != nil {
+			return "", err
+		}
+		switch d, err := a.data(); {
+		case err == nil:
+			id = d.Data.ID
+		case strings.Contains(string(a.body), "existing script"): // it was made, and nobody heard of it
+			id = strings.ToLower(name)
+		default:
+			return "", err
+		}
+	}
+	begun := time.Now()
+	for {
+		a, err := s.insist(ctx, http.MethodGet, "/api/v1/script/"+id, nil, nil)
+		if err != nil {
+			return "", err
+		}
+		d, err := a.data()
+		switch {
+		case err != nil:
+			return "", err
+		case d.Data.Status == queries.BuildSuccess:
+			return d.Data.ID, nil
+		case d.Data.Status == queries.BuildFail:
+			return "", errors.New("the script cannot be built")
+		case time.Since(begun) > patience && time.Since(time.Unix(s.last.Load(), 0)) > patience: // kills may come faster than scripts are built
+			return "", fmt.Errorf("the script is %s", d.Data.Status)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
