@@ -13,8 +13,8 @@ import (
 
 // programs are the paths of what is measured; empty when it is absent.
 type programs struct {
-	backend, caddy, lura, csv, pgx, fairway string
-	nginx, njs                              string // njs is nginx's module
+	backend, caddy, lura, csv, pgx, executions, fairway string
+	nginx, njs                                          string // njs is nginx's module
 }
 
 // buildAll compiles backend, Go peers and fairway into directory, the last three alike.
@@ -29,10 +29,11 @@ func buildAll(ctx context.Context, repository, directory string) (programs, erro
 		{&p.lura, "lura", "./peers/lura", "."},
 		{&p.csv, "csv", "./peers/csv", "."},
 		{&p.pgx, "pgx", "./peers/pgx", "."},
+		{&p.executions, "executions", "./executions", "."},
 		{&p.fairway, "fairway", "./caddy", repository},
 	} {
 		*target.path = filepath.Join(directory, target.name)
-		command := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx", "-trimpath", //nolint:gosec // the repository's own source
+		command := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx,grpcnotrace", "-trimpath", //nolint:gosec // the repository's own source
 			"-ldflags", "-s -w", "-o", *target.path, target.in)
 		command.Dir = target.dir
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")

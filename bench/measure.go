@@ -17,7 +17,7 @@ import (
 // measure runs everything that is wanted. Parts that fail are left out and named in the summary.
 func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 	var cells []*cell
-	if slices.ContainsFunc(b.workloads, func(w string) bool { return w != "W8" && w != "W10" }) || b.profile != "" {
+	if slices.ContainsFunc(b.workloads, func(w string) bool { return w != "W8" && w != "W10" && !isJob(w) }) || b.profile != "" {
 		f, err := b.startField(ctx)
 		if err != nil {
 			return report.Summary{}, err
@@ -43,6 +43,12 @@ func (b *bench) measure(ctx context.Context) (report.Summary, error) {
 		if err := b.measureExpiries(ctx); err != nil {
 			return report.Summary{}, err
 		}
+	}
+	if err := b.measureIdle(ctx); err != nil {
+		return report.Summary{}, err
+	}
+	if err := b.measureJobs(ctx); err != nil {
+		return report.Summary{}, err
 	}
 	var scales []*scale
 	if b.wants("W10") {

@@ -78,6 +78,15 @@ func ParseStatus(content []byte) (Memory, error) {
 	return memory, nil
 }
 
+// Shared is what a process has of the machine's memory in bytes, of what it shares with others its part ("Pss"). An error wraps ErrFormat if the kernel says it otherwise.
+func Shared(pid int) (int64, error) {
+	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "smaps_rollup"))
+	if err != nil {
+		return 0, fmt.Errorf("smaps_rollup: %w", err)
+	}
+	return kilobytes(content, "Pss")
+}
+
 // kilobytes returns the value of a line like "VmRSS:   1234 kB" in bytes.
 func kilobytes(content []byte, key string) (int64, error) {
 	for line := range bytes.Lines(content) {
