@@ -4,7 +4,7 @@ SHELL := bash
 .DEFAULT_GOAL := help
 
 # Leave out the embedded databases of Caddy's ACME server; the driver of our own PostgreSQL store is not among them.
-TAGS := nobadger,nomysql,nopgx
+TAGS := nobadger,nomysql,nopgx,grpcnotrace
 # Empty outside a tagged clone: the binary then says the version of its source.
 VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/fairway-gateway/fairway/caddy/identity.version=$(VERSION))
@@ -50,6 +50,14 @@ test-plugin: ## Build the example plugin into a binary with xcaddy and test it
 .PHONY: test-e2e
 test-e2e: setup ## Test before real OAuth2 proxies and identity providers, which are built first
 	.ci/test-e2e
+
+.PHONY: test-kill
+test-kill: setup ## Kill gateways, Docker Engines and containers while executions run
+	.ci/test-kill
+
+.PHONY: test-kube
+test-kube: setup ## Test the executor kubernetes before a real control plane, which is built first
+	.ci/test-kube
 
 .PHONY: lint
 lint: ## Check formatting and run golangci-lint
