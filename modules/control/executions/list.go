@@ -62,7 +62,7 @@ func resource() listing.Resource {
 			{Name: "user_name", Column: rows.NewColumn("user_name", rows.Text), Admin: true},
 			{Name: "user_email", Column: rows.NewColumn("user_email_key", rows.Key), Admin: true},
 		},
-		Key: rows.NewColumn("id", rows.ID), Sort: "-end_date,-start_date", Paging: listing.OnRequest, Members: members(), Unpaged: mostListed,
+		Key: rows.NewColumn("id", rows.ID), Sort: "-end_date,-start_date", Paging: listing.OnRequest, Members: paged.Members[Execution](), Unpaged: mostListed,
 		Includes: []listing.Extra{
 			{Name: "duration"},
 			{Name: withLogs},
@@ -73,17 +73,6 @@ func resource() listing.Resource {
 			{Name: "script_name"},
 		},
 		Ignored: []string{"user_id", "script_id"}, // they are always there
-	}
-}
-
-// page is a list in the envelope; there are numbers of pages where they were asked for.
-type page struct {
-	Link string `header:"Link" doc:"The other pages"`
-	Body struct {
-		Data    []shownExecution `json:"data"`
-		Page    int              `json:"page,omitempty"`
-		PerPage int              `json:"per_page,omitempty"`
-		Total   *int64           `json:"total,omitempty"`
 	}
 }
 
@@ -109,7 +98,7 @@ func (x *Executions) registerLists(t *typed.API) {
 	typed.Register(t, typed.Operation{ID: "execution.export", Summary: "Executions as CSV", Description: "At most 100,000 rows; the audit log says who exported them."}, x.export)
 }
 
-func (x *Executions) list(ctx context.Context, in *Wanted) (*page, error) {
+func (x *Executions) list(ctx context.Context, in *Wanted) (*paged.Envelope[shownExecution], error) {
 	c, _, err := caller(ctx)
 	if err != nil {
 		return nil, err
@@ -121,7 +110,7 @@ func (x *Executions) list(ctx context.Context, in *Wanted) (*page, error) {
 	return x.pageOf(ctx, c, in.Listed, seen)
 }
 
-func (x *Executions) mine(ctx context.Context, in *Listed) (*page, error) {
+func (x *Executions) mine(ctx context.Context, in *Listed) (*paged.Envelope[shownExecution], error) {
 	c, _, err := caller(ctx)
 	if err != nil {
 		return nil, err
@@ -207,7 +196,7 @@ func (l Listed) conditions() (rows.Condition, error) {
 }
 
 // pageOf answers with what a caller wants to see of what he may.
-func (x *Executions) pageOf(ctx context.Context, c *callers.Caller, in Listed, seen rows.Condition) (*page, error) {
+func (x *Executions) pageOf(ctx context.Context, c *callers.Caller, in Listed, seen rows.Condition) (*paged.Envelope[shownExecution], error) {
 	q, request, err := paged.Query(ctx, x.resource, isAdmin(c))
 	if err != nil {
 		return nil, err
@@ -217,30 +206,30 @@ func (x *Executions) pageOf(ctx context.Context, c *callers.Caller, in Listed, s
 		return nil, err
 	}
 	q.And(rows.All(seen, must))
-	out := &page{}
-	out.Body.Data = []shownExecution{}
+	out := []shownExecution{}
 	if q.Includes(withLogs) && !q.Paged {
 		q.Request.Limit = mostWithLogs + 1
 	}
 	add := func(e queries.ListedExecution) (err error) {
 		one := with(c, q, e)
 		if q.Includes(withLogs) {
-			if len(out.Body.Data) == mostWithLogs {
+			if len(out) == mostWithLogs {
 				return refused("include: there are more than 100 executions; give page or per_page, or filter them.")
 			}
 			if one.Logs, err = x.lastLines(ctx, e, mostLinesListed, mostLinesBytesListed); err != nil {
 				return err
 			}
 		}
-		out.Body.Data = append(out.Body.Data, shownExecution{execution: one, without: q.Exclude})
+		out = append(out, shownExecution{execution: one, without: q.Exclude})
 		return nil
 	}
 	heads := q.Excludes("params") && q.Excludes("results")
+	var link string
 	var total *int64
 	switch {
 	case heads:
 		var all []queries.ListedHead
-		if all, out.Link, total, err = paged.Page(ctx, x.store, queries.ListedHeads(), q, request); err != nil {
+		if all, link, total, err = paged.Page(ctx, x.store, queries.ListedHeads(), q, request); err != nil {
 			return nil, err
 		}
 		for i := range all {
@@ -250,7 +239,7 @@ func (x *Executions) pageOf(ctx context.Context, c *callers.Caller, in Listed, s
 		}
 	case q.Paged:
 		var all []queries.ListedExecution
-		if all, out.Link, total, err = paged.Page(ctx, x.store, queries.ListedExecutions(), q, request); err != nil {
+		if all, link, total, err = paged.Page(ctx, x.store, queries.ListedExecutions(), q, request); err != nil {
 			return nil, err
 		}
 		for i := range all {
@@ -272,10 +261,7 @@ func (x *Executions) pageOf(ctx context.Context, c *callers.Caller, in Listed, s
 			}
 		}
 	}
-	if q.Paged {
-		out.Body.Page, out.Body.PerPage, out.Body.Total = q.Page, q.Request.Limit, total
-	}
-	return out, nil
+	return paged.Of(out, q, link, total), nil
 }
 
 // exporting says which executions are to be exported.

@@ -4,10 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -16,6 +12,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/live"
+	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries"
@@ -331,30 +328,10 @@ func (s shownExecution) MarshalJSON() ([]byte, error) {
 			rest = append(rest, name)
 		}
 	}
-	raw, err := json.Marshal(e)
-	if err != nil || len(rest) == 0 {
-		return raw, err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return slices.Contains(rest, name) })
-	return json.Marshal(members)
+	return paged.Shown[Execution]{Of: e, Without: rest}.MarshalJSON()
 }
 
 // Schema implements huma.SchemaProvider: it is an execution, of which something may be missing.
 func (shownExecution) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[Execution](), false, "")
-	s.Required, s.AdditionalProperties = nil, nil
-	return &s
-}
-
-// members are the names of the members of an execution.
-func members() (out []string) {
-	for f := range reflect.TypeFor[Execution]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		out = append(out, name)
-	}
-	return out
+	return paged.Shown[Execution]{}.Schema(r)
 }

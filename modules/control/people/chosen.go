@@ -54,7 +54,7 @@ func (p *People) choose(ctx context.Context, c Chosen, whom func(context.Context
 	if len(q.Exclude) == 0 {
 		return &chosenAnswer{ETag: tagOf(u), Body: chosen{user}}, nil
 	}
-	return &chosenAnswer{ETag: tagOf(u), Body: chosen{listed{user: user, without: q.Exclude}}}, nil
+	return &chosenAnswer{ETag: tagOf(u), Body: chosen{listed{Of: user, Without: q.Exclude}}}, nil
 }
 
 func (p *People) getTrends(ctx context.Context, in *chosenOf) (*chosenAnswer, error) {

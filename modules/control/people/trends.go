@@ -2,13 +2,6 @@ package people
 
 import (
 	"context"
-	"encoding/json"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
@@ -143,62 +136,14 @@ func trendsResource() listing.Resource {
 		},
 		Key:     rows.NewColumn("number", rows.Integer),
 		Ignored: []string{"scripts", "google_groups", "gee_credentials", "openeo_credentials"},
-		Members: membersOf(reflect.TypeFor[accounts.TrendsUser]()), Paging: listing.OnRequest,
+		Members: paged.Members[accounts.TrendsUser](), Paging: listing.OnRequest,
 	}
 }
 
-// membersOf are the names of the members that a type has as JSON.
-func membersOf(t reflect.Type) (out []string) {
-	for f := range t.Fields() {
-		if f.Anonymous {
-			out = append(out, membersOf(f.Type)...)
-			continue
-		}
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		out = append(out, name)
-	}
-	return out
-}
+// listed is a user without what is to be excluded.
+type listed = paged.Shown[accounts.TrendsUser]
 
-// listed is a user in a list, without what is to be excluded.
-type listed struct {
-	user    accounts.TrendsUser
-	without []string
-}
-
-// MarshalJSON implements json.Marshaler.
-func (l listed) MarshalJSON() ([]byte, error) {
-	raw, err := json.Marshal(l.user)
-	if err != nil || len(l.without) == 0 {
-		return raw, err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return slices.Contains(l.without, name) })
-	return json.Marshal(members)
-}
-
-// Schema implements huma.SchemaProvider: it is a user, of whom something may be missing.
-func (listed) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[accounts.TrendsUser](), false, "")
-	s.Required, s.AdditionalProperties = nil, nil
-	return &s
-}
-
-// trendsList is a list in the envelope; there are numbers of pages where they were asked for.
-type trendsList struct {
-	Link string `header:"Link" doc:"The other pages"`
-	Body struct {
-		Data    []listed `json:"data"`
-		Page    int      `json:"page,omitempty"`
-		PerPage int      `json:"per_page,omitempty"`
-		Total   *int64   `json:"total,omitempty"`
-	}
-}
-
-func (p *People) listTrends(ctx context.Context, _ *struct{ listing.Params }) (*trendsList, error) {
+func (p *People) listTrends(ctx context.Context, _ *struct{ listing.Params }) (*paged.Envelope[listed], error) {
 	q, request, err := paged.Query(ctx, p.trends, true) // whoever may list users is an administrator
 	if err != nil {
 		return nil, err
@@ -207,13 +152,9 @@ func (p *People) listTrends(ctx context.Context, _ *struct{ listing.Params }) (*
 	if err != nil {
 		return nil, err
 	}
-	out := &trendsList{Link: link}
-	out.Body.Data = make([]listed, len(all))
+	out := make([]listed, len(all))
 	for i := range all {
-		out.Body.Data[i] = listed{user: accounts.Trends(all[i]), without: q.Exclude}
+		out[i] = listed{Of: accounts.Trends(all[i]), Without: q.Exclude}
 	}
-	if q.Paged {
-		out.Body.Page, out.Body.PerPage, out.Body.Total = q.Page, q.Request.Limit, total
-	}
-	return out, nil
+	return paged.Of(out, q, link, total), nil
 }

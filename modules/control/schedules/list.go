@@ -37,7 +37,7 @@ func resource() listing.Resource {
 			{Name: "user_name", Column: rows.NewColumn("user_name", rows.Text), Admin: true},
 			{Name: "user_email", Column: rows.NewColumn("user_email_key", rows.Key), Admin: true},
 		},
-		Key: rows.NewColumn("id", rows.ID), Sort: "created_at", Paging: listing.OnRequest, Members: members(), Unpaged: mostListed,
+		Key: rows.NewColumn("id", rows.ID), Sort: "created_at", Paging: listing.OnRequest, Members: paged.Members[Schedule](), Unpaged: mostListed,
 		Includes: []listing.Extra{{Name: "user_name", Admin: true}, {Name: "user_email", Admin: true}, {Name: "script_name"}},
 	}
 }
@@ -56,24 +56,7 @@ func firingResource() listing.Resource {
 	}
 }
 
-// page is a list in the envelope; there are numbers of pages where they were asked for.
-type page[T any] struct {
-	Link string `header:"Link" doc:"The other pages"`
-	Body struct {
-		Data    []T    `json:"data"`
-		Page    int    `json:"page,omitempty"`
-		PerPage int    `json:"per_page,omitempty"`
-		Total   *int64 `json:"total,omitempty"`
-	}
-}
-
-func (l *page[T]) paged(q *listing.Query, link string, total *int64) {
-	if l.Link = link; q.Paged {
-		l.Body.Page, l.Body.PerPage, l.Body.Total = q.Page, q.Request.Limit, total
-	}
-}
-
-func (s *Schedules) list(ctx context.Context, _ *struct{ listing.Params }) (*page[shownSchedule], error) {
+func (s *Schedules) list(ctx context.Context, _ *struct{ listing.Params }) (*paged.Envelope[shownSchedule], error) {
 	c, err := me(ctx)
 	if err != nil {
 		return nil, err
@@ -91,18 +74,16 @@ func (s *Schedules) list(ctx context.Context, _ *struct{ listing.Params }) (*pag
 	if err != nil {
 		return nil, err
 	}
-	out := &page[shownSchedule]{}
-	out.Body.Data = make([]shownSchedule, len(all))
+	out := make([]shownSchedule, len(all))
 	for i := range all {
 		one, err := s.show(all[i])
 		if err != nil {
 			return nil, err
 		}
 		include(&one, all[i], q.Include)
-		out.Body.Data[i] = shownSchedule{schedule: one, without: q.Exclude}
+		out[i] = shownSchedule{Of: one, Without: q.Exclude}
 	}
-	out.paged(q, link, total)
-	return out, nil
+	return paged.Of(out, q, link, total), nil
 }
 
 // inPath is what the path names.
@@ -172,7 +153,7 @@ func (s *Schedules) history(ctx context.Context, _ *struct {
 	inPath
 	listing.Params
 },
-) (*page[ScheduleFiring], error) {
+) (*paged.Envelope[ScheduleFiring], error) {
 	one, err := found(ctx)
 	if err != nil {
 		return nil, err
@@ -190,15 +171,13 @@ func (s *Schedules) history(ctx context.Context, _ *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &page[ScheduleFiring]{}
-	out.Body.Data = make([]ScheduleFiring, len(all))
+	out := make([]ScheduleFiring, len(all))
 	for i, f := range all {
-		out.Body.Data[i] = ScheduleFiring{ID: f.ID.String(), At: f.At.UTC().Format(time.RFC3339Nano), Due: instant(f.DueAt), Outcome: f.Outcome, Reason: f.Reason, Status: f.Status, Ended: moment(f.EndedAt)}
+		out[i] = ScheduleFiring{ID: f.ID.String(), At: f.At.UTC().Format(time.RFC3339Nano), Due: instant(f.DueAt), Outcome: f.Outcome, Reason: f.Reason, Status: f.Status, Ended: moment(f.EndedAt)}
 		if f.ExecutionID != nil {
 			id := f.ExecutionID.String()
-			out.Body.Data[i].Execution = &id
+			out[i].Execution = &id
 		}
 	}
-	out.paged(q, link, total)
-	return out, nil
+	return paged.Of(out, q, link, total), nil
 }

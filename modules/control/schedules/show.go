@@ -4,13 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
 
-	"github.com/danielgtaylor/huma/v2"
-
+	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries"
@@ -95,7 +90,7 @@ func (s *Schedules) answerOf(ctx context.Context, row queries.ListedSchedule, wi
 		return nil, err
 	}
 	include(&one, row, with)
-	out := &answer{Body: typed.Data[shownSchedule]{Data: shownSchedule{schedule: one, without: without}}}
+	out := &answer{Body: typed.Data[shownSchedule]{Data: shownSchedule{Of: one, Without: without}}}
 	text, err := json.Marshal(out.Body.Data)
 	if err != nil {
 		return nil, fmt.Errorf("a schedule: %w", err)
@@ -119,40 +114,4 @@ func include(one *Schedule, row queries.ListedSchedule, names []string) {
 }
 
 // shownSchedule is a schedule without what is to be excluded.
-type shownSchedule struct {
-	schedule Schedule
-	without  []string
-}
-
-// MarshalJSON implements json.Marshaler.
-func (l shownSchedule) MarshalJSON() ([]byte, error) {
-	raw, err := json.Marshal(l.schedule)
-	if err != nil || len(l.without) == 0 {
-		return raw, err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return slices.Contains(l.without, name) })
-	return json.Marshal(members)
-}
-
-// Schema implements huma.SchemaProvider: it is a schedule, of which something may be missing.
-func (shownSchedule) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[Schedule](), false, "")
-	s.Required, s.AdditionalProperties = nil, nil
-	return &s
-}
-
-// members are the names of the members of a schedule.
-func members() (out []string) {
-	for _, t := range []reflect.Type{reflect.TypeFor[Schedule](), reflect.TypeFor[ScheduleSettings]()} {
-		for f := range t.Fields() {
-			if name, _, _ := strings.Cut(f.Tag.Get("json"), ","); name != "" {
-				out = append(out, name)
-			}
-		}
-	}
-	return out
-}
+type shownSchedule = paged.Shown[Schedule]

@@ -119,7 +119,7 @@ func (s *Scripts) listVersions(ctx context.Context, _ *struct {
 	one
 	listing.Params
 },
-) (*scriptPage[ScriptVersion], error) {
+) (*paged.Envelope[ScriptVersion], error) {
 	sc, err := found(ctx)
 	if err != nil {
 		return nil, err
@@ -137,11 +137,9 @@ func (s *Scripts) listVersions(ctx context.Context, _ *struct {
 	if err != nil {
 		return nil, err
 	}
-	out := &scriptPage[ScriptVersion]{}
-	out.Body.Data = make([]ScriptVersion, len(all))
+	out := make([]ScriptVersion, len(all))
 	for i := range all {
-		out.Body.Data[i] = showVersion(all[i])
+		out[i] = showVersion(all[i])
 	}
-	out.paged(q, link, total)
-	return out, nil
+	return paged.Of(out, q, link, total), nil
 }

@@ -33,7 +33,7 @@ func scriptResource() listing.Resource {
 			{Name: "user_name", Column: rows.NewColumn("user_name", rows.Text), Admin: true},
 			{Name: "user_email", Column: rows.NewColumn("user_email_key", rows.Key), Admin: true},
 		},
-		Key: rows.NewColumn("id", rows.ID), Sort: "created_at", Paging: listing.OnRequest, Members: members(),
+		Key: rows.NewColumn("id", rows.ID), Sort: "created_at", Paging: listing.OnRequest, Members: paged.Members[Script](),
 		Includes: []listing.Extra{
 			{Name: withLogs},
 			{Name: "user"},
@@ -48,27 +48,10 @@ func scriptResource() listing.Resource {
 	}
 }
 
-// scriptPage is a list in the envelope; there are numbers of pages where they were asked for.
-type scriptPage[T any] struct {
-	Link string `header:"Link" doc:"The other pages"`
-	Body struct {
-		Data    []T    `json:"data"`
-		Page    int    `json:"page,omitempty"`
-		PerPage int    `json:"per_page,omitempty"`
-		Total   *int64 `json:"total,omitempty"`
-	}
-}
-
-func (l *scriptPage[T]) paged(q *listing.Query, link string, total *int64) {
-	if l.Link = link; q.Paged {
-		l.Body.Page, l.Body.PerPage, l.Body.Total = q.Page, q.Request.Limit, total
-	}
-}
-
 // mostWith is how many scripts a list has for each of which something else is read.
 const mostWith = 100
 
-func (s *Scripts) list(ctx context.Context, _ *struct{ listing.Params }) (*scriptPage[shownScript], error) {
+func (s *Scripts) list(ctx context.Context, _ *struct{ listing.Params }) (*paged.Envelope[shownScript], error) {
 	c, err := me(ctx)
 	if err != nil {
 		return nil, err
@@ -93,17 +76,15 @@ func (s *Scripts) list(ctx context.Context, _ *struct{ listing.Params }) (*scrip
 	if costly && len(all) > mostWith {
 		return nil, refused("include: there are more than 100 scripts; give page or per_page, or filter them.")
 	}
-	out := &scriptPage[shownScript]{}
-	out.Body.Data = make([]shownScript, len(all))
+	out := make([]shownScript, len(all))
 	for i := range all {
 		one, err := s.with(ctx, c, q, all[i], mostLinesListed)
 		if err != nil {
 			return nil, err
 		}
-		out.Body.Data[i] = shownScript{script: one, without: q.Exclude}
+		out[i] = shownScript{Of: one, Without: q.Exclude}
 	}
-	out.paged(q, link, total)
-	return out, nil
+	return paged.Of(out, q, link, total), nil
 }
 
 // inPath is what the path names, with what of a script is wanted.

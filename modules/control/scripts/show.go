@@ -3,17 +3,12 @@ package scripts
 import (
 	"context"
 	"encoding/json"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
+	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries"
@@ -198,7 +193,7 @@ type scriptAnswer struct {
 
 // answerWith is a script without what is excluded.
 func answerWith(sc Script, version int64, without []string) (*scriptAnswer, error) {
-	out := &scriptAnswer{Body: typed.Data[shownScript]{Data: shownScript{script: sc, without: without}}}
+	out := &scriptAnswer{Body: typed.Data[shownScript]{Data: shownScript{Of: sc, Without: without}}}
 	shown, err := json.Marshal(out.Body.Data)
 	out.ETag = patch.TagOf(version, shown)
 	return out, err
@@ -213,40 +208,7 @@ func answer(sc db.Script, err error) (*scriptAnswer, error) {
 }
 
 // shownScript is a script without what is to be excluded.
-type shownScript struct {
-	script  Script
-	without []string
-}
-
-// MarshalJSON implements json.Marshaler.
-func (l shownScript) MarshalJSON() ([]byte, error) {
-	raw, err := json.Marshal(l.script)
-	if err != nil || len(l.without) == 0 {
-		return raw, err
-	}
-	var members map[string]json.RawMessage
-	if err := json.Unmarshal(raw, &members); err != nil {
-		return nil, err
-	}
-	maps.DeleteFunc(members, func(name string, _ json.RawMessage) bool { return slices.Contains(l.without, name) })
-	return json.Marshal(members)
-}
-
-// Schema implements huma.SchemaProvider: it is a script, of which something may be missing.
-func (shownScript) Schema(r huma.Registry) *huma.Schema {
-	s := *r.Schema(reflect.TypeFor[Script](), false, "")
-	s.Required, s.AdditionalProperties = nil, nil
-	return &s
-}
-
-// members are the names of the members of a script.
-func members() (out []string) {
-	for f := range reflect.TypeFor[Script]().Fields() {
-		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
-		out = append(out, name)
-	}
-	return out
-}
+type shownScript = paged.Shown[Script]
 
 // me is who calls.
 func me(ctx context.Context) (*callers.Caller, error) {
