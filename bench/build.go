@@ -33,7 +33,7 @@ func buildAll(ctx context.Context, repository, directory string) (programs, erro
 		{&p.fairway, "fairway", "./caddy", repository},
 	} {
 		*target.path = filepath.Join(directory, target.name)
-		command := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx,grpcnotrace", "-trimpath", //nolint:gosec // the repository's own source
+		command := exec.CommandContext(ctx, "go", "build", "-tags", "nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes", "-trimpath", //nolint:gosec // the repository's own source
 			"-ldflags", "-s -w", "-o", *target.path, target.in)
 		command.Dir = target.dir
 		command.Env = append(os.Environ(), "CGO_ENABLED=0")

@@ -29,7 +29,7 @@ var build = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	bin := filepath.Join(dir, "fairway")
-	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx,grpcnotrace", "-o", bin, ".")
+	cmd := exec.Command("go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes", "-o", bin, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", errors.Join(fmt.Errorf("go build: %w\n%s", err, out), os.RemoveAll(dir))
@@ -280,7 +280,7 @@ func TestWhatItSaysOfItself(t *testing.T) {
 		},
 		{args: []string{"help", "start"}, want: []string{"fairway start [--config", "'fairway run'"}, refuse: []string{"caddy run"}},
 		{args: []string{"list-modules"}, want: []string{"\nhttp.handlers.reverse_proxy\n", "\ntls.issuance.acme\n", "\nhttp.handlers.templates\n"}},
-		{args: []string{"build-info"}, want: []string{fairwayModule + "/caddy", "-tags=nobadger,nomysql,nopgx,grpcnotrace"}},
+		{args: []string{"build-info"}, want: []string{fairwayModule + "/caddy", "-tags=nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes"}},
 	}
 	for _, tt := range tests {
 		t.Run(strings.Join(tt.args, " "), func(t *testing.T) {
@@ -304,7 +304,7 @@ func TestWhatItSaysOfItself(t *testing.T) {
 func TestOverriddenVersion(t *testing.T) {
 	t.Parallel()
 	bin := filepath.Join(t.TempDir(), "fairway")
-	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx,grpcnotrace",
+	cmd := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-tags", "nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes",
 		"-ldflags", "-X "+fairwayModule+"/caddy/identity.version=v7.8.9-test", "-o", bin, ".")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {

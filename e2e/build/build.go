@@ -88,7 +88,7 @@ func (b *Builder) Fairway() (string, error) {
 	return b.once("fairway", func() (string, error) {
 		path := filepath.Join(b.Temporary, "fairway")
 		// Tests log in thousands of times: hashes of passwords cost nothing in this program. What they cost is package passwords' to test.
-		flags, env := []string{"-tags", "nobadger,nomysql,nopgx,grpcnotrace,fairway_cheap_hashes"}, []string{"CGO_ENABLED=0"}
+		flags, env := []string{"-tags", "nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes,fairway_cheap_hashes"}, []string{"CGO_ENABLED=0"}
 		if b.Race {
 			// SQLite is C that became Go: to have it looked at as well takes most of the time, and tells nothing.
 			flags, env = append(flags, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false", "-gcflags=modernc.org/libc/...=-race=false"), []string{"CGO_ENABLED=1"}

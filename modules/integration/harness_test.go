@@ -65,7 +65,7 @@ func run(m *testing.M) int {
 // build makes the binary that all tests share.
 func build(dir string) error {
 	binary = filepath.Join(dir, "fairway")
-	cmd := exec.CommandContext(context.Background(), "go", "build", "-tags", "nobadger,nomysql,nopgx,grpcnotrace", "-o", binary, "./caddy")
+	cmd := exec.CommandContext(context.Background(), "go", "build", "-tags", "nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes", "-o", binary, "./caddy")
 	cmd.Dir = root
 	out, err := cmd.CombinedOutput()
 	if err != nil {
