@@ -129,7 +129,7 @@ const publisherNamespace = "fairway.publishers"
 //
 //	events {
 //		source  <uri>
-//		publish in_process | nats://<host>:<port> { ... }
+//		publish in_process | nats://<host>:<port> | amqp://<host>:<port> { ... }
 //		webhooks { ... }
 //	}
 func parseEvents(d *caddyfile.Dispenser, app *App) error {
@@ -171,8 +171,8 @@ func (e *Events) parsePublish(n caddyfiles.Node) error {
 		return n.Errorf("publish takes one address: publish nats://nats.example.org:4222, or publish in_process")
 	}
 	name, _, _ := strings.Cut(n.Args[0].Text, "://")
-	if name == "tls" {
-		name = "nats"
+	if of := map[string]string{"tls": "nats", "amqps": "amqp"}[name]; of != "" {
+		name = of
 	}
 	if !slices.Contains(known, name) {
 		return caddyfiles.Errorf(n.Args[0], "there is no publisher %q; there is %s%s", name, strings.Join(known, ", "), wrap.Suggest(name, known))

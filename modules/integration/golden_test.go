@@ -29,7 +29,7 @@ func goldenEnv(t *testing.T) {
 		"HOME": dir, "XDG_DATA_HOME": dir, "XDG_CONFIG_HOME": dir,
 		"BACKEND_URL": "http://127.0.0.1:9", "DATABASE_URL": "sqlite:/nowhere/any.db", "BACKEND_USER": "gateway", "BACKEND_PASSWORD": "secret", "TOKEN": "secret",
 		"FAIRWAY_SECRET": someSecret, "FAIRWAY_OLD_SECRET": olderSecret,
-		"BACKEND_TOKEN": "secret", "BACKEND_KEY": "secret", "CLIENT_ID": "gateway", "CLIENT_SECRET": "secret", "SMTP_PASSWORD": "secret", "NATS_PASSWORD": "secret",
+		"BACKEND_TOKEN": "secret", "BACKEND_KEY": "secret", "CLIENT_ID": "gateway", "CLIENT_SECRET": "secret", "SMTP_PASSWORD": "secret", "NATS_PASSWORD": "secret", "AMQP_PASSWORD": "secret",
 	} {
 		t.Setenv(name, value)
 	}

@@ -16,6 +16,7 @@ const namespace = "fairway.publishers."
 func init() {
 	caddy.RegisterModule(new(InProcess))
 	caddy.RegisterModule(new(NATS))
+	caddy.RegisterModule(new(AMQP))
 }
 
 // InProcess publishes events within the process, by Watermill's channels of Go: for Caddy modules that subscribe (fairway.App.Subscribe).
