@@ -45,6 +45,7 @@ type Executor struct {
 	locks       locks
 	deadlines   deadlines
 	pokes       time.Duration // pokeEvery; tests have less
+	neverBegun  time.Duration // neverBegun; tests have less
 }
 
 // New makes an executor, or says what is missing: the engine, or something that it has to have.
@@ -53,7 +54,7 @@ func New(ctx context.Context, options Options) (*Executor, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Executor{options: options, locks: newLocks(), deadlines: newDeadlines(), pokes: pokeEvery}
+	e := &Executor{options: options, locks: newLocks(), deadlines: newDeadlines(), pokes: pokeEvery, neverBegun: neverBegun}
 	if e.user, e.group, err = options.user(); err != nil {
 		return nil, err
 	}

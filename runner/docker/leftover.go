@@ -21,8 +21,8 @@ func (e *Executor) sweep(ctx context.Context, now time.Time) {
 			return // it is tried again
 		}
 		for _, item := range found.Items {
-			// Attempts have the labels of their image, too.
-			if item.Labels[labelAttempt] != "" || item.State != container.StateCreated || now.Sub(time.Unix(item.Created, 0)) < leftoverAge {
+			// Attempts have the labels of their image, too. Dead is what an engine could not remove to the end.
+			if item.Labels[labelAttempt] != "" || item.State != container.StateCreated && item.State != container.StateDead || now.Sub(time.Unix(item.Created, 0)) < leftoverAge {
 				continue
 			}
 			_, _ = e.engine.ContainerRemove(ctx, item.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"slices"
@@ -188,6 +189,47 @@ func TestStartThatWasCutOff(t *testing.T) {
 	}
 }
 
+// An engine that was killed while it started a container may not know that it did. What the script has left tells it.
+func TestStartOfWhichTheEngineDoesNotKnow(t *testing.T) {
+	t.Parallel()
+	e := open(t, options(t))
+	e.NeverBegun(time.Millisecond)
+	script := patient()
+	if err := e.Prepare(t.Context(), script, nil); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct {
+		begun bool
+		want  string
+	}{
+		"asked": {false, "it was never begun"},
+		"begun": {true, "the engine was ended while it started it, and does not know how it ended"},
+	} {
+		attempt := executor.Attempt{ID: "unknown-" + name, Script: script, Limits: executor.Limits{Grace: time.Millisecond}}
+		if err := errors.Join(e.Create(t.Context(), attempt), e.Trace(t.Context(), attempt.ID, test.begun)); err != nil {
+			t.Fatal(err)
+		}
+		run, err := e.Attach(t.Context(), attempt.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if exit, text := executortest.End(t, run); exit.Outcome != executor.Lost || exit.Reason != test.want || exit.Started.IsZero() == test.begun || text != "" {
+			t.Errorf("%s: %+v %s", name, exit, text)
+		}
+		// Who does not know whether he has started it starts it again, which is done if it did not begin.
+		if run, err = e.Start(t.Context(), attempt); err != nil {
+			t.Fatal(err)
+		}
+		if !test.begun {
+			executortest.Says(t, run, "one")
+			continue
+		}
+		if exit, text := executortest.End(t, run); exit.Outcome != executor.Lost || text != "" {
+			t.Errorf("%s: %+v %s", name, exit, text)
+		}
+	}
+}
+
 // The engine is killed while an attempt runs, and started again: with live-restore the attempt goes on, and without that it is known that it did not.
 func TestEngineIsKilled(t *testing.T) {
 	t.Parallel()
@@ -361,5 +403,73 @@ func TestContainerdIsKilled(t *testing.T) {
 		t.Errorf("%+v %s", exit, text)
 	} else {
 		t.Logf("%+v", exit)
+	}
+}
+
+// TestEnginesAreKilledWhileTheyStart has each of an engine's daemons killed a little later each time that an attempt is started, and started again as runners do. What the
+// script did it did once, and of what it did it is not said that it never began.
+func TestEnginesAreKilledWhileTheyStart(t *testing.T) {
+	t.Parallel()
+	own, err := dockertest.Start("--live-restore")
+	if err != nil {
+		required.Absent(t, "docker", err)
+	}
+	t.Cleanup(func() {
+		if err := own.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	e := open(t, docker.Options{Host: own.Host(), Directory: t.TempDir(), Image: dockertest.Image, Pull: "never"})
+	e.NeverBegun(2 * time.Second)
+	e.PokeEvery(time.Second)
+	script := executortest.Script("starts", map[string]string{"main.sh": "#!/bin/sh\necho begun >>$FAIRWAY_RESULTS\n"})
+	if err := e.Prepare(t.Context(), script, nil); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	executortest.End(t, begin(t, e, executor.Attempt{ID: "unkilled", Script: script}))
+	usual := time.Since(began)
+	const rounds = 20
+	for i := range rounds {
+		attempt := executor.Attempt{ID: fmt.Sprint("killed-", i), Script: script}
+		first := make(chan error, 1)
+		go func() {
+			_, err := e.Start(t.Context(), attempt)
+			first <- err
+		}()
+		time.Sleep(usual * time.Duration(i/2) * 2 / rounds)
+		if i%2 == 0 {
+			own.Kill()
+			err = own.Restart("--live-restore")
+		} else {
+			own.KillContainerd()
+			err = own.StartContainerd()
+		}
+		if err := errors.Join(err, own.Answers()); err != nil {
+			t.Fatal(err)
+		}
+		said := <-first
+		var run executor.Run
+		for deadline := time.Now().Add(patience); ; {
+			if run, err = e.Start(t.Context(), attempt); err == nil {
+				break
+			}
+			if !errors.Is(err, executor.ErrAway) || time.Now().After(deadline) {
+				t.Fatalf("round %d: %v", i, err)
+			}
+		}
+		exit, _ := executortest.End(t, run)
+		begun := ""
+		if body, err := run.Results(t.Context()); err == nil {
+			text, err := io.ReadAll(body)
+			if err = errors.Join(err, body.Close()); err != nil {
+				t.Error(err)
+			}
+			begun = string(text)
+		}
+		t.Logf("round %d: %v: %+v %q", i, said, exit, begun)
+		if begun != "begun\n" && (begun != "" || exit.Outcome == executor.Succeeded) || begun != "" && exit.Started.IsZero() {
+			t.Errorf("round %d: %+v, it did %q", i, exit, begun)
+		}
 	}
 }

@@ -141,18 +141,7 @@ func (r *run) look(ctx context.Context) (exit executor.Exit, is bool, err error)
 		exit.Ended = exit.Started
 	}
 	if state.Status == container.StateCreated {
-		exit.Started, exit.Ended = time.Time{}, time.Now().UTC()
-		switch {
-		case is:
-			exit.Outcome, exit.Reason = asked.Cause.Outcome(), asked.Reason
-		case state.Error != "" && !withoutContainerd(state.Error): // whoever starts it tries that again
-			exit.Outcome, exit.Reason = executor.Refused, state.Error
-		case time.Since(timeOf(found.Created)) > neverBegun:
-			exit.Reason = "it was never begun"
-		default:
-			return executor.Exit{}, false, nil
-		}
-		return exit, true, nil
+		return r.unstarted(ctx, found, asked, is)
 	}
 	r.executor.deadlines.remove(r.id)
 	exit.Code = state.ExitCode
@@ -164,6 +153,33 @@ func (r *run) look(ctx context.Context) (exit executor.Exit, is bool, err error)
 		return exit, true, nil
 	}
 	exit.Outcome, exit.Reason = judge(state, exit, limitsOf(found.Config.Labels))
+	return exit, true, nil
+}
+
+// unstarted says how a run has ended whose container was made and, as the engine says, not started. An engine that was killed just then may have started it all the same.
+func (r *run) unstarted(ctx context.Context, found container.InspectResponse, asked request, is bool) (exit executor.Exit, over bool, err error) {
+	_, began, err := r.trace(ctx)
+	if err != nil {
+		return executor.Exit{}, false, err
+	}
+	exit = executor.Exit{Outcome: executor.Lost, Code: -1, Started: began, Ended: time.Now().UTC()}
+	failed := found.State.Error != "" && !withoutContainerd(found.State.Error) // otherwise whoever starts it tries that again
+	last := timeOf(found.Created)
+	if began.After(last) {
+		last = began
+	}
+	switch {
+	case is:
+		exit.Outcome, exit.Reason = asked.Cause.Outcome(), asked.Reason
+	case failed && began.IsZero():
+		exit.Outcome, exit.Reason = executor.Refused, found.State.Error
+	case !failed && time.Since(last) <= r.executor.neverBegun:
+		return executor.Exit{}, false, nil
+	case began.IsZero():
+		exit.Reason = "it was never begun"
+	default:
+		exit.Reason = "the engine was ended while it started it, and does not know how it ended"
+	}
 	return exit, true, nil
 }
 

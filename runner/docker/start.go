@@ -36,8 +36,11 @@ const (
 	nameCause         = "cause"
 )
 
-// begin is what a shell does before it becomes the script: links to the script's files beside what it will write, and parameters on its standard input.
-const begin = `for f in "$FAIRWAY_SCRIPT_DIR"/* "$FAIRWAY_SCRIPT_DIR"/.[!.]*; do [ -e "$f" ] && ln -s "$f" .; done 2>/dev/null
+// begin is what a shell does before it becomes the script: it leaves a trace in the volume, and makes links to the script's files beside what it will write; parameters
+// are on its standard input. Where there is a trace it does not go on: an engine that was killed may have started what it does not know of, and start it again.
+const begin = `[ "$FAIRWAY_RESULTS" -nt "$FAIRWAY_PARAMS" ] && echo "The engine has started it before, and it is not started twice." >&2 && exit 125
+: >"$FAIRWAY_RESULTS"
+for f in "$FAIRWAY_SCRIPT_DIR"/* "$FAIRWAY_SCRIPT_DIR"/.[!.]*; do [ -e "$f" ] && ln -s "$f" .; done 2>/dev/null
 exec "$@" <"$FAIRWAY_PARAMS"`
 
 // Start begins an attempt. Its name says that there is one: who finds one that was made and not started goes on with it.
@@ -53,12 +56,12 @@ func (e *Executor) Start(ctx context.Context, attempt executor.Attempt) (executo
 	r := &run{executor: e, id: attempt.ID}
 	found, err := r.inspect(ctx)
 	if errors.Is(err, executor.ErrUnknown) {
-		var made bool
+		var made *prepared
 		if made, err = e.create(ctx, attempt); err != nil {
 			return nil, err
 		}
-		if made { // just now, so nobody has asked it to end
-			return r, e.begin(ctx, r, attempt)
+		if made != nil { // just now, so nobody has asked it to end
+			return r, e.begin(ctx, r, attempt, made.shell)
 		}
 		found, err = r.inspect(ctx)
 	}
@@ -69,33 +72,67 @@ func (e *Executor) Start(ctx context.Context, attempt executor.Attempt) (executo
 		e.watch(found)
 		return r, nil
 	}
-	return r, e.launch(ctx, r, attempt)
+	return r, e.launch(ctx, r, attempt, found.Config.Labels[labelShell] == "yes")
 }
 
-// launch starts a container that was made.
-func (e *Executor) launch(ctx context.Context, r *run, attempt executor.Attempt) error {
+// launch starts a container that was made, and perhaps was started without the engine's knowing.
+func (e *Executor) launch(ctx context.Context, r *run, attempt executor.Attempt, shell bool) error {
 	switch _, asked, err := r.cause(ctx); {
 	case err != nil:
 		return err
 	case asked:
 		return nil // it was ended before it began
 	}
-	return e.begin(ctx, r, attempt)
+	switch asked, began, err := r.trace(ctx); {
+	case err != nil:
+		return err
+	case !began.IsZero():
+		return nil // how it ended is for who waits for that
+	case asked:
+		return e.start(ctx, r, attempt)
+	}
+	return e.begin(ctx, r, attempt, shell)
 }
 
-// begin starts a container that nobody has asked to end.
-func (e *Executor) begin(ctx context.Context, r *run, attempt executor.Attempt) error {
+// begin starts a container that nobody has asked to start, or to end.
+func (e *Executor) begin(ctx context.Context, r *run, attempt executor.Attempt, shell bool) error {
 	params := attempt.Params
 	if len(params) == 0 {
 		params = []byte("{}")
 	}
+	since := time.Now() // without a shell nobody leaves a trace: what may have begun has
+	if shell {
+		since = traceless()
+	}
 	// The directory of the volume is root's, so the file for results stays the one that it is: nothing else can be made beside it or in its place.
 	if err := r.put(ctx,
-		file{name: nameParams, mode: 0o444, text: params},
-		file{name: nameResults, mode: 0o600, user: e.user, group: e.group},
+		file{name: nameParams, mode: 0o444, text: params, at: since},
+		file{name: nameResults, mode: 0o600, user: e.user, group: e.group, at: since},
 	); err != nil {
 		return err
 	}
+	return e.start(ctx, r, attempt)
+}
+
+// traceless is when the file for results was changed the last time where nothing has begun.
+func traceless() time.Time { return time.Unix(1, 0) }
+
+// trace says whether a container was to be started, and when what runs in it has begun; the zero: it has not.
+func (r *run) trace(ctx context.Context) (asked bool, began time.Time, err error) {
+	found, err := r.executor.engine.ContainerStatPath(ctx, r.name(), client.ContainerStatPathOptions{Path: path.Join(placeIO, nameResults)})
+	switch {
+	case errdefs.IsNotFound(err):
+		return false, time.Time{}, nil
+	case err != nil:
+		return false, time.Time{}, fmt.Errorf("look whether attempt %s has begun: %w", r.id, r.executor.explain(err))
+	case found.Stat.Mtime.After(traceless()):
+		return true, found.Stat.Mtime.UTC(), nil
+	}
+	return true, time.Time{}, nil
+}
+
+// start has the engine start a container.
+func (e *Executor) start(ctx context.Context, r *run, attempt executor.Attempt) error {
 	_, err := e.engine.ContainerStart(ctx, r.name(), client.ContainerStartOptions{})
 	if err != nil {
 		found, inspected := r.inspect(ctx)
@@ -108,20 +145,20 @@ func (e *Executor) begin(ctx context.Context, r *run, attempt executor.Attempt) 
 	return nil
 }
 
-// create makes a container, unless there is one.
-func (e *Executor) create(ctx context.Context, attempt executor.Attempt) (made bool, err error) {
+// create makes a container of the image that it gives; nil: there is a container.
+func (e *Executor) create(ctx context.Context, attempt executor.Attempt) (*prepared, error) {
 	image, err := e.prepared(ctx, attempt.Script.Version)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	argv, err := image.argv(attempt.Script.Command, e.options.Python)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
 	limits := attempt.Limits.WithDefaults()
 	said, err := json.Marshal(limits)
 	if err != nil {
-		return false, fmt.Errorf("write the limits: %w", err)
+		return nil, fmt.Errorf("write the limits: %w", err)
 	}
 	config := &container.Config{
 		Image: image.id, User: fmt.Sprintf("%d:%d", e.user, e.group), WorkingDir: placeWork, Entrypoint: argv, Cmd: []string{},
@@ -132,10 +169,13 @@ func (e *Executor) create(ctx context.Context, attempt executor.Attempt) (made b
 		},
 	}
 	_, err = e.engine.ContainerCreate(ctx, client.ContainerCreateOptions{Config: config, HostConfig: e.hostConfig(attempt, image), Name: containerName(attempt.ID)})
-	if err != nil && !errdefs.IsConflict(err) { // a conflict: another runner was faster
-		return false, fmt.Errorf("make a container for attempt %s: %w", attempt.ID, e.explain(err))
+	switch {
+	case errdefs.IsConflict(err): // another runner was faster
+		return nil, nil //nolint:nilnil // as is said above
+	case err != nil:
+		return nil, fmt.Errorf("make a container for attempt %s: %w", attempt.ID, e.explain(err))
 	}
-	return err == nil, nil
+	return image, nil
 }
 
 // hostConfig is what the container may have and do.
@@ -257,6 +297,7 @@ type file struct {
 	mode        int64
 	user, group int
 	text        []byte
+	at          time.Time // the zero: now
 }
 
 // put writes files into the volume.
@@ -264,7 +305,10 @@ func (r *run) put(ctx context.Context, files ...file) error {
 	var archive bytes.Buffer
 	writer := tar.NewWriter(&archive)
 	for _, f := range files {
-		err := writer.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Uid: f.user, Gid: f.group, Size: int64(len(f.text)), ModTime: time.Now()})
+		if f.at.IsZero() {
+			f.at = time.Now()
+		}
+		err := writer.WriteHeader(&tar.Header{Name: f.name, Mode: f.mode, Uid: f.user, Gid: f.group, Size: int64(len(f.text)), ModTime: f.at})
 		if err == nil {
 			_, err = writer.Write(f.text)
 		}
