@@ -2,19 +2,16 @@
 package db
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"github.com/fairway-gateway/fairway/modules/command"
 	"github.com/fairway-gateway/fairway/modules/fairway"
@@ -27,7 +24,7 @@ func group() caddycmd.Command {
 	down := sub("down", "Takes back the last migration, with the data of what it made", takeBack)
 	down.Flags().BoolP("yes", "y", false, "Do not ask")
 	down.Flags().Int64("to", -1, "Take back all that are later than this version; 0: all (default: the last one)")
-	return command.Group("db", "up|down|status|version|seed|role [<name>] [--config file] [--json]", "Migrates the store, or a database with migrations", `
+	return command.Group("db", "up|down|status|version|backup|restore|seed|role [<name>] [--config file] [--json]", "Migrates the store, or a database with migrations", `
 Migrates a database of a configuration: without a name the store, which a gateway
 also does when it starts; with one a database that has migrations:
 
@@ -44,6 +41,7 @@ migration failed, 2 when nothing was tried.`,
 		sub("up", "Applies the migrations that are pending", apply), down,
 		sub("status", "Lists the migrations and when they were applied", status),
 		sub("version", "Prints the version of the schema", version),
+		backupCommand(), restoreCommand(),
 		seedCommand(),
 		command.Sub("role <name>", "Prints SQL that makes a role for runners, which may do nothing else", role),
 	)
@@ -160,7 +158,8 @@ func takeBack(ctx context.Context, j *job) (command.Report, error) {
 		}
 	}
 	if len(last) > 0 {
-		if err := j.agreed(last); err != nil {
+		names := strings.Join(last, ", ")
+		if err := agree(j.Call, fmt.Sprintf("deletes the data of %s", names), "nothing was taken back"); err != nil {
 			return nil, err
 		}
 	}
@@ -171,24 +170,6 @@ func takeBack(ctx context.Context, j *job) (command.Report, error) {
 		names, err = j.m.DownTo(ctx, to)
 	}
 	return j.changed(ctx, &change{Reverted: names}, err)
-}
-
-// agreed asks whether data may be lost, or has been told.
-func (j *job) agreed(names []string) error {
-	yes, err := j.Flags().GetBool("yes")
-	if err != nil || yes {
-		return err
-	}
-	in, ok := j.InOrStdin().(*os.File)
-	if !ok || !term.IsTerminal(int(in.Fd())) {
-		return command.Usagef("nothing was taken back: it deletes the data of %s; say --yes if that is meant", strings.Join(names, ", "))
-	}
-	fmt.Fprintf(j.ErrOrStderr(), "This takes back %s of %s, with its data. Write yes: ", strings.Join(names, ", "), j.schema.Label)
-	line, err := bufio.NewReader(in).ReadString('\n')
-	if err != nil || strings.TrimSpace(line) != "yes" {
-		return command.Usagef("nothing was taken back")
-	}
-	return nil
 }
 
 // list is what status prints.
