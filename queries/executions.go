@@ -120,6 +120,8 @@ type NewExecution struct {
 	IsPlugin bool
 	// RerunOf is what it repeats.
 	RerunOf *uuid.UUID
+	// Arrival is the event that asks for it, which is written down with it. Default: none does.
+	Arrival *Arrival
 }
 
 // Created is an execution that was asked for.
@@ -259,6 +261,9 @@ func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExe
 	if n.Key != nil && errors.Is(err, sql.ErrNoRows) { // somebody was faster
 		old, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: &n.User, IdempotencyKey: n.Key})
 		return existing(old, n, err)
+	}
+	if err == nil && n.Arrival != nil {
+		err = WriteArrival(ctx, q, now, *n.Arrival, ArrivalStarted, "", &row.ID)
 	}
 	return Created{Execution: row}, err
 }

@@ -186,3 +186,11 @@ func (s *Store) States(ctx context.Context, ids []uuid.UUID) ([]db.ListStatesRow
 	}
 	return s.queries().ListStates(ctx, idList(ids))
 }
+
+// Ended gives those of executions that are of scripts, have ended, and whose owner is there and may log in; one owner's are together.
+func (s *Store) Ended(ctx context.Context, ids []uuid.UUID) ([]db.ListEndedExecutionsRow, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return s.queries().ListEndedExecutions(ctx, idList(ids))
+}

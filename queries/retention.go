@@ -25,12 +25,14 @@ type Retention struct {
 	Events time.Duration
 	// Firings are what became of the times of schedules. What became of the last one of each is a part of the schedule, and stays.
 	Firings time.Duration
+	// Arrivals are what became of events that arrived.
+	Arrivals time.Duration
 }
 
-// DefaultRetention is what gateways keep: logs of executions and what schedules did for 90 days, moves for a year, events for a week, the audit log without end.
+// DefaultRetention is what gateways keep: logs of executions and what schedules and events that arrived did for 90 days, moves for a year, events for a week, the audit log without end.
 func DefaultRetention() Retention {
 	const day = 24 * time.Hour
-	return Retention{Logs: 90 * day, StatusLog: 365 * day, Events: 7 * day, Firings: 90 * day}
+	return Retention{Logs: 90 * day, StatusLog: 365 * day, Events: 7 * day, Firings: 90 * day, Arrivals: 90 * day}
 }
 
 // Keep says for how long what is only ever added to is kept from now on. Before, and of nil, the store does not look after it.
@@ -112,6 +114,7 @@ func (r Retention) tables() []appended {
 		{name: "audit_log", keep: r.Audit},
 		{name: "events", keep: r.Events},
 		{name: "schedule_firings", keep: r.Firings},
+		{name: "arrivals", keep: r.Arrivals},
 	}
 }
 

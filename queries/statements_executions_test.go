@@ -114,7 +114,10 @@ func executionSteps() []step {
 	}
 	byAttempt := func(i int, of string) string { return fmt.Sprintf(`{"%s": {%s}}`, attempts[i], of) }
 	return []step{
-		insertOwner(user),
+		{"", func(ctx context.Context, q db.Querier) (any, error) {
+			_, err := q.InsertUser(ctx, db.InsertUserParams{ID: user, Email: user.String(), EmailKey: user.String(), Profile: []byte("{}"), Role: "USER", IsActive: true})
+			return nil, err
+		}, nil},
 		{"", func(ctx context.Context, q db.Querier) (any, error) {
 			if _, err := q.InsertScript(ctx, db.InsertScriptParams{ID: script, Slug: name, Name: "n", UserID: user, Now: now}); err != nil {
 				return nil, err
@@ -334,6 +337,14 @@ func executionSteps() []step {
 			all, err := q.ListAttempts(ctx, ids[0])
 			return []any{len(all), all[0].Outcome, *all[0].ExitCode, all[0].LeaseUntil == nil}, err
 		}, []any{1, "SUCCEEDED", int64(0), true}},
+		{"ListEndedExecutions", func(ctx context.Context, q db.Querier) (any, error) {
+			all, err := q.ListEndedExecutions(ctx, idList(ids))
+			if err != nil || len(all) != 1 {
+				return all, err
+			}
+			e := all[0]
+			return []any{e.ID == ids[0], e.Status, e.UserID == user, string(e.Profile), e.StartedAt.Equal(now), e.EndedAt != nil}, nil
+		}, []any{true, "FINISHED", true, "{}", true, true}},
 		{"DeleteExecution", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.DeleteExecution(ctx, db.DeleteExecutionParams{ID: ids[0], Now: &now})
 		}, int64(1)},

@@ -38,6 +38,18 @@ type ApiToken struct {
 	RevokedAt   *time.Time      `db:"revoked_at"`
 }
 
+type Arrival struct {
+	ID          uuid.UUID  `db:"id"`
+	At          time.Time  `db:"at"`
+	Origin      string     `db:"origin"`
+	UserID      *uuid.UUID `db:"user_id"`
+	Event       string     `db:"event"`
+	Outcome     string     `db:"outcome"`
+	Reason      string     `db:"reason"`
+	ExecutionID *uuid.UUID `db:"execution_id"`
+	Path        string     `db:"path"`
+}
+
 type AuditLog struct {
 	ID        uuid.UUID       `db:"id"`
 	At        time.Time       `db:"at"`
@@ -136,6 +148,21 @@ type ExecutionLimit struct {
 	UserID    uuid.UUID `db:"user_id"`
 	AtMost    int64     `db:"at_most"`
 	UpdatedAt time.Time `db:"updated_at"`
+}
+
+type Hook struct {
+	ID        uuid.UUID       `db:"id"`
+	UserID    uuid.UUID       `db:"user_id"`
+	ScriptID  uuid.UUID       `db:"script_id"`
+	Name      string          `db:"name"`
+	Params    json.RawMessage `db:"params"`
+	BodyInto  string          `db:"body_into"`
+	Secret    []byte          `db:"secret"`
+	OldSecret []byte          `db:"old_secret"`
+	OldUntil  *time.Time      `db:"old_until"`
+	Version   int64           `db:"version"`
+	CreatedAt time.Time       `db:"created_at"`
+	UpdatedAt time.Time       `db:"updated_at"`
 }
 
 type IdempotencyKey struct {

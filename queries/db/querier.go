@@ -87,6 +87,7 @@ type Querier interface {
 	DeleteExpiredSessions(ctx context.Context, atMost int64) (int64, error)
 	// Deletes some of those that have been gone for long.
 	DeleteGoneRunners(ctx context.Context, arg DeleteGoneRunnersParams) (int64, error)
+	DeleteHook(ctx context.Context, id uuid.UUID) (int64, error)
 	// It works again, or there is none any more.
 	DeleteLane(ctx context.Context, lane string) (int64, error)
 	DeleteLimit(ctx context.Context, userID uuid.UUID) error
@@ -155,6 +156,7 @@ type Querier interface {
 	GetEventCursor(ctx context.Context, name string) (EventCursor, error)
 	GetExecution(ctx context.Context, id uuid.UUID) (Execution, error)
 	GetExecutionByKey(ctx context.Context, arg GetExecutionByKeyParams) (Execution, error)
+	GetHook(ctx context.Context, id uuid.UUID) (Hook, error)
 	GetIdempotencyKey(ctx context.Context, keyHash []byte) (GetIdempotencyKeyRow, error)
 	GetLane(ctx context.Context, lane string) (OutboxLane, error)
 	// Whoever deletes the user waits for the end of the transaction, and finds what it makes.
@@ -198,6 +200,7 @@ type Querier interface {
 	// Deleted ones, too.
 	HasUsers(ctx context.Context) (bool, error)
 	InsertAPIToken(ctx context.Context, arg InsertAPITokenParams) (ApiToken, error)
+	InsertArrival(ctx context.Context, arg InsertArrivalParams) error
 	// Statements that name attempts by id ask for their states by (state || ''), and for their ids by an array. Few attempts are in those states, so PostgreSQL
 	// would go through all of them by the partial index, which grows with what waits and with what has left it; and for a list of which it does not know
 	// how long it is, it would go through the table.
@@ -211,6 +214,8 @@ type Querier interface {
 	// No row: the user is not there, or was deleted.
 	InsertFamily(ctx context.Context, arg InsertFamilyParams) (int64, error)
 	InsertFirings(ctx context.Context, arg InsertFiringsParams) error
+	// No row: the user has as many as may be.
+	InsertHook(ctx context.Context, arg InsertHookParams) (int64, error)
 	InsertLink(ctx context.Context, arg InsertLinkParams) error
 	InsertLogChunk(ctx context.Context, arg InsertLogChunkParams) error
 	// Answers that take longer than callers wait. Their executions are run by gateways, which wait for no runner.
@@ -245,6 +250,12 @@ type Querier interface {
 	KeepLongAnswer(ctx context.Context, arg KeepLongAnswerParams) (int64, error)
 	// Those that have not ended, of a user or of all, of a kind or of all.
 	ListAPITokens(ctx context.Context, arg ListAPITokensParams) ([]ApiToken, error)
+	// The newest first.
+	ListArrivals(ctx context.Context, atMost int64) ([]Arrival, error)
+	// The newest first.
+	ListArrivalsFrom(ctx context.Context, arg ListArrivalsFromParams) ([]Arrival, error)
+	// The newest first.
+	ListArrivalsOf(ctx context.Context, arg ListArrivalsOfParams) ([]Arrival, error)
 	// Those of an execution, in order.
 	ListAttempts(ctx context.Context, executionID uuid.UUID) ([]ExecutionAttempt, error)
 	// The newest first.
@@ -259,6 +270,8 @@ type Querier interface {
 	ListDeadOutboxLane(ctx context.Context, arg ListDeadOutboxLaneParams) ([]Outbox, error)
 	// The execution of an attempt that its holder has ended so before.
 	ListEndedAttempt(ctx context.Context, arg ListEndedAttemptParams) ([]uuid.UUID, error)
+	// Executions of scripts that have ended, of users who are there and may log in, one user's together.
+	ListEndedExecutions(ctx context.Context, ids string) ([]ListEndedExecutionsRow, error)
 	ListEventCursors(ctx context.Context) ([]EventCursor, error)
 	// Those after one, and those of gaps before it that are there now, each [first, last]. Who writes a file is alone: it has no gaps.
 	ListEvents(ctx context.Context, arg ListEventsParams) ([]Event, error)
@@ -268,6 +281,8 @@ type Querier interface {
 	ListHeldAttempts(ctx context.Context, batch string) ([]ListHeldAttemptsRow, error)
 	// What a runner holds.
 	ListHeldBy(ctx context.Context, runnerID *uuid.UUID) ([]ListHeldByRow, error)
+	ListHooks(ctx context.Context, atMost int64) ([]Hook, error)
+	ListHooksOf(ctx context.Context, userID uuid.UUID) ([]Hook, error)
 	ListLastChunk(ctx context.Context, arg ListLastChunkParams) ([][]byte, error)
 	// The executions of a user that have not ended, and that nobody has cancelled.
 	ListLivingOf(ctx context.Context, userID *uuid.UUID) ([]uuid.UUID, error)
@@ -285,6 +300,8 @@ type Querier interface {
 	ListOverdueAttempts(ctx context.Context, arg ListOverdueAttemptsParams) ([]ListOverdueAttemptsRow, error)
 	// Those that the hashes of living users have, each once.
 	ListPasswordParameters(ctx context.Context) ([]string, error)
+	// What led to an execution that an event started; none: no event did.
+	ListPathsOf(ctx context.Context, executionID *uuid.UUID) ([]ListPathsOfRow, error)
 	// What has waited for a runner since a time.
 	ListQueuedSince(ctx context.Context, arg ListQueuedSinceParams) ([]ListQueuedSinceRow, error)
 	ListRevocations(ctx context.Context, arg ListRevocationsParams) ([]ListRevocationsRow, error)
@@ -381,6 +398,8 @@ type Querier interface {
 	ReviveOutboxLane(ctx context.Context, arg ReviveOutboxLaneParams) (int64, error)
 	RevokeAPIToken(ctx context.Context, id uuid.UUID) (ApiToken, error)
 	RevokeClient(ctx context.Context, id uuid.UUID) (OauthClient, error)
+	// Another secret, beside which the one before holds for a while. No row: somebody else has changed it.
+	RotateHook(ctx context.Context, arg RotateHookParams) (int64, error)
 	// Marks a token as used, if it was not: of those who try at once, one does.
 	RotateRefreshToken(ctx context.Context, arg RotateRefreshTokenParams) (uuid.UUID, error)
 	// What a script says of its attempt, if that is held by who says it. The execution is locked.

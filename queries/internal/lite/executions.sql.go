@@ -393,6 +393,62 @@ func (q *Queries) InsertExecution(ctx context.Context, arg InsertExecutionParams
 	return i, err
 }
 
+const listEndedExecutions = `-- name: ListEndedExecutions :many
+select e.id, e.status, e.created_at, e.started_at, e.ended_at, s.slug, u.id as user_id, u.email, u.profile
+from executions e
+join scripts s on s.id = e.script_id
+join users u on u.id = e.user_id
+where e.id in (select value from json_each(cast(?1 as text)))
+	and e.ended_at is not null and e.deleted_at is null and u.deleted_at is null and u.is_active
+order by u.id, e.id
+`
+
+type ListEndedExecutionsRow struct {
+	ID        uuid.UUID       `db:"id"`
+	Status    string          `db:"status"`
+	CreatedAt time.Time       `db:"created_at"`
+	StartedAt *time.Time      `db:"started_at"`
+	EndedAt   *time.Time      `db:"ended_at"`
+	Slug      string          `db:"slug"`
+	UserID    uuid.UUID       `db:"user_id"`
+	Email     string          `db:"email"`
+	Profile   json.RawMessage `db:"profile"`
+}
+
+// Executions of scripts that have ended, of users who are there and may log in, one user's together.
+func (q *Queries) ListEndedExecutions(ctx context.Context, ids string) ([]ListEndedExecutionsRow, error) {
+	rows, err := q.db.QueryContext(ctx, listEndedExecutions, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []ListEndedExecutionsRow{}
+	for rows.Next() {
+		var i ListEndedExecutionsRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.Status,
+			&i.CreatedAt,
+			&i.StartedAt,
+			&i.EndedAt,
+			&i.Slug,
+			&i.UserID,
+			&i.Email,
+			&i.Profile,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listLivingOf = `-- name: ListLivingOf :many
 select w.id from executions w where w.user_id = ?1 and w.status = 'PENDING'
 union all

@@ -225,6 +225,10 @@ func (a Adapter) DeleteGoneRunners(ctx context.Context, arg db.DeleteGoneRunners
 	return a.q.DeleteGoneRunners(ctx, DeleteGoneRunnersParams(arg))
 }
 
+func (a Adapter) DeleteHook(ctx context.Context, id uuid.UUID) (int64, error) {
+	return a.q.DeleteHook(ctx, id)
+}
+
 func (a Adapter) DeleteLane(ctx context.Context, lane string) (int64, error) {
 	return a.q.DeleteLane(ctx, lane)
 }
@@ -438,6 +442,11 @@ func (a Adapter) GetExecutionByKey(ctx context.Context, arg db.GetExecutionByKey
 	return db.Execution(row), err
 }
 
+func (a Adapter) GetHook(ctx context.Context, id uuid.UUID) (db.Hook, error) {
+	row, err := a.q.GetHook(ctx, id)
+	return db.Hook(row), err
+}
+
 func (a Adapter) GetIdempotencyKey(ctx context.Context, keyHash []byte) (db.GetIdempotencyKeyRow, error) {
 	row, err := a.q.GetIdempotencyKey(ctx, keyHash)
 	return db.GetIdempotencyKeyRow(row), err
@@ -579,6 +588,10 @@ func (a Adapter) InsertAPIToken(ctx context.Context, arg db.InsertAPITokenParams
 	return db.ApiToken(row), err
 }
 
+func (a Adapter) InsertArrival(ctx context.Context, arg db.InsertArrivalParams) error {
+	return a.q.InsertArrival(ctx, InsertArrivalParams(arg))
+}
+
 func (a Adapter) InsertAttempts(ctx context.Context, arg db.InsertAttemptsParams) ([]db.InsertAttemptsRow, error) {
 	rows, err := a.q.InsertAttempts(ctx, InsertAttemptsParams(arg))
 	out := make([]db.InsertAttemptsRow, len(rows))
@@ -612,6 +625,10 @@ func (a Adapter) InsertFamily(ctx context.Context, arg db.InsertFamilyParams) (i
 
 func (a Adapter) InsertFirings(ctx context.Context, arg db.InsertFiringsParams) error {
 	return a.q.InsertFirings(ctx, InsertFiringsParams(arg))
+}
+
+func (a Adapter) InsertHook(ctx context.Context, arg db.InsertHookParams) (int64, error) {
+	return a.q.InsertHook(ctx, InsertHookParams(arg))
 }
 
 func (a Adapter) InsertLink(ctx context.Context, arg db.InsertLinkParams) error {
@@ -717,6 +734,33 @@ func (a Adapter) ListAPITokens(ctx context.Context, arg db.ListAPITokensParams) 
 	return out, err
 }
 
+func (a Adapter) ListArrivals(ctx context.Context, atMost int64) ([]db.Arrival, error) {
+	rows, err := a.q.ListArrivals(ctx, atMost)
+	out := make([]db.Arrival, len(rows))
+	for i := range rows {
+		out[i] = db.Arrival(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListArrivalsFrom(ctx context.Context, arg db.ListArrivalsFromParams) ([]db.Arrival, error) {
+	rows, err := a.q.ListArrivalsFrom(ctx, ListArrivalsFromParams(arg))
+	out := make([]db.Arrival, len(rows))
+	for i := range rows {
+		out[i] = db.Arrival(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListArrivalsOf(ctx context.Context, arg db.ListArrivalsOfParams) ([]db.Arrival, error) {
+	rows, err := a.q.ListArrivalsOf(ctx, ListArrivalsOfParams(arg))
+	out := make([]db.Arrival, len(rows))
+	for i := range rows {
+		out[i] = db.Arrival(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListAttempts(ctx context.Context, executionID uuid.UUID) ([]db.ExecutionAttempt, error) {
 	rows, err := a.q.ListAttempts(ctx, executionID)
 	out := make([]db.ExecutionAttempt, len(rows))
@@ -784,6 +828,15 @@ func (a Adapter) ListEndedAttempt(ctx context.Context, arg db.ListEndedAttemptPa
 	return a.q.ListEndedAttempt(ctx, ListEndedAttemptParams(arg))
 }
 
+func (a Adapter) ListEndedExecutions(ctx context.Context, ids string) ([]db.ListEndedExecutionsRow, error) {
+	rows, err := a.q.ListEndedExecutions(ctx, ids)
+	out := make([]db.ListEndedExecutionsRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListEndedExecutionsRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) ListEventCursors(ctx context.Context) ([]db.EventCursor, error) {
 	rows, err := a.q.ListEventCursors(ctx)
 	out := make([]db.EventCursor, len(rows))
@@ -825,6 +878,24 @@ func (a Adapter) ListHeldBy(ctx context.Context, runnerID *uuid.UUID) ([]db.List
 	out := make([]db.ListHeldByRow, len(rows))
 	for i := range rows {
 		out[i] = db.ListHeldByRow(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListHooks(ctx context.Context, atMost int64) ([]db.Hook, error) {
+	rows, err := a.q.ListHooks(ctx, atMost)
+	out := make([]db.Hook, len(rows))
+	for i := range rows {
+		out[i] = db.Hook(rows[i])
+	}
+	return out, err
+}
+
+func (a Adapter) ListHooksOf(ctx context.Context, userID uuid.UUID) ([]db.Hook, error) {
+	rows, err := a.q.ListHooksOf(ctx, userID)
+	out := make([]db.Hook, len(rows))
+	for i := range rows {
+		out[i] = db.Hook(rows[i])
 	}
 	return out, err
 }
@@ -893,6 +964,15 @@ func (a Adapter) ListOverdueAttempts(ctx context.Context, arg db.ListOverdueAtte
 
 func (a Adapter) ListPasswordParameters(ctx context.Context) ([]string, error) {
 	return a.q.ListPasswordParameters(ctx)
+}
+
+func (a Adapter) ListPathsOf(ctx context.Context, executionID *uuid.UUID) ([]db.ListPathsOfRow, error) {
+	rows, err := a.q.ListPathsOf(ctx, executionID)
+	out := make([]db.ListPathsOfRow, len(rows))
+	for i := range rows {
+		out[i] = db.ListPathsOfRow(rows[i])
+	}
+	return out, err
 }
 
 func (a Adapter) ListQueuedSince(ctx context.Context, arg db.ListQueuedSinceParams) ([]db.ListQueuedSinceRow, error) {
@@ -1252,6 +1332,10 @@ func (a Adapter) RevokeAPIToken(ctx context.Context, id uuid.UUID) (db.ApiToken,
 func (a Adapter) RevokeClient(ctx context.Context, id uuid.UUID) (db.OauthClient, error) {
 	row, err := a.q.RevokeClient(ctx, id)
 	return db.OauthClient(row), err
+}
+
+func (a Adapter) RotateHook(ctx context.Context, arg db.RotateHookParams) (int64, error) {
+	return a.q.RotateHook(ctx, RotateHookParams(arg))
 }
 
 func (a Adapter) RotateRefreshToken(ctx context.Context, arg db.RotateRefreshTokenParams) (uuid.UUID, error) {

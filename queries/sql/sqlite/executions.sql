@@ -157,3 +157,13 @@ select w.id from executions w where w.user_id = sqlc.arg(user_id) and w.status =
 union all
 select a.id from executions a where a.user_id = sqlc.arg(user_id) and a.status in ('READY', 'RUNNING', 'CANCELLING') and a.status <> 'CANCELLING'
 order by 1;
+
+-- name: ListEndedExecutions :many
+-- Executions of scripts that have ended, of users who are there and may log in, one user's together.
+select e.id, e.status, e.created_at, e.started_at, e.ended_at, s.slug, u.id as user_id, u.email, u.profile
+from executions e
+join scripts s on s.id = e.script_id
+join users u on u.id = e.user_id
+where e.id in (select value from json_each(cast(sqlc.arg(ids) as text)))
+	and e.ended_at is not null and e.deleted_at is null and u.deleted_at is null and u.is_active
+order by u.id, e.id;
