@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -83,6 +84,38 @@ func claimed() act {
 		}
 		if err != nil || len(got) != 1 {
 			s.t.Fatal(got, err)
+		}
+	}
+}
+
+// toldOfEnd waits for the letter of the end of {execution} to somebody, of which there is one.
+func toldOfEnd(who, status string) act {
+	return func(s *scene) {
+		s.t.Helper()
+		await(s, 20*time.Millisecond, func() error {
+			n := 0
+			all := s.mail.of(s.value(who + ".email"))
+			for _, l := range all {
+				if strings.Contains(l.text, s.value("slug")+": "+status) && strings.Contains(l.text, "https://gateway.example.org/api/v1/execution/"+s.value("execution")) {
+					n++
+				}
+			}
+			if n != 1 {
+				return fmt.Errorf("%d letters tell of %s, of %v", n, s.value("execution"), all)
+			}
+			return nil
+		})
+	}
+}
+
+// notTold holds that nobody was told of {quiet}.
+func notTold() act {
+	return func(s *scene) {
+		s.t.Helper()
+		for _, l := range s.mail.of(s.value("user.email")) {
+			if strings.Contains(l.text, s.value("quiet")) {
+				s.t.Error("there is a letter:", l.subject)
+			}
 		}
 	}
 }
@@ -175,6 +208,10 @@ func executionRows() []row {
 			}))},
 		{"PATCH checks transitions: 409 that names both; a late runner overwrites nothing", does(ready("user"), by("admin", patch(one).json(`{"status":"FINISHED"}`)).gives(409, says(409, "from READY to FINISHED")), by("user", post(one+"/cancel")).gives(202),
 			by("admin", patch(one).json(`{"status":"FINISHED","results":{}}`)).gives(409, says(409, "from CANCELLED to FINISHED")), by("admin", get(one)).gives(200, `{"data":{"status":"CANCELLED","results":null,"...":0}}`))},
+		{"Terminal: end_date, progress 100, mail when email_notifications_enabled: to the owner, once, whoever ended it", does(ready("user"), by("admin", patch(one).json(`{"status":"RUNNING"}`)).gives(200), by("admin", patch(one).json(`{"status":"FINISHED","results":{}}`)).gives(200), toldOfEnd("user", "FINISHED"),
+			ran("user"), by("user", post(one+"/cancel")).gives(202), toldOfEnd("user", "CANCELLED"), ran("user"), by("admin", patch(one).json(`{"status":"RUNNING"}`)).gives(200), by("admin", patch(one).json(`{"status":"FAILED"}`)).gives(200), toldOfEnd("user", "FAILED"))},
+		{"no mail when email_notifications_enabled is false, which its owner sets by PATCH /user/me", does(ready("user"), by("user", patch("/api/v1/user/me").json(`{"email_notifications_enabled":false}`)).gives(200, `{"data":{"email_notifications_enabled":false,"...":0}}`),
+			by("user", post(one+"/cancel")).gives(202, `{"data":{"execution":{"id":"<text:quiet>","...":0},"...":0}}`), ran("admin"), by("admin", post(one+"/cancel")).gives(202), toldOfEnd("admin", "CANCELLED"), notTold())},
 		{"each change of status is kept, with its reason", does(ready("user"), by("user", post(one+"/cancel")).gives(202), by("user", get(one+"/history")).gives(200,
 			`{"data":[{"id":"<int>","status_from":"","status_to":"PENDING","reason":"","attempt":0,"timestamp":"<text>"},{"status_to":"READY","...":0},{"status_to":"CANCELLING","...":0},{"status_to":"CANCELLED","reason":"its owner wished so","...":0}]}`), by("other", get(one+"/history")).gives(404))},
 		{"POST cancel: owner or ADMIN+; 202 {execution, cancellation_details}; 400 Cannot cancel execution in X state; 404 for others", does(ready("user"), by("other", post(one+"/cancel")).gives(404),

@@ -84,7 +84,9 @@ func TestRows(t *testing.T) {
 				if one.alone() {
 					e := e.another(t)
 					o := e.options()
+					o.Fairway += mail.option()
 					w = start(t, e, o)
+					w.mail = mail
 				}
 				if one.site != nil {
 					o := o

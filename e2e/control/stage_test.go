@@ -229,6 +229,10 @@ func (s *scene) target(op permit.Operation, owner uuid.UUID, script, team func(u
 			made, err := s.store.CreateWebhook(ctx, by, db.Webhook{ID: uuid.New(), UserID: owner, Url: "https://example.org/events", Types: "[]", Secret: []byte("none")}, 1000)
 			must(err)
 			return made.ID.String()
+		case "{hook}":
+			made, err := s.store.CreateHook(ctx, by, db.Hook{ID: uuid.New(), UserID: owner, ScriptID: s.insertScript(owner), Name: "a test", Params: []byte("{}"), Secret: []byte("none")}, 1000)
+			must(err)
+			return made.ID.String()
 		case "{version}":
 			return "1"
 		case "{role}":

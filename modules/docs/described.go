@@ -45,7 +45,7 @@ type described struct {
 // A test holds it to the table.
 func handwritten() map[string]described {
 	out := map[string]described{}
-	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), ofTyped(), apiTokens(), service(), documents(), uploaded(), executed(), followed(), scheduled(), hooked()} {
+	for _, part := range []map[string]described{logins(), oauth2(), clients(), users(), ofTyped(), apiTokens(), service(), documents(), uploaded(), executed(), followed(), scheduled(), hooked(), inward()} {
 		maps.Copy(out, part)
 	}
 	return out

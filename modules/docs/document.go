@@ -286,6 +286,7 @@ func tagOfOperation(id string) (name, text string) {
 		"user": "Users as Trends.Earth has them", "users": "Users as Houston has them", "teams": "Teams", "tokens": "Tokens of programs",
 		"mail": "Mail", "limits": "Rate limits", "audit": "The audit log", "health": "Whether the gateway is there",
 		"permissions": "Scopes", "docs": "This document", "script": "Scripts that users upload", "execution": "Executions of scripts", "schedule": "Scripts that run at times", "webhook": "Where events are sent",
+		"hook": "By which others start scripts", "arrival": "Events that arrived",
 	}[name]
 }
 

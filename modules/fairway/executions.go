@@ -91,7 +91,7 @@ func (e *Executions) config() realm.Executions {
 func (e *Executions) retention() queries.Retention {
 	keep := queries.DefaultRetention()
 	if e != nil && e.Retention != 0 {
-		keep.Logs, keep.Firings = time.Duration(e.Retention), time.Duration(e.Retention)
+		keep.Logs, keep.Firings, keep.Arrivals = time.Duration(e.Retention), time.Duration(e.Retention), time.Duration(e.Retention)
 	}
 	return keep
 }

@@ -18,7 +18,9 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
+	"github.com/fairway-gateway/fairway/modules/control/endings"
 	"github.com/fairway-gateway/fairway/modules/control/events"
+	"github.com/fairway-gateway/fairway/modules/control/webhooks"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 	"github.com/fairway-gateway/fairway/queries"
 )
@@ -69,6 +71,9 @@ func (p *Publication) Check() error {
 	if p.Name != "" && !queueName().MatchString(p.Name) || len(p.Name) > 64 {
 		return fmt.Errorf("%q is no name for a publisher: use lower-case letters and digits, with - or _ between them", p.Name)
 	}
+	if slices.Contains(reserved(), p.Name) {
+		return fmt.Errorf("the name %s is taken by the gateway itself: give the publisher another", p.Name)
+	}
 	if p.Topic != "" {
 		if err := events.CheckTopic(p.Topic); err != nil {
 			return err
@@ -76,6 +81,9 @@ func (p *Publication) Check() error {
 	}
 	return p.Types.Check()
 }
+
+// reserved are names of who reads events within the gateway.
+func reserved() []string { return []string{webhooks.Reader, endings.Reader} }
 
 // Words are the words of it.
 func (p *Publication) Words(more map[string]caddyfiles.Word) map[string]caddyfiles.Word {

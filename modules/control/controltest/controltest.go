@@ -139,7 +139,7 @@ func Open(t testing.TB, dsn string, register func(*Gateway)) *Gateway {
 	} {
 		g.Handle(id, handle)
 	}
-	for _, v := range []string{"user", "team", "session", "client", "token", "script", "execution", "schedule", "webhook"} {
+	for _, v := range []string{"user", "team", "session", "client", "token", "script", "execution", "schedule", "webhook", "hook"} {
 		g.Resolve(v, func(context.Context, string, *callers.Caller) (api.Target, error) {
 			return api.Target{}, api.ErrNotFound
 		})

@@ -191,16 +191,25 @@ func answerMade(e queries.Created) (*made, error) {
 	return out, nil
 }
 
-// create makes an execution, within the limits.
-func (x *Executions) create(ctx context.Context, n queries.NewExecution) (_ *made, err error) {
-	if n.ID, err = uuid.NewV7(); err != nil {
+// create makes an execution that a caller asks for.
+func (x *Executions) create(ctx context.Context, n queries.NewExecution) (*made, error) {
+	e, err := x.keep(ctx, n)
+	if err != nil {
 		return nil, err
+	}
+	return answerMade(e)
+}
+
+// keep makes an execution, within the limits.
+func (x *Executions) keep(ctx context.Context, n queries.NewExecution) (_ queries.Created, err error) {
+	if n.ID, err = uuid.NewV7(); err != nil {
+		return queries.Created{}, err
 	}
 	written := false
 	if params := n.Params; n.ParamsKey == "" && len(params) > mostKept {
 		n.Params, n.ParamsKey, written = nil, "params/"+n.ID.String()+".json", true
 		if err := x.write(ctx, n.ParamsKey, params); err != nil {
-			return nil, err
+			return queries.Created{}, err
 		}
 	}
 	e, err := x.store.CreateExecution(ctx, x.options.Limits, n)
@@ -209,13 +218,13 @@ func (x *Executions) create(ctx context.Context, n queries.NewExecution) (_ *mad
 	}
 	switch {
 	case errors.Is(err, queries.ErrQueueFull):
-		return nil, api.Failure{Status: http.StatusTooManyRequests, Type: problem.RateLimited, Detail: "As many executions of yours wait as may. Come back when some have ended.", RetryAfter: fullRetry}
+		err = api.Failure{Status: http.StatusTooManyRequests, Type: problem.RateLimited, Detail: "As many executions of yours wait as may. Come back when some have ended.", RetryAfter: fullRetry}
 	case errors.Is(err, queries.ErrKeyReused):
-		return nil, &idempotency.MismatchError{}
+		err = &idempotency.MismatchError{}
 	case err != nil:
-		return nil, scriptFailure(err)
+		err = scriptFailure(err)
 	}
-	return answerMade(e)
+	return e, err
 }
 
 // certain says of an error that nothing was made: of others it is not known, and what it would need stays.

@@ -172,6 +172,9 @@ func (m *Mailer) Notice(ctx context.Context, q db.Querier, to, subject, text str
 	return m.enqueue(ctx, q, envelope{ID: id.String(), Kind: kindNotice}, letter{To: to, Subject: subject, Text: text})
 }
 
+// Sends says whether there is a server: without one, letters are written to the log.
+func (m *Mailer) Sends() bool { return m.cfg.URL != "" }
+
 // PublicURL is where links lead; empty: nobody has said it.
 func (m *Mailer) PublicURL() string { return m.cfg.PublicURL }
 
@@ -273,7 +276,7 @@ func (m *Mailer) handle(ctx context.Context, l outbox.Letter) error {
 	out := message{id: e.ID + "@" + m.domain, to: to, written: l.Created, automatic: e.Kind != kindPlain, content: content{subject: in.Subject, text: in.Text, html: in.HTML}}
 	if e.Kind != kindPlain && e.Kind != kindNotice {
 		expires := time.Unix(in.Expires, 0).UTC()
-		view := View{Address: to, Gateway: cmp.Or(m.cfg.PublicURL, "this gateway"), Link: in.Link, Expires: expires, Until: until(expires)}
+		view := View{Address: to, Gateway: cmp.Or(m.cfg.PublicURL, "this gateway"), Link: in.Link, Expires: expires, Until: until(expires), Ended: m.linked(in.Ended), Count: len(in.Ended)}
 		if out.content, err = m.templates.render(e.Kind, view); err != nil {
 			return err // a later version knows the kind, or another configuration has a template that works
 		}

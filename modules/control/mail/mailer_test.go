@@ -335,6 +335,8 @@ func TestTemplatesOfAFolderReplaceTheBuiltIn(t *testing.T) {
 		"without subject":   {map[string]string{"recovery.txt": "Here: {{.Link}}"}, "begins with a line"},
 		"an empty subject":  {map[string]string{"recovery.txt": "Subject: {{if false}}x{{end}}\n\n{{.Link}}"}, "needs a subject"},
 		"two lines of it":   {map[string]string{"recovery.txt": "Subject: a\nBcc: b@example.org\n\n{{.Link}}"}, "one line"},
+		"of ends, without":  {map[string]string{"ended.txt": "Subject: {{.Count}}\n\n{{range .Ended}}{{.Script}}{{end}}"}, "not {{.Link}} of each"},
+		"of ends, of one":   {map[string]string{"ended.txt": "Subject: x\n\n{{(index .Ended 1).Link}}"}, "ended.txt"},
 		"without link":      {map[string]string{"recovery.html": "<p>no</p>"}, "no {{.Link}}"},
 		"no such field":     {map[string]string{"recovery.html": "{{.Token}}"}, "recovery.html"},
 		"no template":       {map[string]string{"created.txt": "{{"}, "created.txt"},

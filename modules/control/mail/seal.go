@@ -25,6 +25,8 @@ type letter struct {
 	Subject string `json:"subject,omitempty"`
 	Text    string `json:"text,omitempty"`
 	HTML    string `json:"html,omitempty"`
+	// Ended are what a letter tells of whose kind is that.
+	Ended []Ended `json:"ended,omitempty"`
 }
 
 // keySize is how many bytes a key has.

@@ -21,6 +21,7 @@ var builtin embed.FS
 const (
 	kindCreated  = "created"
 	kindRecovery = "recovery"
+	kindEnded    = "ended"
 	kindPlain    = "plain"  // it has no template: somebody wrote it
 	kindNotice   = "notice" // it has none either
 )
@@ -42,6 +43,9 @@ type View struct {
 	// Expires is until when the link works, in UTC, and Until says that in words: "before 15:04 UTC on 2 January 2006".
 	Expires time.Time
 	Until   string
+	// Ended are executions that have ended, Count how many; there is no link then but those of each.
+	Ended []Ended
+	Count int
 }
 
 // content is a letter that can be read.
@@ -62,7 +66,7 @@ func readTemplates(folder string) (templates, error) {
 		return nil, err
 	}
 	out := templates{}
-	for _, kind := range []string{kindCreated, kindRecovery} {
+	for kind, tried := range trials() {
 		text, err := own.read(kind + ".txt")
 		if err != nil {
 			return nil, err
@@ -79,18 +83,46 @@ func readTemplates(folder string) (templates, error) {
 			return nil, fmt.Errorf("the template %s.html: %w", kind, err)
 		}
 		out[kind] = t
-		now := time.Date(2006, 1, 2, 15, 4, 0, 0, time.UTC)
-		got, err := out.render(kind, View{Address: "somebody@example.org", Gateway: "https://gateway.example.org", Link: "https://gateway.example.org/x?token=y", Expires: now, Until: until(now)})
-		if err != nil {
-			return nil, err
-		}
-		for name, part := range map[string]string{".txt": got.text, ".html": got.html} {
-			if !strings.Contains(part, "/x?token=y") {
-				return nil, fmt.Errorf("the template %s%s has no {{.Link}}: nobody could set a password", kind, name)
+		for _, view := range tried {
+			if err := out.try(kind, view); err != nil {
+				return nil, err
 			}
 		}
 	}
 	return out, nil
+}
+
+// tryLink is in each view that a template is tried with.
+const tryLink = "/x?token=y"
+
+// trials are the kinds that have templates, with what each is tried with.
+func trials() map[string][]View {
+	now := time.Date(2006, 1, 2, 15, 4, 0, 0, time.UTC)
+	view := View{Address: "somebody@example.org", Gateway: "https://gateway.example.org"}
+	setting, one, several := view, view, view
+	setting.Link, setting.Expires, setting.Until = view.Gateway+tryLink, now, until(now)
+	one.Ended = []Ended{{ID: "1", Script: "land", Status: "FINISHED", At: now, Took: time.Second, Link: view.Gateway + tryLink}}
+	several.Ended = append([]Ended{{ID: "2", Script: "sea", Status: "FAILED", At: now, Link: view.Gateway + "/2"}}, one.Ended...)
+	one.Count, several.Count = len(one.Ended), len(several.Ended)
+	return map[string][]View{kindCreated: {setting}, kindRecovery: {setting}, kindEnded: {one, several}}
+}
+
+// try makes a letter, in which there has to be the link.
+func (t templates) try(kind string, v View) error {
+	got, err := t.render(kind, v)
+	if err != nil {
+		return err
+	}
+	for name, part := range map[string]string{".txt": got.text, ".html": got.html} {
+		if strings.Contains(part, tryLink) {
+			continue
+		}
+		if len(v.Ended) > 0 {
+			return fmt.Errorf("the template %s%s has not {{.Link}} of each of {{.Ended}}: nobody would know of what it tells", kind, name)
+		}
+		return fmt.Errorf("the template %s%s has no {{.Link}}: nobody could set a password", kind, name)
+	}
+	return nil
 }
 
 // files are templates by name, beside the built-in ones.
@@ -121,7 +153,7 @@ func ownFiles(folder string) (files, error) {
 			continue // a README, or an editor's
 		}
 		if !slices.ContainsFunc(known, func(k fs.DirEntry) bool { return k.Name() == name }) {
-			return nil, fmt.Errorf("there is no letter for the template %s; there are created and recovery, each with .txt and .html", name)
+			return nil, fmt.Errorf("there is no letter for the template %s; there are created, recovery and ended, each with .txt and .html", name)
 		}
 		f, err := root.Open(name)
 		if err != nil {

@@ -120,6 +120,8 @@ func Scopes() []Scope {
 		{"schedule:write", "Have scripts run at times, and change schedules"},
 		{"webhook:read", "Read webhooks"},
 		{"webhook:write", "Have events go to addresses, and change webhooks"},
+		{"hook:read", "Read hooks, and which events arrived"},
+		{"hook:write", "Have others start scripts, and change hooks"},
 		{"mail:write", "Send mail"},
 		{"audit:read", "Read the audit log"},
 		{"limits:read", "Read rate limits"},

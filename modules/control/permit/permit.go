@@ -132,7 +132,7 @@ type Table struct {
 
 // New makes the table of the whole control API.
 func New() *Table {
-	return newTable(slices.Concat(accountsOfTrends(), accountsOfHouston(), tokens(), scripts(), executions(), schedules(), webhooks(), service()), permissions())
+	return newTable(slices.Concat(accountsOfTrends(), accountsOfHouston(), tokens(), scripts(), executions(), schedules(), webhooks(), hooks(), service()), permissions())
 }
 
 // Without gives the table without some operations: those that nobody serves yet.

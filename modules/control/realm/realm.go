@@ -17,7 +17,9 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/endings"
 	"github.com/fairway-gateway/fairway/modules/control/executions"
+	"github.com/fairway-gateway/fairway/modules/control/hooks"
 	"github.com/fairway-gateway/fairway/modules/control/idempotency"
 	"github.com/fairway-gateway/fairway/modules/control/live"
 	"github.com/fairway-gateway/fairway/modules/control/mail"
@@ -96,6 +98,12 @@ type Parts struct {
 	Live *live.Hub
 	// Webhooks has events go where users want them.
 	Webhooks *webhooks.Webhooks
+	// Hooks has others start scripts.
+	Hooks *hooks.Hooks
+	// Starter runs scripts for users who do not call.
+	Starter *executions.Executions
+	// Endings has owners be told of executions that have ended. Nil: there is no mail server, and no log is to be full of that.
+	Endings *endings.Endings
 	// Executions is what holds for executions that are made.
 	Executions Executions
 
@@ -213,7 +221,28 @@ func (r *Realm) open() (*Parts, error) {
 		following.Followed = r.cfg.Metrics.Follow
 	}
 	p.Live = live.New(store, following)
+	if err := r.starters(p); err != nil {
+		p.Live.Close()
+		p.Tokens.Close()
+		return nil, err
+	}
 	return p, nil
+}
+
+// starters makes what runs scripts for users who do not call.
+func (r *Realm) starters(p *Parts) error {
+	keys, err := r.cfg.Keys("hooks")
+	if err != nil {
+		return err
+	}
+	p.Starter, err = executions.New(p.Store, executions.Options{
+		Timeout: p.Executions.Timeout, Limits: p.Executions.Limits, Live: p.Live, Blobs: p.Blobs, Refused: r.cfg.Refusals.Refused, Address: r.cfg.Tokens.Address, Logger: r.cfg.Logger,
+	})
+	if err != nil {
+		return err
+	}
+	p.Hooks, err = hooks.New(p.Store, hooks.Options{Keys: keys, Starter: p.Starter, PublicURL: p.Mail.PublicURL(), Logger: r.cfg.Logger})
+	return err
 }
 
 // identified is who the API has found to call: one who shows his password has sessions, too.
@@ -245,6 +274,11 @@ func (r *Realm) people(p *Parts) error {
 	p.once = idempotency.Options{Store: p.Store, Secret: once[0], Caller: r.sender, Fail: api.Refuse, Logger: r.cfg.Logger}
 	if p.Mail, err = mail.New(r.cfg.Mail, mail.Deps{Store: p.Store, Keys: sealing, Metrics: r.cfg.Metrics, Logger: r.cfg.Logger}); err != nil {
 		return fmt.Errorf("mail: %w", err)
+	}
+	if p.Mail.Sends() {
+		if p.Endings, err = endings.New(endings.Deps{Store: p.Store, Mail: p.Mail, Metrics: r.cfg.Metrics, Logger: r.cfg.Logger}); err != nil {
+			return err
+		}
 	}
 	hooking, err := r.cfg.Keys("webhooks")
 	if err != nil {
@@ -311,12 +345,7 @@ func (r *Realm) fire(ctx context.Context) {
 	for {
 		p, err := r.Open(ctx)
 		if err == nil {
-			var l *firing.Loop
-			if l, err = r.loop(p); err == nil {
-				l.Run(ctx)
-				return
-			}
-			r.cfg.Logger.ErrorContext(ctx, "schedules are not fired", slog.Any("error", err))
+			r.loop(p).Run(ctx)
 			return
 		}
 		select {
@@ -327,14 +356,10 @@ func (r *Realm) fire(ctx context.Context) {
 	}
 }
 
-func (r *Realm) loop(p *Parts) (*firing.Loop, error) {
-	planner, err := executions.New(p.Store, executions.Options{Timeout: p.Executions.Timeout, Limits: p.Executions.Limits, Live: p.Live, Blobs: p.Blobs, Logger: r.cfg.Logger})
-	if err != nil {
-		return nil, err
-	}
+func (r *Realm) loop(p *Parts) *firing.Loop {
 	return firing.New(firing.Config{
-		Store: p.Store, Planner: planner, Limits: p.Executions.Limits, Tell: firing.ByMail(p.Mail.Notice, p.Mail.PublicURL()), Logger: r.cfg.Logger,
-	}), nil
+		Store: p.Store, Planner: p.Starter, Limits: p.Executions.Limits, Tell: firing.ByMail(p.Mail.Notice, p.Mail.PublicURL()), Logger: r.cfg.Logger,
+	})
 }
 
 // begin makes what a store has from the start.
@@ -361,6 +386,9 @@ func (r *Realm) run(ctx context.Context, err error) {
 	var under sync.WaitGroup
 	defer under.Wait()
 	under.Go(func() { p.Webhooks.Run(ctx) })
+	if p.Endings != nil {
+		under.Go(func() { p.Endings.Run(ctx) })
+	}
 	p.Mail.Run(ctx)
 }
 

@@ -249,7 +249,7 @@ func (w *Webhooks) create(ctx context.Context, in *struct {
 		return nil, err
 	}
 	var secret string
-	hook.Secret, secret = w.sealer.fresh(id.String())
+	hook.Secret, secret = w.sealer.Fresh(id.String())
 	made, err := w.store.CreateWebhook(ctx, api.By(api.RequestIn(ctx)), hook, w.cfg.Most)
 	if errors.Is(err, queries.ErrTooManyWebhooks) {
 		return nil, api.Failure{Status: http.StatusConflict, Detail: "You have as many webhooks as may be. Delete one that is not needed any more."}

@@ -109,7 +109,7 @@ func (s *site) hook(t testing.TB, user uuid.UUID, url string, all bool, types ..
 	w := db.Webhook{ID: id, UserID: user}
 	must(t, s.write(&w, WebhookChange{URL: &url, Types: &types, All: &all}, true))
 	var secret string
-	w.Secret, secret = s.sealer.fresh(id.String())
+	w.Secret, secret = s.sealer.Fresh(id.String())
 	w, err = s.store.CreateWebhook(t.Context(), queries.By{Actor: "test"}, w, 20)
 	must(t, err)
 	key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
@@ -168,13 +168,13 @@ func (r *receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.calls++
 	h := req.Header
 	if err == nil {
-		err = Verify(r.key, h.Get(headerID), h.Get(headerTimestamp), h.Get(headerSignature), body, time.Now())
+		err = Verify(r.key, h.Get(HeaderID), h.Get(HeaderTimestamp), h.Get(HeaderSignature), body, time.Now())
 	}
 	var e events.CloudEvent
 	if err == nil {
 		err = json.Unmarshal(body, &e)
 	}
-	if err != nil || req.Method != http.MethodPost || h.Get("Content-Type") != events.ContentType || e.ID != h.Get(headerID) {
+	if err != nil || req.Method != http.MethodPost || h.Get("Content-Type") != events.ContentType || e.ID != h.Get(HeaderID) {
 		r.bad = req.Method + " " + string(body)
 	}
 	status := http.StatusNoContent

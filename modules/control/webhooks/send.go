@@ -58,7 +58,7 @@ func (w *Webhooks) handle(ctx context.Context, l outbox.Letter) error {
 	if hook.Disabled != "" {
 		return outbox.Permanent(errors.New("the webhook is disabled"))
 	}
-	key, err := w.sealer.open(hook.ID.String(), hook.Secret)
+	key, err := w.sealer.Open(hook.ID.String(), hook.Secret)
 	if err != nil {
 		return outbox.Permanent(err)
 	}
@@ -117,9 +117,9 @@ func (w *Webhooks) post(ctx context.Context, to string, key []byte, e events.Clo
 	now := time.Now()
 	req.Header.Set("Content-Type", events.ContentType)
 	req.Header.Set("User-Agent", "Fairway-Webhooks")
-	req.Header.Set(headerID, e.ID)
-	req.Header.Set(headerTimestamp, strconv.FormatInt(now.Unix(), 10))
-	req.Header.Set(headerSignature, Sign(key, e.ID, now, body))
+	req.Header.Set(HeaderID, e.ID)
+	req.Header.Set(HeaderTimestamp, strconv.FormatInt(now.Unix(), 10))
+	req.Header.Set(HeaderSignature, Sign(key, e.ID, now, body))
 	res, err := w.client.Do(req)
 	if err != nil {
 		return 0, plainly(err)

@@ -16,9 +16,9 @@ import (
 
 // Headers of Standard Webhooks.
 const (
-	headerID        = "Webhook-Id"
-	headerTimestamp = "Webhook-Timestamp"
-	headerSignature = "Webhook-Signature"
+	HeaderID        = "Webhook-Id"
+	HeaderTimestamp = "Webhook-Timestamp"
+	HeaderSignature = "Webhook-Signature"
 )
 
 const (
@@ -60,14 +60,18 @@ func Verify(key []byte, id, timestamp, signatures string, body []byte, now time.
 	return errSignature
 }
 
-// sealer keeps secrets of webhooks in the store, by keys of which the first seals and all open.
-type sealer []cipher.AEAD
+// Sealer keeps secrets in the store, by keys of which the first seals and all open.
+type Sealer struct {
+	about string
+	keys  []cipher.AEAD
+}
 
-func newSealer(keys [][]byte) (sealer, error) {
+// NewSealer makes a sealer of secrets of a kind of things, by keys of 32 bytes: what it seals for one kind opens for no other.
+func NewSealer(about string, keys [][]byte) (*Sealer, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("secrets of webhooks need a key")
 	}
-	var out sealer
+	out := &Sealer{about: about}
 	for _, k := range keys {
 		block, err := aes.NewCipher(k)
 		if err != nil {
@@ -77,29 +81,32 @@ func newSealer(keys [][]byte) (sealer, error) {
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, aead)
+		out.keys = append(out.keys, aead)
 	}
 	return out, nil
 }
 
-// fresh makes a secret, sealed for the webhook of an id, and its text for people.
-func (s sealer) fresh(id string) (sealed []byte, text string) {
-	key, nonce := make([]byte, secretSize), make([]byte, s[0].NonceSize())
+// with is what a secret is sealed with, in clear.
+func (s *Sealer) with(id string) []byte { return []byte(s.about + "\x00" + id) }
+
+// Fresh makes a secret, sealed for the thing of an id, and its text for people.
+func (s *Sealer) Fresh(id string) (sealed []byte, text string) {
+	key, nonce := make([]byte, secretSize), make([]byte, s.keys[0].NonceSize())
 	_, _ = rand.Read(key) // it never fails
 	_, _ = rand.Read(nonce)
-	return s[0].Seal(nonce, nonce, key, []byte("webhook\x00"+id)), secretPrefix + base64.StdEncoding.EncodeToString(key)
+	return s.keys[0].Seal(nonce, nonce, key, s.with(id)), secretPrefix + base64.StdEncoding.EncodeToString(key)
 }
 
-// open gives the key of a webhook.
-func (s sealer) open(id string, sealed []byte) ([]byte, error) {
-	for _, one := range s {
+// Open gives the key of a thing.
+func (s *Sealer) Open(id string, sealed []byte) ([]byte, error) {
+	for _, one := range s.keys {
 		n := one.NonceSize()
 		if len(sealed) < n {
 			break
 		}
-		if key, err := one.Open(nil, sealed[:n], sealed[n:], []byte("webhook\x00"+id)); err == nil {
+		if key, err := one.Open(nil, sealed[:n], sealed[n:], s.with(id)); err == nil {
 			return key, nil
 		}
 	}
-	return nil, errors.New("the secret of the webhook was sealed with another secret, or is damaged")
+	return nil, errors.New("the secret of the " + s.about + " was sealed with another secret, or is damaged")
 }

@@ -86,7 +86,7 @@ type Mailer interface {
 type Webhooks struct {
 	cfg    Config
 	store  *queries.Store
-	sealer sealer
+	sealer *Sealer
 	mail   Mailer
 	client *http.Client
 	worker *outbox.Worker
@@ -107,7 +107,7 @@ func New(cfg Config, d Deps) (*Webhooks, error) {
 	cfg.Longest = cmp.Or(cfg.Longest, 10*time.Minute)
 	w := &Webhooks{cfg: cfg, store: d.Store, mail: d.Mail, client: newClient(cfg), log: cmp.Or(d.Logger, slog.New(slog.DiscardHandler))}
 	var err error
-	if w.sealer, err = newSealer(d.Keys); err != nil {
+	if w.sealer, err = NewSealer("webhook", d.Keys); err != nil {
 		return nil, err
 	}
 	box := cfg.Outbox
