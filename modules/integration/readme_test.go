@@ -166,6 +166,7 @@ func otherPages() map[string]string {
 		"docs/errors.md":                          "docs_test.go",
 		"docs/commands.md":                        "commands_test.go",
 		"docs/backups.md":                         "backup_test.go",
+		"docs/monitoring.md":                      "monitoring_test.go",
 		"docs/try.md":                             "try_page_test.go",
 		"docs/callers.md":                         "callers_page_test.go",
 		"docs/tokens.md":                          "tokens_page_test.go",
