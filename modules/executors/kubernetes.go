@@ -19,7 +19,7 @@ import (
 	"github.com/fairway-gateway/fairway/runner/kubernetes"
 )
 
-// Kubernetes runs scripts as Jobs of a cluster, see kubernetes.Options. {env.X} and {file./path} in gateway are replaced.
+// Kubernetes runs scripts as Jobs of a cluster, see kubernetes.Options. {env.X} and {file./path} in gateway and pip_index are replaced.
 type Kubernetes struct {
 	kubernetes.Options
 	// GatewayCAFile is a file with kubernetes.Options.GatewayCA.
@@ -48,6 +48,7 @@ func (*Kubernetes) CaddyModule() caddy.ModuleInfo {
 //		node        <label> <value>
 //		user        <user>:<group>
 //		python      <program>
+//		pip_index   <url>
 //		wait        <duration>
 //		directory   <directory>
 //		keep        <duration>
@@ -68,6 +69,7 @@ func (m *Kubernetes) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 		"node":        {Many: true, Parse: m.parseNode},
 		"user":        m.checked("user 65534:65534", &m.User),
 		"python":      text("python python3", &m.Python),
+		"pip_index":   text("pip_index https://pypi.org/simple", &m.PipIndex),
 		"wait":        m.duration("wait 15m", &m.Wait),
 		"directory":   path("directory /var/lib/fairway/runner", &m.Directory),
 		"keep":        m.duration("keep 24h", &m.Keep),
@@ -186,6 +188,9 @@ func (m *Kubernetes) Open(place fairway.Place) (executor.Executor, error) {
 	var err error
 	if options.Gateway, err = fairway.Resolve(options.Gateway); err != nil {
 		return nil, fmt.Errorf("gateway: %w", err)
+	}
+	if options.PipIndex, err = fairway.Resolve(options.PipIndex); err != nil {
+		return nil, fmt.Errorf("pip_index: %w", err)
 	}
 	if m.GatewayCAFile != "" {
 		ca, err := os.ReadFile(m.GatewayCAFile)

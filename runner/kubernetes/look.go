@@ -39,8 +39,7 @@ func (r *run) look(ctx context.Context) (seen, error) {
 	}
 	s := seen{pod: p, version: version}
 	if p != nil {
-		_, main := p.container()
-		s.begun = main.Running != nil || main.Terminated != nil
+		s.begun = p.begun()
 		if !over(nil, p) && p.Metadata.DeletionTimestamp == nil {
 			s.hopeless = p.hopeless(time.Now())
 			return s, nil
@@ -55,11 +54,12 @@ func (r *run) look(ctx context.Context) (seen, error) {
 	return s, nil
 }
 
-// container is the state of the script's container, and that of the one before it.
-func (p *pod) container() (files, script containerState) {
+// container is the state of the script's container, and that of the first of those before it that has not succeeded.
+func (p *pod) container() (before, script containerState) {
 	for _, c := range p.Status.InitContainerStatuses {
-		if c.Name == containerFiles {
-			files = c.State
+		if c.State.Terminated == nil || c.State.Terminated.ExitCode != 0 {
+			before = c.State
+			break
 		}
 	}
 	for _, c := range p.Status.ContainerStatuses {
@@ -67,13 +67,19 @@ func (p *pod) container() (files, script containerState) {
 			script = c.State
 		}
 	}
-	return files, script
+	return before, script
+}
+
+// begun says that there is, or was, something of the script.
+func (p *pod) begun() bool {
+	_, script := p.container()
+	return script.Running != nil || script.Terminated != nil
 }
 
 // hopeless says why a pod will never run; empty: it may.
 func (p *pod) hopeless(now time.Time) string {
-	files, script := p.container()
-	for _, state := range []containerState{files, script} {
+	before, script := p.container()
+	for _, state := range []containerState{before, script} {
 		if state.Waiting == nil {
 			continue
 		}
@@ -125,10 +131,10 @@ func (s *seen) judge(j *job, now time.Time) {
 		s.exit.Outcome, s.exit.Reason = executor.Lost, "its node "+s.pod.Spec.NodeName+" does not answer"
 		return
 	}
-	files, script := s.pod.container()
+	before, script := s.pod.container()
 	t := script.Terminated
 	if t == nil || t.StartedAt == nil || t.StartedAt.Year() < 1980 {
-		s.exit.Outcome, s.exit.Reason = s.unbegun(j, ordered, reportOf(files.Terminated), files.Terminated)
+		s.exit.Outcome, s.exit.Reason = s.unbegun(j, ordered, reportOf(before.Terminated), before.Terminated)
 		return
 	}
 	s.report = reportOf(t)
@@ -221,9 +227,9 @@ func (s *seen) unbegun(j *job, ordered *order, said *agent.Report, t *terminated
 	case failed.Reason == reasonDeadline:
 		return executor.TimedOut, "it could not begin in the time that the cluster was told"
 	case said != nil && said.Verdict != "":
-		return executor.Refused, cmp.Or(said.Reason, "its files could not be fetched")
+		return executor.Refused, cmp.Or(said.Reason, "what it needs could not be fetched")
 	case t != nil && t.ExitCode != 0:
-		return executor.Refused, fmt.Sprintf("its files could not be fetched: %.500s", cmp.Or(t.Message, t.Reason))
+		return executor.Refused, fmt.Sprintf("what it needs could not be fetched: %.500s", cmp.Or(t.Message, t.Reason))
 	default:
 		return executor.Lost, "the cluster ended it before it began" + s.pod.why(nil)
 	}

@@ -60,7 +60,7 @@ func TestJudge(t *testing.T) {
 		"it runs":                      {"{}", `{"metadata":{"name":"p","deletionTimestamp":"2999-11-20T10:00:00Z"},"status":{"phase":"Running"}}`, ""},
 		"its node is gone":             {"{}", `{"metadata":{"name":"p","deletionTimestamp":"2026-01-20T10:00:00Z"},"spec":{"nodeName":"n7"},"status":{"phase":"Running"}}`, "LOST -1  its node n7 does not answer"},
 		"no files":                     {failed, `{"status":{"phase":"Failed","initContainerStatuses":[{"name":"files","state":{"terminated":{"exitCode":125,"message":"{\"code\":-1,\"verdict\":\"REFUSED\",\"reason\":\"fetch: 404\"}"}}}]}}`, "REFUSED -1  fetch: 404"},
-		"files, and no agent":          {failed, `{"status":{"phase":"Failed","initContainerStatuses":[{"name":"files","state":{"terminated":{"exitCode":127,"message":"no such program"}}}]}}`, "REFUSED -1  its files could not be fetched: no such program"},
+		"files, and no agent":          {failed, `{"status":{"phase":"Failed","initContainerStatuses":[{"name":"files","state":{"terminated":{"exitCode":127,"message":"no such program"}}}]}}`, "REFUSED -1  what it needs could not be fetched: no such program"},
 		"it never began":               {late, `{"status":{"phase":"Failed"}}`, "TIMEOUT -1  it could not begin in the time that the cluster was told"},
 		"ended before it began":        {cancelled, `{"status":{"phase":"Failed"}}`, "CANCELLED -1  it was cancelled"},
 		"rejected by its node":         {failed, `{"status":{"phase":"Failed","reason":"OutOfcpu"}}`, "LOST -1  the cluster ended it before it began: OutOfcpu"},

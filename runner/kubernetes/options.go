@@ -4,6 +4,7 @@
 //
 //	fairway-<attempt>          the Job, and the Secret that belongs to it, with what package agent has to do
 //	container files            copies the agent, and fetches the script's files and parameters from the gateway
+//	container packages         where the script requires some: has pip of the script's image install them
 //	container script           the script's image; the agent is its first process and starts the script
 //
 // The agent numbers the lines of the container's log, hands results over to the gateway, and says in the container's termination message how the script
@@ -73,7 +74,10 @@ type Options struct {
 	User string `json:"user,omitempty"`
 	// Python runs scripts that are modules. Default python3, as found in the image's PATH.
 	Python string `json:"python,omitempty"`
-	// Wait is how long it may take, beside the timeout of an attempt, until its pod has a node, its images and its files. Default 15m.
+	// PipIndex is the URL of the package index that requirements.txt is installed from, wheels only, in each pod anew before its script begins.
+	// Pods have to reach it. Default none: scripts with requirements cannot be prepared.
+	PipIndex string `json:"pip_index,omitempty"`
+	// Wait is how long it may take, beside the timeout of an attempt, until its pod has a node, its images, its files and its packages. Default 15m.
 	Wait time.Duration `json:"wait,omitempty"`
 	// Keep is for how long the cluster keeps a Job that has ended and that no runner takes care of. Default 24h.
 	Keep time.Duration `json:"keep,omitempty"`

@@ -139,7 +139,7 @@ func (o *output) open(ctx context.Context) error {
 			o.done = true
 			return io.EOF
 		}
-		if err := o.run.await(ctx, s); err != nil {
+		if err := o.run.await(ctx, s, func(p *pod) bool { return p.begun() || over(nil, p) || p.Metadata.DeletionTimestamp != nil }); err != nil {
 			return err
 		}
 		return notBegunError{}

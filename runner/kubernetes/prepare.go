@@ -21,6 +21,8 @@ import (
 type prepared struct {
 	Entry executor.Entry `json:"entry"`
 	Asked images.Asked   `json:"asked"`
+	// Wanted are the packages of Python that it requires.
+	Wanted []string `json:"wanted,omitempty"`
 }
 
 func (e *Executor) versionFile(version string) string {
@@ -61,8 +63,15 @@ func (e *Executor) Prepare(ctx context.Context, script executor.Script, _ func(s
 	if err != nil {
 		return err
 	}
-	// What images there are may have changed since.
-	_, err = e.options.images().Of(p.Asked)
+	return e.offers(p)
+}
+
+// offers says what a script asks for that the options do not have, which may have changed since it was looked at.
+func (e *Executor) offers(p *prepared) error {
+	if len(p.Wanted) > 0 && e.options.PipIndex == "" {
+		return fmt.Errorf("the script requires %s and executor kubernetes has no pip_index to install it from", strings.Join(p.Wanted, ", "))
+	}
+	_, err := e.options.images().Of(p.Asked)
 	return err //nolint:wrapcheck // it says what it is
 }
 
@@ -91,14 +100,14 @@ func (e *Executor) look(ctx context.Context, script executor.Script) (_ *prepare
 			p.Entry.Requirements = "requirements.txt"
 		}
 	}
-	if err := withoutRequirements(root, p.Entry); err != nil {
+	if p.Wanted, err = requirements(root, p.Entry); err != nil {
 		return nil, err
 	}
 	if p.Asked, err = images.Ask(root.FS()); err != nil {
 		return nil, err //nolint:wrapcheck // as above
 	}
-	if _, err := e.options.images().Of(p.Asked); err != nil {
-		return nil, err //nolint:wrapcheck // as above
+	if err := e.offers(&p); err != nil {
+		return nil, err
 	}
 	text, err := json.Marshal(p)
 	if err != nil {
@@ -112,21 +121,17 @@ func (e *Executor) look(ctx context.Context, script executor.Script) (_ *prepare
 	return &p, nil
 }
 
-// withoutRequirements refuses a script that asks for packages.
-func withoutRequirements(root *os.Root, entry executor.Entry) error {
+// requirements are the packages that a script asks for.
+func requirements(root *os.Root, entry executor.Entry) ([]string, error) {
 	if entry.Requirements == "" {
-		return nil
+		return nil, nil
 	}
 	file, err := root.Open(entry.Requirements)
 	if err != nil {
-		return fmt.Errorf("read requirements.txt: %w", err)
+		return nil, fmt.Errorf("read requirements.txt: %w", err)
 	}
 	defer file.Close()
-	wanted, err := executor.ParseRequirements(file)
-	if err == nil && len(wanted) > 0 {
-		err = fmt.Errorf("the script requires %s and executor kubernetes has no pip_index: have it ask for an environment whose image has them", strings.Join(wanted, ", "))
-	}
-	return err //nolint:wrapcheck // it says whose
+	return executor.ParseRequirements(file) //nolint:wrapcheck // it says whose
 }
 
 // argv is what is run.

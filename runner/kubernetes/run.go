@@ -105,7 +105,9 @@ func (r *run) Wait(ctx context.Context) (executor.Exit, error) {
 		case err == nil && s.hopeless != "":
 			err = r.end(ctx, order{Outcome: executor.Refused, Reason: s.hopeless})
 		case err == nil:
-			err = r.await(ctx, s)
+			err = r.await(ctx, s, func(p *pod) bool {
+				return over(nil, p) || p.Metadata.DeletionTimestamp != nil || p.hopeless(time.Now()) != ""
+			})
 		}
 		if err == nil {
 			pause = 10 * time.Millisecond
@@ -117,9 +119,9 @@ func (r *run) Wait(ctx context.Context) (executor.Exit, error) {
 	}
 }
 
-// await waits until something is told of the attempt's pod, or it is time to look again. A watch that breaks off, or begins too early for the
-// server, is one reason to look.
-func (r *run) await(ctx context.Context, s seen) error {
+// await waits until enough is told of the attempt's pod, or it is time to look again. A watch that breaks off, or begins too early for the
+// server, is one reason to look, and a pod that is gone is another.
+func (r *run) await(ctx context.Context, s seen, enough func(*pod) bool) error {
 	patience := reconcileEvery
 	if s.pod == nil {
 		patience = podlessPause
@@ -138,14 +140,28 @@ func (r *run) await(ctx context.Context, s seen) error {
 		return err
 	}
 	defer body.Close()
-	var told event
-	if err := json.NewDecoder(io.LimitReader(body, mostAnswer)).Decode(&told); err != nil && ctx.Err() == nil && !errors.Is(err, io.EOF) {
-		return fmt.Errorf("watch the pod of attempt %s: %w", r.id, err)
+	events := json.NewDecoder(io.LimitReader(body, mostAnswer))
+	for {
+		var told event
+		err := events.Decode(&told)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return fmt.Errorf("watch the pod of attempt %s: %w", r.id, err)
+		case told.Type == "ERROR": // as that what it was to begin with is forgotten (410)
+			return sleep(ctx, 10*time.Millisecond)
+		case told.Type == "DELETED":
+			return nil
+		}
+		var p pod
+		if err := json.Unmarshal(told.Object, &p); err != nil {
+			return fmt.Errorf("watch the pod of attempt %s: %w", r.id, err)
+		}
+		if enough(&p) {
+			return nil
+		}
 	}
-	if told.Type == "ERROR" { // as that what it was to begin with is forgotten (410)
-		return sleep(ctx, 10*time.Millisecond)
-	}
-	return nil
 }
 
 // order is why an attempt was ended by others, as the Job keeps it.

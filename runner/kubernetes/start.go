@@ -26,25 +26,27 @@ func (e *Executor) Start(ctx context.Context, attempt executor.Attempt) (executo
 		return nil, err //nolint:wrapcheck // it says what it is
 	}
 	r := &run{executor: e, id: attempt.ID}
-	j, err := r.job(ctx)
-	switch {
-	case err == nil && (attempt.Token == "" || j.Metadata.Annotations[noteEnd] != ""):
-		return r, nil
-	case err != nil && !errors.Is(err, executor.ErrUnknown):
-		return nil, err
+	p, err := e.known(attempt.Script.Version)
+	var argv []string
+	if err == nil {
+		argv, err = p.argv(attempt.Script.Command, e.options.Python)
 	}
-	p, err2 := e.known(attempt.Script.Version)
-	if err2 != nil {
-		return nil, err2
-	}
-	argv, err2 := p.argv(attempt.Script.Command, e.options.Python)
-	if err2 != nil {
-		return nil, err2
-	}
-	if err != nil {
-		if j, err = e.create(ctx, r, attempt, p); err != nil {
+	if err != nil || attempt.Token == "" { // what was begun is given without
+		switch j, unknown := r.job(ctx); {
+		case unknown == nil && (attempt.Token == "" || j.Metadata.Annotations[noteEnd] != ""):
+			return r, nil
+		case unknown != nil && !errors.Is(unknown, executor.ErrUnknown):
+			return nil, unknown
+		case err != nil:
 			return nil, err
 		}
+	}
+	j, err := e.create(ctx, r, attempt, p)
+	if err != nil {
+		return nil, err
+	}
+	if j.Metadata.Annotations[noteEnd] != "" {
+		return r, nil
 	}
 	return r, e.createSecret(ctx, j, attempt, p, argv)
 }
@@ -69,14 +71,20 @@ func (e *Executor) create(ctx context.Context, r *run, attempt executor.Attempt,
 // createSecret makes what the pod waits for. It goes with the Job.
 func (e *Executor) createSecret(ctx context.Context, j *job, attempt executor.Attempt, p *prepared, argv []string) error {
 	text, err := json.Marshal(agent.Spec{
-		Gateway: e.options.Gateway, CA: e.options.GatewayCA, Token: attempt.Token, Execution: attempt.Execution, Python: p.Entry.Python, Argv: argv, Env: environment(attempt),
+		Gateway: e.options.Gateway, CA: e.options.GatewayCA, Token: attempt.Token, Execution: attempt.Execution, Python: p.Entry.Python, Argv: argv, Env: environment(attempt, p),
 		Limits: attempt.Limits.WithDefaults(), Patience: fetchPatience,
 	})
 	if err != nil {
 		return fmt.Errorf("write what attempt %s is to do: %w", attempt.ID, err)
 	}
+	data := map[string][]byte{agent.SpecFile: text}
+	if len(p.Wanted) > 0 {
+		if data[agent.PackagesFile], err = json.Marshal(agent.Install{Python: e.options.Python, Index: e.options.PipIndex, Wanted: p.Wanted}); err != nil {
+			return fmt.Errorf("write what attempt %s requires: %w", attempt.ID, err)
+		}
+	}
 	s := secret{
-		APIVersion: "v1", Kind: "Secret", Type: "Opaque", Immutable: true, Data: map[string][]byte{agent.SpecFile: text},
+		APIVersion: "v1", Kind: "Secret", Type: "Opaque", Immutable: true, Data: data,
 		Metadata: meta{
 			Name: j.Metadata.Name, Labels: map[string]string{labelManager: managerName, labelRunner: e.runner},
 			OwnerReferences: []owner{{APIVersion: "batch/v1", Kind: "Job", Name: j.Metadata.Name, UID: j.Metadata.UID}},
@@ -90,12 +98,15 @@ func (e *Executor) createSecret(ctx context.Context, j *job, attempt executor.At
 }
 
 // environment is all variables of a script, beside those of its image. None is the runner's.
-func environment(attempt executor.Attempt) map[string]string {
+func environment(attempt executor.Attempt, p *prepared) map[string]string {
 	variables := map[string]string{
 		"HOME": agent.Work, "TMPDIR": agent.Temp, "LANG": "C.UTF-8",
 		"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1",
 		"OMP_NUM_THREADS": strconv.FormatInt(max((attempt.Limits.WithDefaults().CPU+999_999_999)/1_000_000_000, 1), 10),
 		"ENV":             "prod", "EXECUTION_ID": attempt.Execution,
+	}
+	if len(p.Wanted) > 0 {
+		variables["PYTHONPATH"] = agent.Site
 	}
 	maps.Copy(variables, attempt.Env)
 	maps.Copy(variables, map[string]string{
@@ -132,13 +143,14 @@ func (e *Executor) newJob(attempt executor.Attempt, p *prepared) (*job, error) {
 		Spec: jobSpec{
 			BackoffLimit: new(0), Completions: new(1), Parallelism: new(1), PodReplacementPolicy: "Failed",
 			ActiveDeadlineSeconds: seconds(limits.Timeout + limits.Grace + lastWords + e.options.Wait), TTLSecondsAfterFinished: seconds(e.options.Keep),
-			Template: template{Metadata: meta{Labels: podLabels, Annotations: map[string]string{noteAttempt: attempt.ID}}, Spec: e.newPod(attempt, limits, name, image)},
+			Template: template{Metadata: meta{Labels: podLabels, Annotations: map[string]string{noteAttempt: attempt.ID}}, Spec: e.newPod(attempt, p, limits, image)},
 		},
 	}, nil
 }
 
 // newPod is where it runs.
-func (e *Executor) newPod(attempt executor.Attempt, limits executor.Limits, name, image string) podSpec {
+func (e *Executor) newPod(attempt executor.Attempt, p *prepared, limits executor.Limits, image string) podSpec {
+	name := jobName(attempt.ID)
 	policy := pullPolicies()[e.options.Pull]
 	security := &containerSecurity{ReadOnlyRootFilesystem: true, Capabilities: map[string][]string{"drop": {"ALL"}}}
 	memory := func(size int64) *emptyDir { return &emptyDir{Medium: "Memory", SizeLimit: strconv.FormatInt(size, 10)} }
@@ -147,8 +159,9 @@ func (e *Executor) newPod(attempt executor.Attempt, limits executor.Limits, name
 		TerminationGracePeriodSeconds: seconds(limits.Grace + lastWords), RuntimeClassName: e.options.Runtime, PriorityClassName: e.options.Priority, NodeSelector: e.options.Nodes,
 		SecurityContext: &podSecurity{RunAsNonRoot: true, RunAsUser: e.user, RunAsGroup: e.group, FSGroup: e.group, SeccompProfile: map[string]string{"type": "RuntimeDefault"}},
 		InitContainers: []container{{
-			Name: containerFiles, Image: e.options.Agent, ImagePullPolicy: policy, Command: []string{e.options.Program, agent.Word, agent.WordFetch},
-			Resources:    asked(20_000_000, 64<<20, 1_000_000_000, 256<<20),
+			Name: containerFiles, Image: e.options.Agent, ImagePullPolicy: policy, Command: []string{e.options.Program, agent.Word, agent.WordPrepare},
+			// No more than the script has at most, if that is a processor, since a pod's limit is the largest of its containers.
+			Resources:    asked(20_000_000, 64<<20, max(limits.CPU, 1_000_000_000), 256<<20),
 			VolumeMounts: []volumeMount{{Name: "attempt", MountPath: agent.Secret, ReadOnly: true}, {Name: "code", MountPath: agent.Code}}, SecurityContext: security,
 			TerminationMessagePath: agent.Termination, TerminationMessagePolicy: "FallbackToLogsOnError",
 		}},
@@ -165,13 +178,24 @@ func (e *Executor) newPod(attempt executor.Attempt, limits executor.Limits, name
 			SecurityContext: security, TerminationMessagePath: agent.Termination, TerminationMessagePolicy: "File",
 		}},
 		Volumes: []volume{
-			{Name: "attempt", Secret: &secretVolume{SecretName: name, DefaultMode: 0o440}},
+			{Name: "attempt", Secret: &secretVolume{SecretName: name, DefaultMode: 0o440, Items: []secretItem{{agent.SpecFile, agent.SpecFile}}}},
 			{Name: "code", EmptyDir: &emptyDir{SizeLimit: "2Gi"}},
 			// What is written to memory counts as the attempt's memory, and cannot fill a node's disk.
 			{Name: "work", EmptyDir: memory(limits.Disk)},
 			{Name: "temp", EmptyDir: memory(limits.Disk)},
 			{Name: "io", EmptyDir: memory(limits.Results + 1<<20)},
 		},
+	}
+	if len(p.Wanted) > 0 {
+		// It is of the script's image, and sees nothing of the attempt; the script sees nothing of the index.
+		spec.InitContainers = append(spec.InitContainers, container{
+			Name: containerPackages, Image: image, ImagePullPolicy: policy, Command: []string{agent.Program, agent.Word, agent.WordInstall},
+			Resources:    asked(20_000_000, 64<<20, max(limits.CPU, 1_000_000_000), 2<<30),
+			VolumeMounts: []volumeMount{{Name: "packages", MountPath: agent.Packages, ReadOnly: true}, {Name: "code", MountPath: agent.Code}}, SecurityContext: security,
+			TerminationMessagePath: agent.Termination, TerminationMessagePolicy: "FallbackToLogsOnError",
+		})
+		spec.Volumes = append(spec.Volumes, volume{Name: "packages", Secret: &secretVolume{SecretName: name, DefaultMode: 0o440, Items: []secretItem{{agent.PackagesFile, agent.PackagesFile}}}})
+		spec.Volumes[1].EmptyDir.SizeLimit = "8Gi"
 	}
 	if e.options.PullSecret != "" {
 		spec.ImagePullSecrets = []named{{e.options.PullSecret}}
@@ -181,8 +205,9 @@ func (e *Executor) newPod(attempt executor.Attempt, limits executor.Limits, name
 
 // Names of a pod's containers.
 const (
-	containerFiles  = "files"
-	containerScript = "script"
+	containerFiles    = "files"
+	containerPackages = "packages"
+	containerScript   = "script"
 )
 
 // agentMemory is what the agent needs beside its script, in bytes.

@@ -150,8 +150,15 @@ type emptyDir struct {
 }
 
 type secretVolume struct {
-	SecretName  string `json:"secretName"`
-	DefaultMode int    `json:"defaultMode"`
+	SecretName  string       `json:"secretName"`
+	DefaultMode int          `json:"defaultMode"`
+	Items       []secretItem `json:"items,omitempty"`
+}
+
+// secretItem is a part of a Secret, and the file that it is.
+type secretItem struct {
+	Key  string `json:"key"`
+	Path string `json:"path"`
 }
 
 type volumeMount struct {

@@ -1,7 +1,8 @@
 // Package agent is what runs in a pod beside a script. The gateway's own binary is it, when it is started as one: in a first container it
 // fetches the script's files and parameters from the gateway, and copies itself to where the script's container finds it; there it is the
 // first process, which starts the script, tells what it prints in lines that can be counted, ends it in time, hands its results over, and
-// says how it ended.
+// says how it ended. What of that needs a network does package courier, as a process of its own: all that a script waits for is here, and
+// needs so little of Go's that it begins before most of the binary is initialized.
 //
 // It shows the gateway the token of its attempt, which is good for that attempt alone. The script may know all that the agent knows.
 package agent
@@ -17,6 +18,9 @@ const (
 	// Secret is where the attempt's Secret is, whose file SpecFile is a Spec.
 	Secret   = "/fairway/attempt"
 	SpecFile = "attempt.json"
+	// Packages is where the Secret's file PackagesFile is, an Install: its index may have a password, which is not for the script.
+	Packages     = "/fairway/packages"
+	PackagesFile = "packages.json"
 	// Code is where the first container puts what the second one only reads: the agent, the script, the parameters.
 	Code    = "/fairway/code"
 	Program = Code + "/fairway"
@@ -37,10 +41,18 @@ const (
 
 // Arguments of the program.
 const (
-	Word      = "pod-agent"
-	WordFetch = "fetch"
-	WordRun   = "run"
+	Word        = "pod-agent"
+	WordPrepare = "prepare"
+	WordInstall = "install"
+	WordRun     = "run"
+
+	// By the agent itself.
+	WordFetch    = "fetch"
+	WordHandOver = "hand-over" // the results are open as ResultsFile
 )
+
+// ResultsFile is the number of the file of results in the process that hands them over.
+const ResultsFile = 3
 
 // Paths of the gateway, below that of the execution.
 const (
@@ -71,6 +83,16 @@ type Spec struct {
 	Limits executor.Limits `json:"limits"`
 	// Patience is for how long a gateway is asked that does not answer.
 	Patience time.Duration `json:"patience"`
+}
+
+// Install is which packages of Python the script requires.
+type Install struct {
+	// Python is the program of the script's image that runs pip.
+	Python string `json:"python"`
+	// Index is the URL of the index of packages.
+	Index string `json:"index"`
+	// Wanted are lines of a requirements.txt.
+	Wanted []string `json:"wanted"`
 }
 
 // Report is what the agent says of an end. A script can write one itself, about nobody else.

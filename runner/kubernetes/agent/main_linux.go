@@ -1,40 +1,57 @@
 package agent
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"github.com/fairway-gateway/fairway/runner/executor"
 )
 
 // exitRefused is the exit code of an agent that could do nothing.
 const exitRefused = 125
 
-// Main takes over if this process was started as an agent, and then never returns.
+// Main takes over if this process was started to make ready what a pod needs, to install what a script requires, or to run it, and then never
+// returns.
 func Main() {
-	if len(os.Args) != 3 || os.Args[1] != Word {
-		return
-	}
-	spec, err := readSpec()
-	switch {
-	case err != nil:
-	case os.Args[2] == WordFetch:
-		err = fetch(context.Background(), spec)
-		if err == nil {
-			os.Exit(0)
+	switch Started() {
+	case WordPrepare:
+		if err := prepare(); err != nil {
+			Refuse(err)
 		}
-	case os.Args[2] == WordRun:
+		os.Exit(0)
+	case WordRun:
+		spec, err := ReadSpec()
+		if err != nil {
+			Refuse(err)
+		}
 		os.Exit(run(spec))
-	default:
-		err = fmt.Errorf("an agent does not know %q", os.Args[2])
+	case WordInstall:
+		if err := install(); err != nil {
+			Refuse(fmt.Errorf("install what requirements.txt asks for: %w", err))
+		}
+		os.Exit(0)
 	}
+}
+
+// Started is what this process was started for in a pod; empty: it is no agent.
+func Started() string {
+	if len(os.Args) != 3 || os.Args[1] != Word {
+		return ""
+	}
+	return os.Args[2]
+}
+
+// Refuse ends this process, and says why.
+func Refuse(err error) {
 	fmt.Fprintln(os.Stderr, err)
-	say(Report{Code: -1, Verdict: "REFUSED", Reason: err.Error()})
+	say(Report{Code: -1, Verdict: executor.Refused, Reason: err.Error()})
 	os.Exit(exitRefused)
 }
 
-func readSpec() (*Spec, error) {
+// ReadSpec reads what is to be done.
+func ReadSpec() (*Spec, error) {
 	text, err := os.ReadFile(filepath.Join(Secret, SpecFile))
 	if err != nil {
 		return nil, fmt.Errorf("read what is to be run: %w", err)

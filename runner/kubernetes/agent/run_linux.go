@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"strconv"
@@ -26,7 +25,9 @@ type running struct {
 	output *output
 	copied sync.WaitGroup
 	ended  chan unix.WaitStatus // of the script itself
-	report Report
+	// reaping is held while it is waited for a child.
+	reaping sync.Mutex
+	report  Report
 }
 
 // run runs the script and gives the exit code.
@@ -56,14 +57,10 @@ func run(spec *Spec) int {
 // start starts the script.
 func (r *running) start() error {
 	link()
-	program, argv := r.spec.Argv[0], r.spec.Argv
 	env := environment(os.Environ(), r.spec.Env)
-	if !strings.Contains(program, "/") {
-		found, err := exec.LookPath(program)
-		if err != nil {
-			return fmt.Errorf("run %s: %w", program, err)
-		}
-		program = found
+	program, err := lookPath(r.spec.Argv[0], os.Getenv("PATH"))
+	if err != nil {
+		return fmt.Errorf("run the script: %w", err)
 	}
 	stdin, err := os.Open(Params)
 	if err != nil {
@@ -80,7 +77,7 @@ func (r *running) start() error {
 		}
 		defer writers[i].Close()
 	}
-	r.pid, err = syscall.ForkExec(program, argv, &syscall.ProcAttr{
+	r.pid, err = syscall.ForkExec(program, r.spec.Argv, &syscall.ProcAttr{
 		Dir: Work, Env: env, Files: []uintptr{stdin.Fd(), writers[0].Fd(), writers[1].Fd()}, Sys: &syscall.SysProcAttr{Setpgid: true},
 	})
 	if err != nil {
@@ -143,7 +140,9 @@ func (r *running) limit() {
 func (r *running) reap() {
 	for {
 		var status unix.WaitStatus
+		r.reaping.Lock()
 		pid, err := unix.Wait4(-1, &status, 0, nil)
+		r.reaping.Unlock()
 		switch {
 		case pid == r.pid:
 			r.ended <- status

@@ -34,7 +34,9 @@ func limits(said map[string]string, processes int) map[string]any {
 
 // container runs one to its end, and gives its exit code, and why the pod failed if the code is not what says it.
 func (w *worker) container(p *pod, c container, phase string) (code int, why string) {
+	w.node.mu.Lock()
 	root, is := w.node.images[c.Image]
+	w.node.mu.Unlock()
 	if !is {
 		w.statuses[c.Name] = waiting("ErrImagePull", "there is no image "+c.Image)
 		w.tell("Pending", "")

@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/fairway-gateway/fairway/internal/dockertest"
 )
 
 // Node is a kubelet and a scheduler as far as Jobs of this project need them: volumes (emptyDir, Secret), first containers, users, limits of memory and
@@ -27,13 +29,13 @@ type Node struct {
 	Processes int
 
 	cluster *Cluster
-	images  map[string]string // directories
 	server  *httptest.Server
 	ctx     context.Context //nolint:containedctx // of all that it does
 	stop    context.CancelFunc
 	all     sync.WaitGroup
 
 	mu      sync.Mutex
+	images  map[string]string  // directories
 	pods    map[string]*worker // by UID
 	gateway string
 }
@@ -49,6 +51,8 @@ func (n *Node) SetGateway(address string) {
 const (
 	ImageScript = "fairway-test/busybox:1"
 	ImageAgent  = "fairway-test/fairway:1"
+	// ImagePython is one with the machine's Python and pip, where AddPython made it.
+	ImagePython = "fairway-test/python:1"
 	// ImageAway is one that cannot be fetched.
 	ImageAway = "fairway-test/away:1"
 )
@@ -90,7 +94,7 @@ func makeImage(ctx context.Context, root, program string) error {
 		return err //nolint:wrapcheck // it says what
 	}
 	applets, err := exec.CommandContext(ctx, box, "--list").Output()
-	for _, name := range []string{"bin", "usr/bin", "etc", "proc", "dev", "sys", "tmp", "fairway/attempt", "fairway/code", "fairway/work", "fairway/io"} {
+	for _, name := range []string{"bin", "usr/bin", "etc", "proc", "dev", "sys", "tmp", "fairway/attempt", "fairway/packages", "fairway/code", "fairway/work", "fairway/io"} {
 		err = errors.Join(err, os.MkdirAll(filepath.Join(root, name), 0o755)) //nolint:gosec // others run in it
 	}
 	err = errors.Join(err,
@@ -108,6 +112,29 @@ func makeImage(ctx context.Context, root, program string) error {
 		err = errors.Join(err, copyFile(program, filepath.Join(root, "usr/bin/fairway"), 0o755))
 	}
 	return err
+}
+
+// AddPython makes ImagePython, or says why there can be none.
+func (n *Node) AddPython(ctx context.Context) error {
+	root := filepath.Join(n.cluster.Directory, "images", "python")
+	if err := makeImage(ctx, root, ""); err != nil {
+		return err
+	}
+	unpack := exec.CommandContext(ctx, "tar", "-x", "-C", root)
+	in, err := unpack.StdinPipe()
+	if err != nil {
+		return err //nolint:wrapcheck // it says what
+	}
+	if err := unpack.Start(); err != nil {
+		return err //nolint:wrapcheck // as above
+	}
+	if err := errors.Join(dockertest.Python(in, nil), in.Close(), unpack.Wait()); err != nil { //nolint:contextcheck // it asks nobody
+		return fmt.Errorf("make an image with Python: %w", err)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.images[ImagePython] = root
+	return nil
 }
 
 func copyFile(from, to string, mode os.FileMode) (err error) {

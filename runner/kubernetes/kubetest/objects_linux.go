@@ -63,6 +63,10 @@ type volume struct {
 	Secret *struct {
 		SecretName  string `json:"secretName"`
 		DefaultMode int    `json:"defaultMode"`
+		Items       []struct {
+			Key  string `json:"key"`
+			Path string `json:"path"`
+		} `json:"items"`
 	} `json:"secret"`
 }
 

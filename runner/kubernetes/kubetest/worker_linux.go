@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -176,7 +177,7 @@ func (w *worker) volumes(p *pod) error {
 				return err //nolint:wrapcheck // as above
 			}
 		case v.Secret != nil:
-			if err := w.secret(p, directory, v.Secret.SecretName, os.FileMode(v.Secret.DefaultMode)); err != nil { //nolint:gosec // a mode
+			if err := w.secret(p, directory, v); err != nil {
 				return err
 			}
 		}
@@ -184,7 +185,8 @@ func (w *worker) volumes(p *pod) error {
 	return nil
 }
 
-func (w *worker) secret(p *pod, directory, name string, mode os.FileMode) error {
+func (w *worker) secret(p *pod, directory string, v volume) error {
+	name, mode := v.Secret.SecretName, os.FileMode(v.Secret.DefaultMode) //nolint:gosec // a mode
 	var s struct {
 		Data map[string][]byte `json:"data"`
 	}
@@ -198,7 +200,18 @@ func (w *worker) secret(p *pod, directory, name string, mode os.FileMode) error 
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
-	for file, text := range s.Data {
+	files := maps.Clone(s.Data)
+	if len(v.Secret.Items) > 0 {
+		clear(files)
+		for _, item := range v.Secret.Items {
+			text, is := s.Data[item.Key]
+			if !is {
+				return fmt.Errorf("secret %s has no %s", name, item.Key)
+			}
+			files[item.Path] = text
+		}
+	}
+	for file, text := range files {
 		path := filepath.Join(directory, file)
 		if err := errors.Join(os.WriteFile(path, text, mode), os.Chmod(path, mode), os.Chown(path, 0, p.Spec.SecurityContext.FSGroup)); err != nil {
 			return err

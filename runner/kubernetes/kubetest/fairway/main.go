@@ -6,10 +6,12 @@ import (
 	"os"
 
 	"github.com/fairway-gateway/fairway/runner/kubernetes/agent"
+	"github.com/fairway-gateway/fairway/runner/kubernetes/agent/courier"
 )
 
 func main() {
 	agent.Main()
+	courier.Main()
 	fmt.Fprintln(os.Stderr, "this is the agent of tests")
 	os.Exit(2)
 }

@@ -1,4 +1,4 @@
-package agent
+package courier
 
 import (
 	"context"
@@ -14,42 +14,35 @@ import (
 
 	"github.com/fairway-gateway/fairway/runner/bundle"
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/kubernetes/agent"
 )
 
 // mostParams is how long parameters may be, in bytes.
 const mostParams = 16 << 20
 
-// fetch brings all that the script's container needs to where it looks for it.
-func fetch(ctx context.Context, spec *Spec) error {
+// fetch brings the script's files and parameters to where its container looks for them.
+func fetch(ctx context.Context, spec *agent.Spec) error {
 	gateway, err := newGateway(spec)
 	if err != nil {
 		return err
 	}
-	if err := gateway.get(ctx, PathFiles, unpack); err != nil {
+	if err := gateway.get(ctx, agent.PathFiles, unpack); err != nil {
 		return fmt.Errorf("fetch the script's files: %w", err)
 	}
-	if err := gateway.get(ctx, PathParams, func(_ context.Context, body io.Reader) error { return keep(Params, body, mostParams, 0o644) }); err != nil {
+	if err := gateway.get(ctx, agent.PathParams, func(_ context.Context, body io.Reader) error { return keep(agent.Params, body, mostParams) }); err != nil {
 		return fmt.Errorf("fetch the parameters: %w", err)
 	}
 	if spec.Python {
-		if err := os.WriteFile(Harness, executor.Harness, 0o644); err != nil { //nolint:gosec // as above
+		if err := os.WriteFile(agent.Harness, executor.Harness, 0o644); err != nil { //nolint:gosec // the script's container may have another user
 			return fmt.Errorf("write the harness: %w", err)
 		}
-	}
-	self, err := os.Open("/proc/self/exe")
-	if err != nil {
-		return fmt.Errorf("copy the agent: %w", err)
-	}
-	defer self.Close()
-	if err := keep(Program, self, 1<<30, 0o755); err != nil {
-		return fmt.Errorf("copy the agent: %w", err)
 	}
 	return nil
 }
 
 // keep writes a file.
-func keep(name string, body io.Reader, most int64, mode os.FileMode) (err error) {
-	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, mode)
+func keep(name string, body io.Reader, most int64) (err error) {
+	file, err := os.OpenFile(name, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o644) //nolint:gosec // as above
 	if err != nil {
 		return err
 	}
@@ -63,13 +56,13 @@ func keep(name string, body io.Reader, most int64, mode os.FileMode) (err error)
 
 // unpack makes the script's files of their bundle, in place of what came of a try before.
 func unpack(ctx context.Context, body io.Reader) (err error) {
-	if err := os.RemoveAll(Script); err != nil {
+	if err := os.RemoveAll(agent.Script); err != nil {
 		return fmt.Errorf("make room for the script: %w", err)
 	}
-	if err := os.MkdirAll(Script, 0o755); err != nil { //nolint:gosec // the script's container may have another user
+	if err := os.MkdirAll(agent.Script, 0o755); err != nil { //nolint:gosec // the script's container may have another user
 		return fmt.Errorf("make room for the script: %w", err)
 	}
-	root, err := os.OpenRoot(Script)
+	root, err := os.OpenRoot(agent.Script)
 	if err != nil {
 		return err
 	}
@@ -79,11 +72,11 @@ func unpack(ctx context.Context, body io.Reader) (err error) {
 
 // gateway is what the agent asks.
 type gateway struct {
-	spec   *Spec
+	spec   *agent.Spec
 	client *http.Client
 }
 
-func newGateway(spec *Spec) (*gateway, error) {
+func newGateway(spec *agent.Spec) (*gateway, error) {
 	transport := &http.Transport{ResponseHeaderTimeout: time.Minute, Proxy: nil}
 	if spec.CA != "" {
 		pool := x509.NewCertPool()
@@ -135,7 +128,7 @@ func (g *gateway) insist(ctx context.Context, ask func(context.Context) error) e
 }
 
 func (g *gateway) once(ctx context.Context, method, path string, body io.Reader, size int64, use func(context.Context, io.Reader) error) error {
-	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(g.spec.Gateway, "/")+PathExecution(g.spec.Execution)+path, body)
+	request, err := http.NewRequestWithContext(ctx, method, strings.TrimSuffix(g.spec.Gateway, "/")+agent.PathExecution(g.spec.Execution)+path, body)
 	if err != nil {
 		return err
 	}
