@@ -364,3 +364,9 @@ func (s *Store) AttemptOfToken(ctx context.Context, hash []byte) (db.ExecutionAt
 	now := s.clock.Now()
 	return s.queries().GetAttemptByToken(ctx, db.GetAttemptByTokenParams{TokenHash: hash, Now: &now})
 }
+
+// EndedSince gives those of some attempts that have been over for so long. One that the store does not know is none of them.
+func (s *Store) EndedSince(ctx context.Context, attempts []uuid.UUID, since time.Duration) ([]uuid.UUID, error) {
+	before := s.clock.Now().Add(-since)
+	return s.queries().ListAttemptsEnded(ctx, db.ListAttemptsEndedParams{Ids: idList(attempts), Before: &before})
+}

@@ -333,6 +333,14 @@ func executionSteps() []step {
 			all, err := q.ListEndedAttempt(ctx, db.ListEndedAttemptParams{ID: attempts[0], Fence: 2, Outcome: "SUCCEEDED"})
 			return count(len(all), err)
 		}, 1},
+		{"ListAttemptsEnded", func(ctx context.Context, q db.Querier) (any, error) {
+			early, err := q.ListAttemptsEnded(ctx, db.ListAttemptsEndedParams{Ids: idList(attempts), Before: &now})
+			if err != nil {
+				return nil, err
+			}
+			ended, err := q.ListAttemptsEnded(ctx, db.ListAttemptsEndedParams{Ids: idList(attempts), Before: &later})
+			return len(early) == 0 && len(ended) == 1 && ended[0] == attempts[0], err
+		}, true},
 		{"ListAttempts", func(ctx context.Context, q db.Querier) (any, error) {
 			all, err := q.ListAttempts(ctx, ids[0])
 			return []any{len(all), all[0].Outcome, *all[0].ExitCode, all[0].LeaseUntil == nil}, err

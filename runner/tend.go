@@ -2,10 +2,12 @@ package runner
 
 import (
 	"context"
+	"crypto/rand"
 	"log/slog"
 	"time"
 
 	"github.com/fairway-gateway/fairway/queries"
+	"github.com/fairway-gateway/fairway/runner/blobs"
 )
 
 // Tending is what Tend needs. A zero is the default.
@@ -18,6 +20,8 @@ type Tending struct {
 	Again func(ctx context.Context, waiting []queries.Ready) error
 	// Watch has it admit as soon as something of executions moved: where those who end them do not admit. Default: it does not.
 	Watch bool
+	// Blobs are where results are handed over. Default nowhere: nobody removes those whose runners never came back.
+	Blobs func(ctx context.Context) (*blobs.Blobs, error)
 	// Every is how often it looks. Default 5s.
 	Every time.Duration
 	// Logger is told of what fails. Default none.
@@ -32,7 +36,8 @@ const (
 )
 
 // Tend does for a store what no runner has to be there for, until ctx ends: it admits what may run, ends attempts whose runners were not heard of, takes those
-// runners for gone, and has runners be told again of attempts that nobody took. Any number of processes may do so at once.
+// runners for gone, has runners be told again of attempts that nobody took, and removes results that were handed over and that nobody took. Any number of
+// processes may do so at once.
 func Tend(ctx context.Context, t Tending) {
 	if t.Every <= 0 {
 		t.Every = 5 * time.Second
@@ -46,7 +51,8 @@ func Tend(ctx context.Context, t Tending) {
 	if t.Watch {
 		moved = t.Store.WatchExecutions(ctx, t.Every)
 	}
-	var told time.Time
+	holder := rand.Text()
+	var told, swept time.Time
 	for {
 		t.report(ctx, "attempts without a runner", Sweep(ctx, t.Store))
 		_, err := t.Store.SweepRunners(ctx)
@@ -55,6 +61,10 @@ func Tend(ctx context.Context, t Tending) {
 		if t.Again != nil && time.Since(told) >= tellEvery {
 			told = time.Now()
 			t.report(ctx, "telling runners again", t.again(ctx))
+		}
+		if t.Blobs != nil && time.Since(swept) >= handoversEvery {
+			swept = time.Now()
+			t.report(ctx, "results that nobody took", t.sweepHandovers(ctx, holder))
 		}
 		if !t.wait(ctx, tick.C, moved) {
 			return
@@ -97,6 +107,20 @@ func (t *Tending) report(ctx context.Context, what string, err error) {
 	if err != nil && ctx.Err() == nil {
 		t.Logger.WarnContext(ctx, "the store could not be looked after", slog.String("what", what), slog.Any("error", err))
 	}
+}
+
+// sweepHandovers removes what nobody took, if no other process does. The lease is not given back, so that it is done as often however many there are.
+func (t *Tending) sweepHandovers(ctx context.Context, holder string) error {
+	_, mine, err := t.Store.Lease(ctx, handoversLease, holder, handoversEvery)
+	if err != nil || !mine {
+		return err
+	}
+	place, err := t.Blobs(ctx)
+	if err != nil {
+		return err
+	}
+	_, err = SweepHandovers(ctx, t.Store, place)
+	return err
 }
 
 func (t *Tending) again(ctx context.Context) error {

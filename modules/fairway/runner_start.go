@@ -97,7 +97,7 @@ func (a *App) startRunner() error {
 	if a.store == nil {
 		return nil
 	}
-	w := &wish{store: a.store, keep: a.Executions.retention(), tend: a.executes, limits: a.Executions.config().Limits, log: a.ctx.Slogger()}
+	w := &wish{store: a.store, blobs: a.blobs, keep: a.Executions.retention(), tend: a.executes, limits: a.Executions.config().Limits, log: a.ctx.Slogger()}
 	if a.embeds() {
 		var err error
 		if w.run, err = a.running(); err != nil {

@@ -19,6 +19,7 @@ const runnersKey = "runners"
 // wish is what a configuration that was started wants done with executions.
 type wish struct {
 	store *store
+	blobs *blobPlace
 	keep  queries.Retention
 	// tend has the store looked after, whoever runs executions.
 	tend   bool
@@ -135,7 +136,7 @@ func (m *runners) applyTending(w *wish) {
 	m.tends = slices.DeleteFunc(m.tends, func(t *tended) bool { return isClosed(t.ended) })
 	found := false
 	for _, t := range m.tends {
-		if w.tend && t.store == w.store && t.limits == w.limits && t.watch == (w.run == nil) && t.ctx.Err() == nil {
+		if w.tend && t.store == w.store && t.blobs == w.blobs && t.limits == w.limits && t.watch == (w.run == nil) && t.ctx.Err() == nil {
 			found = true
 			continue
 		}
@@ -202,6 +203,7 @@ func isClosed(c <-chan struct{}) bool {
 // tended is a store that is looked after.
 type tended struct {
 	store  *store
+	blobs  *blobPlace
 	limits queries.Limits
 	watch  bool
 	ctx    context.Context //nolint:containedctx // it is that of the looking after
@@ -210,17 +212,18 @@ type tended struct {
 }
 
 func tend(w *wish) *tended {
-	t := &tended{store: w.store, limits: w.limits, watch: w.run == nil, ended: make(chan struct{})}
+	t := &tended{store: w.store, blobs: w.blobs, limits: w.limits, watch: w.run == nil, ended: make(chan struct{})}
 	t.ctx, t.stop = context.WithCancel(context.Background())
-	release := hold(w.store.key())
+	release, releaseBlobs := hold(w.store.key()), hold(w.blobs.key())
 	go func() { // ends with t.stop; whoever calls Destruct waits for it
 		defer close(t.ended)
 		defer release()
+		defer releaseBlobs()
 		open, q, err := patiently(t.ctx, func() (*queries.Store, dispatcher, error) { return w.store.queued(t.ctx) })
 		if err != nil {
 			return
 		}
-		runner.Tend(t.ctx, runner.Tending{Store: open, Limits: t.limits, Again: q.Again, Watch: t.watch, Logger: w.log})
+		runner.Tend(t.ctx, runner.Tending{Store: open, Limits: t.limits, Again: q.Again, Watch: t.watch, Blobs: t.blobs.get, Logger: w.log})
 	}()
 	return t
 }

@@ -258,6 +258,8 @@ type Querier interface {
 	ListArrivalsOf(ctx context.Context, arg ListArrivalsOfParams) ([]Arrival, error)
 	// Those of an execution, in order.
 	ListAttempts(ctx context.Context, executionID uuid.UUID) ([]ExecutionAttempt, error)
+	// Those of some that ended before a time.
+	ListAttemptsEnded(ctx context.Context, arg ListAttemptsEndedParams) ([]uuid.UUID, error)
 	// The newest first.
 	ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error)
 	// The newest first.

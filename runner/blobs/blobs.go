@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"net/url"
 	"os"
 	"path"
@@ -119,7 +120,28 @@ func (b *Blobs) Ready(ctx context.Context) error {
 }
 
 // HandoverKey is the key under which results lie that the script of an attempt handed over, until its runner has taken them.
-func HandoverKey(attempt string) string { return "handover/" + attempt }
+func HandoverKey(attempt string) string { return handovers + attempt }
+
+const handovers = "handover/"
+
+// Handovers gives the attempts for which results lie under HandoverKey, as they are listed: whether they are anybody's the store says.
+func (b *Blobs) Handovers(ctx context.Context) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		found := b.bucket.List(&blob.ListOptions{Prefix: handovers})
+		for {
+			object, err := found.Next(ctx)
+			switch {
+			case errors.Is(err, io.EOF):
+				return
+			case err != nil:
+				yield("", fmt.Errorf("blobs %s: %w", handovers, err))
+				return
+			case !yield(strings.TrimPrefix(object.Key, handovers), nil):
+				return
+			}
+		}
+	}
+}
 
 // Info is what is known of a blob that was written.
 type Info struct {

@@ -609,6 +609,41 @@ func (q *Queries) ListAttempts(ctx context.Context, executionID uuid.UUID) ([]Ex
 	return items, nil
 }
 
+const listAttemptsEnded = `-- name: ListAttemptsEnded :many
+select id
+from execution_attempts
+where id in (select value from json_each(cast(?1 as text))) and state = 'ENDED' and ended_at < ?2
+`
+
+type ListAttemptsEndedParams struct {
+	Ids    string     `db:"ids"`
+	Before *time.Time `db:"before"`
+}
+
+// Those of some that ended before a time.
+func (q *Queries) ListAttemptsEnded(ctx context.Context, arg ListAttemptsEndedParams) ([]uuid.UUID, error) {
+	rows, err := q.db.QueryContext(ctx, listAttemptsEnded, arg.Ids, arg.Before)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	items := []uuid.UUID{}
+	for rows.Next() {
+		var id uuid.UUID
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const listEndedAttempt = `-- name: ListEndedAttempt :many
 select execution_id
 from execution_attempts

@@ -770,6 +770,10 @@ func (a Adapter) ListAttempts(ctx context.Context, executionID uuid.UUID) ([]db.
 	return out, err
 }
 
+func (a Adapter) ListAttemptsEnded(ctx context.Context, arg db.ListAttemptsEndedParams) ([]uuid.UUID, error) {
+	return a.q.ListAttemptsEnded(ctx, ListAttemptsEndedParams(arg))
+}
+
 func (a Adapter) ListAudit(ctx context.Context, arg db.ListAuditParams) ([]db.AuditLog, error) {
 	rows, err := a.q.ListAudit(ctx, ListAuditParams(arg))
 	out := make([]db.AuditLog, len(rows))

@@ -111,6 +111,12 @@ select execution_id
 from execution_attempts
 where id = sqlc.arg(id) and fence = sqlc.arg(fence) and state = 'ENDED' and outcome = sqlc.arg(outcome);
 
+-- name: ListAttemptsEnded :many
+-- Those of some that ended before a time.
+select id
+from execution_attempts
+where id = any (array(select value::uuid from json_array_elements_text(sqlc.arg(ids)::text::json))) and (state || '') = 'ENDED' and ended_at < sqlc.arg(before);
+
 -- name: ListOverdueAttempts :many
 -- What nobody renewed, or what runs longer than it may by far.
 select id, execution_id

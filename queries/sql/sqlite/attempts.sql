@@ -96,6 +96,12 @@ select execution_id
 from execution_attempts
 where id = sqlc.arg(id) and fence = sqlc.arg(fence) and state = 'ENDED' and outcome = sqlc.arg(outcome);
 
+-- name: ListAttemptsEnded :many
+-- Those of some that ended before a time.
+select id
+from execution_attempts
+where id in (select value from json_each(cast(sqlc.arg(ids) as text))) and state = 'ENDED' and ended_at < sqlc.arg(before);
+
 -- name: ListOverdueAttempts :many
 -- What nobody renewed, or what runs longer than it may by far.
 select id, execution_id

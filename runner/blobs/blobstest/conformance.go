@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"sync"
@@ -45,6 +46,39 @@ func Conformance(t *testing.T, open func(*testing.T) *blobs.Blobs) {
 		}
 		if err := b.Ready(t.Context()); err != nil {
 			t.Error(err)
+		}
+	})
+	t.Run("handovers", func(t *testing.T) {
+		b := open(t)
+		want := map[string]bool{}
+		for i := range 1010 { // more than a page
+			want[fmt.Sprintf("attempt-%04d", i)] = true
+		}
+		for _, key := range []string{"handove", "handoverx", "scripts/handover/x"} {
+			if _, err := b.Write(t.Context(), key, "text/plain", 10, text("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name := range want {
+			if _, err := b.Write(t.Context(), blobs.HandoverKey(name), "text/plain", 10, text("x")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// What is removed meanwhile changes nothing of the others.
+		for name, err := range b.Handovers(t.Context()) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !want[name] {
+				t.Errorf("%q is none", name)
+			}
+			delete(want, name)
+			if err := b.Remove(t.Context(), blobs.HandoverKey(name)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(want) > 0 {
+			t.Errorf("it does not list %v", want)
 		}
 	})
 	t.Run("all or nothing", func(t *testing.T) {
