@@ -17,7 +17,7 @@ func executed(t *testing.T, g *gateway) map[string]string {
 	out := map[string]string{}
 	for line := range strings.Lines((&gateway{t: t, url: "http://" + g.admin}).get(t, "/metrics").body) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if (strings.HasPrefix(name, "fairway_execution") || strings.HasPrefix(name, "fairway_script")) && !strings.Contains(name, "_seconds_sum") && !strings.Contains(name, "_bucket") {
+		if (strings.HasPrefix(name, "fairway_execution") || strings.HasPrefix(name, "fairway_sc")) && !strings.Contains(name, "_seconds_sum") && !strings.Contains(name, "_bucket") {
 			out[name] = value
 		}
 	}
@@ -36,7 +36,7 @@ func TestExecutionMetricsOutliveAReload(t *testing.T) {
 			`fairway_executions_total{status="PENDING"}`: "1", `fairway_executions_total{status="READY"}`: "1", `fairway_executions_total{status="RUNNING"}`: "1",
 			`fairway_executions_total{status="FINISHED"}`: "1", `fairway_executions_total{status="FAILED"}`: "0", `fairway_execution_attempts_total{outcome="SUCCEEDED"}`: "1",
 			`fairway_execution_run_seconds_count{outcome="SUCCEEDED"}`: "1", "fairway_execution_wait_seconds_count": "1", "fairway_execution_log_lines_total": "2",
-			`fairway_script_builds_total{result="ok"}`: "1", "fairway_execution_leases_lost_total": "0",
+			`fairway_script_builds_total{result="ok"}`: "1", "fairway_execution_leases_lost_total": "0", `fairway_schedule_times_total{outcome="FIRED"}`: "0",
 		} {
 			if before[name] != want {
 				return errors.New(name + " is " + before[name])

@@ -22,6 +22,7 @@ const (
 	ofCaller
 	ofExecution
 	ofEvents
+	ofSchedule
 )
 
 // lease names the series that one handle writes to. Old and new config hold the same one for a while.
@@ -51,7 +52,7 @@ func (l lease) labels() prometheus.Labels {
 		return prometheus.Labels{"topic": l.topic}
 	case ofEvents:
 		return prometheus.Labels{"publisher": l.publisher}
-	case ofExecution:
+	case ofExecution, ofSchedule:
 		return nil
 	}
 	return labels
@@ -107,6 +108,8 @@ func (m *Metrics) giveUp(l lease) {
 	case ofOutbox:
 		m.letters.DeletePartialMatch(labels)
 		m.lettersHeld.DeletePartialMatch(labels)
+	case ofSchedule:
+		m.schedules.Reset()
 	case ofEvents:
 		m.events.DeletePartialMatch(labels)
 		m.eventsFailed.DeletePartialMatch(labels)

@@ -57,6 +57,7 @@ type Metrics struct {
 	events         *prometheus.CounterVec
 	eventsFailed   *prometheus.CounterVec
 	eventsBehind   *prometheus.GaugeVec
+	schedules      *prometheus.CounterVec
 	callers        *prometheus.CounterVec
 	executions     executions
 	followers      prometheus.Gauge
@@ -131,6 +132,7 @@ func New() *Metrics {
 	m.ofPasses()
 	m.ofOutboxes()
 	m.ofEvent()
+	m.ofSchedules()
 	m.ofCallers()
 	m.ofExecution()
 	m.buffered = prometheus.NewGaugeFunc(prometheus.GaugeOpts{
@@ -149,7 +151,7 @@ func New() *Metrics {
 func (m *Metrics) Register(reg prometheus.Registerer) error {
 	for _, c := range append(m.executions.all(),
 		m.requests, m.fetches, m.attempts, m.retries, m.decodeFailures, m.drift, m.long, m.cached, m.cacheBytes, m.cacheEntries,
-		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.callers, m.letters, m.lettersHeld, m.events, m.eventsFailed, m.eventsBehind, m.buffered, m.bufferedLimit,
+		m.breakerState, m.breakerChanges, m.queries, m.databases, m.databaseState, m.databaseTurns, m.logins, m.sessions, m.passes, m.callers, m.letters, m.lettersHeld, m.events, m.eventsFailed, m.eventsBehind, m.schedules, m.buffered, m.bufferedLimit,
 		m.followers, m.slots, m.slotsUsed,
 	) {
 		err := reg.Register(c)

@@ -1,4 +1,4 @@
-// Package events tells others what changes in the store: executions, scripts, users. The store has the events, written by the
+// Package events tells others what changes in the store: executions, scripts, schedules, users. The store has the events, written by the
 // transactions of the changes; a Relay hands them to a publisher of Watermill's as CloudEvents, at least once, those of one subject
 // in order.
 //
@@ -38,6 +38,8 @@ func Types() []string {
 		"fairway.execution.failed", "fairway.execution.cancelling", "fairway.execution.cancelled",
 		"fairway.script.created", "fairway.script.uploaded", "fairway.script.pending", "fairway.script.building", "fairway.script.built", "fairway.script.failed",
 		"fairway.script.published", "fairway.script.unpublished", "fairway.script.updated", "fairway.script.deleted",
+		"fairway.schedule.created", "fairway.schedule.updated", "fairway.schedule.paused", "fairway.schedule.resumed", "fairway.schedule.deleted",
+		"fairway.schedule.fired", "fairway.schedule.queued", "fairway.schedule.skipped", "fairway.schedule.missed", "fairway.schedule.refused", "fairway.schedule.alert",
 		"fairway.user.created", "fairway.user.updated", "fairway.user.deleted", "fairway.user.restored",
 	}
 }

@@ -5,6 +5,7 @@
 package realm
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -345,7 +346,9 @@ func (r *Realm) fire(ctx context.Context) {
 	for {
 		p, err := r.Open(ctx)
 		if err == nil {
-			r.loop(p).Run(ctx)
+			counted := cmp.Or(r.cfg.Metrics, observe.New()).Schedules(queries.ScheduleOutcomes())
+			defer counted.Close()
+			r.loop(p, counted.Counted).Run(ctx)
 			return
 		}
 		select {
@@ -356,9 +359,9 @@ func (r *Realm) fire(ctx context.Context) {
 	}
 }
 
-func (r *Realm) loop(p *Parts) *firing.Loop {
+func (r *Realm) loop(p *Parts, counted func(outcome string, n int)) *firing.Loop {
 	return firing.New(firing.Config{
-		Store: p.Store, Planner: p.Starter, Limits: p.Executions.Limits, Tell: firing.ByMail(p.Mail.Notice, p.Mail.PublicURL()), Logger: r.cfg.Logger,
+		Store: p.Store, Planner: p.Starter, Limits: p.Executions.Limits, Tell: firing.ByMail(p.Mail.Notice, p.Mail.PublicURL()), Counted: counted, Logger: r.cfg.Logger,
 	})
 }
 

@@ -24,14 +24,17 @@ func TestRun(t *testing.T) {
 		defer live.Close()
 		s.store = live
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
+		done, counted := make(chan struct{}), map[string]int{}
 		go func() {
 			defer close(done)
-			firing.New(firing.Config{Store: live, Planner: planner{}, Tick: time.Hour}).Run(ctx)
+			firing.New(firing.Config{Store: live, Planner: planner{}, Tick: time.Hour, Counted: func(outcome string, n int) { counted[outcome] += n }}).Run(ctx)
 		}()
 		defer func() {
 			cancel()
 			<-done
+			if counted[queries.ScheduleFired] < 3 || counted[queries.ScheduleQueued] < 1 {
+				t.Error("what became of times is counted:", counted)
+			}
 		}()
 		fired := func(id uuid.UUID, n int) {
 			t.Helper()
