@@ -2,6 +2,7 @@ package queries
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"testing"
 	"time"
@@ -61,9 +62,7 @@ func TestScheduleEvents(t *testing.T) {
 		who := map[string]any{"schedule_id": row.ID.String(), "script_id": sc.ID.String(), "user_id": user.ID.String()}
 		want := func(typ string, more map[string]any) {
 			t.Helper()
-			for k, v := range who {
-				more[k] = v
-			}
+			maps.Copy(more, who)
 			if diff := cmp.Diff(more, data[typ]); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", typ, diff)
 			}

@@ -422,6 +422,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m.Callers("s").Caller(observe.ByToken)
 	m.Outbox("t").Attempt(observe.LetterSent)
 	m.Events("p").Published(1)
+	m.Schedules([]string{"FIRED"})
 	executions := m.Executions([]string{"READY"}, []string{"FAILED"})
 	executions.Ended("FAILED", 0)
 	login := m.Login("s", "b")

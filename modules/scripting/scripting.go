@@ -1,4 +1,4 @@
-// Package scripting has the commands by which people use scripts from a terminal: login and logout, script, and execution. They speak
+// Package scripting has the commands by which people use scripts from a terminal: login and logout, script, execution, and schedule. They speak
 // with a gateway over HTTP, and need neither its configuration nor its store.
 package scripting
 
@@ -28,6 +28,7 @@ func init() {
 	caddycmd.RegisterCommand(logoutCommand())
 	caddycmd.RegisterCommand(scriptGroup())
 	caddycmd.RegisterCommand(executionGroup())
+	caddycmd.RegisterCommand(scheduleGroup())
 }
 
 // usualURL is where the shipped Caddyfile has a gateway be.
@@ -46,8 +47,8 @@ FAIRWAY_TOKEN, a token of a program, no login is needed.
 With --json, what is printed is one JSON document; with --follow, one in each line.
 
 Exit codes: 0 it was done; 1 it failed; 2 the command line or what was sent is at fault;
-3 there is no such script or execution; 4 a login is needed, or it is not allowed; 5 a build
-or an execution failed or was cancelled; 130 it was interrupted.
+3 there is no such script, execution or schedule; 4 a login is needed, or it is not allowed; 5 a
+build or an execution failed or was cancelled; 130 it was interrupted.
 `
 
 func options(f *pflag.FlagSet) {
