@@ -42,7 +42,8 @@ type site struct {
 	// tell is how scripts tell the effects.
 	tell string
 	// left says what is left of executions that have all ended.
-	left func() error
+	left    func() error
+	forgets bool
 	// last is when something was killed the last time, in seconds.
 	last atomic.Int64
 	// shot are attempts whose own processes were killed, by id.
@@ -74,6 +75,8 @@ type isolation struct {
 	host, tell string
 	// left says what is left of executions when all have ended.
 	left func(s *site, homes []string) error
+	// forgets says that what scripts print just before their end may be lost with what they run on.
+	forgets bool
 }
 
 // processes are those of the machine.
@@ -118,7 +121,7 @@ func onEngines(t *testing.T, run func(t *testing.T, s *site)) {
 // open starts all of it. With a server of PostgreSQL there are runners, without one the gateway is one.
 func open(t *testing.T, server *pgtest.Server, in isolation) *site {
 	t.Helper()
-	s := &site{t: t, effects: listen(t, in.host), tell: in.tell}
+	s := &site{t: t, effects: listen(t, in.host), tell: in.tell, forgets: in.forgets}
 	var err error
 	// Users of scripts must be able to enter it.
 	if s.dir, err = os.MkdirTemp("", "fairway-kill-site"); err != nil {

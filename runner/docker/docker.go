@@ -26,6 +26,7 @@ const (
 	labelEntry    = "fairway.entry"    // of an image: executor.Entry
 	labelShell    = "fairway.shell"    // of an image: that it has one
 	labelSite     = "fairway.site"     // of an image: that packages were installed
+	labelStep     = "fairway.step"     // of all that an engine makes on the way to an image
 	labelAttempt  = "fairway.attempt"  // of a container
 	labelRunner   = "fairway.runner"   // of a container: whose it is
 	labelProbe    = "fairway.probe"    // of a container that is never run: the runner that looks into an image
@@ -193,6 +194,10 @@ func (e *Executor) Forget(ctx context.Context, id string) error {
 		switch {
 		case err == nil, errdefs.IsNotFound(err):
 			e.deadlines.remove(id)
+			_, err = e.engine.VolumeRemove(ctx, containerName(id), client.VolumeRemoveOptions{})
+			if err != nil && !errdefs.IsNotFound(err) {
+				return fmt.Errorf("remove attempt %s: %w", id, e.explain(err))
+			}
 			return nil
 		case !errdefs.IsConflict(err):
 			return fmt.Errorf("remove attempt %s: %w", id, e.explain(err))

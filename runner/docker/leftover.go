@@ -2,6 +2,7 @@ package docker
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -15,7 +16,7 @@ const leftoverAge = time.Minute
 
 // sweep removes what was left by runners and engines that ended while they made an image or removed an attempt. What is wrongly removed is made again.
 func (e *Executor) sweep(ctx context.Context, now time.Time) {
-	for _, label := range []string{labelProbe, labelRecipe} {
+	for _, label := range []string{labelProbe, labelStep} {
 		found, err := e.engine.ContainerList(ctx, client.ContainerListOptions{All: true, Filters: make(client.Filters).Add("label", label)})
 		if err != nil {
 			return // it is tried again
@@ -29,13 +30,21 @@ func (e *Executor) sweep(ctx context.Context, now time.Time) {
 		}
 	}
 	e.sweepUnbegun(ctx, now)
-	// An engine that ended while it removed a container may have its volume still.
-	volumes, err := e.engine.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("label", labelRunner+"="+e.runner).Add("dangling", "true")})
+	e.sweepVolumes(ctx, now)
+}
+
+// sweepVolumes removes volumes of attempts that have no container any more, as after an engine ended while it removed or made one. Of one that it made just then it may not know the labels.
+func (e *Executor) sweepVolumes(ctx context.Context, now time.Time) {
+	found, err := e.engine.VolumeList(ctx, client.VolumeListOptions{Filters: make(client.Filters).Add("dangling", "true")})
 	if err != nil {
 		return
 	}
-	for _, item := range volumes.Items {
-		_, _ = e.engine.VolumeRemove(ctx, item.Name, client.VolumeRemoveOptions{}) // the engine refuses if a container has it
+	for _, item := range found.Items {
+		made, err := time.Parse(time.RFC3339Nano, item.CreatedAt)
+		nameless := len(item.Labels) == 0 && strings.HasPrefix(item.Name, containerName("")) && err == nil && now.Sub(made) >= leftoverAge
+		if item.Labels[labelRunner] == e.runner || nameless {
+			_, _ = e.engine.VolumeRemove(ctx, item.Name, client.VolumeRemoveOptions{}) // the engine refuses if a container has it
+		}
 	}
 }
 

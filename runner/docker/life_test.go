@@ -306,14 +306,16 @@ func sweeps(t *testing.T, own *dockertest.Engine, e *docker.Executor) {
 	}
 	labels := runs.Container.Config.Labels
 	delete(labels, "fairway.attempt")
-	for name, label := range map[string]string{"probe": "fairway.probe", "step": "fairway.recipe", "others": "other"} {
+	for name, label := range map[string]string{"probe": "fairway.probe", "step": "fairway.step", "others": "other"} {
 		_, err := api.ContainerCreate(t.Context(), client.ContainerCreateOptions{Name: name, Config: &container.Config{Image: dockertest.Image, Cmd: []string{"true"}, Labels: map[string]string{label: "1"}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	for name, runner := range map[string]string{"left-behind": labels["fairway.runner"], "of-others": "somebody"} {
-		if _, err := api.VolumeCreate(t.Context(), client.VolumeCreateOptions{Name: name, Labels: map[string]string{"fairway.runner": runner}}); err != nil {
+	for name, labels := range map[string]map[string]string{
+		"left-behind": {"fairway.runner": labels["fairway.runner"]}, "fairway-of-others": {"fairway.runner": "somebody"}, "fairway-not-labelled": nil, "not-labelled": nil,
+	} {
+		if _, err := api.VolumeCreate(t.Context(), client.VolumeCreateOptions{Name: name, Labels: labels}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -332,7 +334,7 @@ func sweeps(t *testing.T, own *dockertest.Engine, e *docker.Executor) {
 		}
 		for _, item := range volumes.Items {
 			if strings.Contains(item.Name, "-") { // of those that the engine names
-				names = append(names, item.Name)
+				names = append(names, "volume "+item.Name)
 			}
 		}
 		slices.Sort(names)
@@ -341,12 +343,15 @@ func sweeps(t *testing.T, own *dockertest.Engine, e *docker.Executor) {
 		})
 	}
 	e.Sweep(t.Context(), time.Now())
-	want := []string{"fairway-swept-runs", "fairway-swept-unbegun", "of-others", "others", "probe", "step"} // of a volume it is not asked how old it is
+	want := []string{
+		"fairway-swept-runs", "fairway-swept-unbegun", "others", "probe", "step",
+		"volume fairway-not-labelled", "volume fairway-of-others", "volume fairway-swept-runs", "volume fairway-swept-unbegun", "volume not-labelled",
+	} // of a volume it is not asked how old it is
 	if diff := cmp.Diff(want, left()); diff != "" {
 		t.Error(diff)
 	}
 	e.Sweep(t.Context(), time.Now().Add(time.Hour))
-	if diff := cmp.Diff([]string{"fairway-swept-runs", "of-others", "others"}, left()); diff != "" {
+	if diff := cmp.Diff([]string{"fairway-swept-runs", "others", "volume fairway-of-others", "volume fairway-swept-runs", "volume not-labelled"}, left()); diff != "" {
 		t.Error(diff)
 	}
 }

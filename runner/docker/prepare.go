@@ -229,7 +229,8 @@ type parts struct {
 
 // dockerfile says how. Nothing of the script is run: of packages pip takes wheels, which run nothing when they are installed.
 func (e *Executor) dockerfile(b parts) (string, error) {
-	lines := []string{"FROM " + b.base, "COPY files /"} // one layer, which is what takes time
+	// One layer, which is what takes time. What an engine makes on the way has the labels of what is before it alone.
+	lines := []string{"FROM " + b.base, "LABEL " + labelStep + "=yes", "COPY files /"}
 	if len(b.wanted) > 0 {
 		argv, err := json.Marshal([]string{
 			e.options.Python, "-m", "pip", "install", "--quiet", "--only-binary", ":all:", "--target", placeSite, "--no-cache-dir", "--disable-pip-version-check",

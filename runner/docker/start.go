@@ -209,7 +209,7 @@ func (e *Executor) hostConfig(attempt executor.Attempt, image *prepared) *contai
 		RestartPolicy: container.RestartPolicy{Name: container.RestartPolicyDisabled},
 		LogConfig:     logConfig(limits.Output),
 		Tmpfs:         places, ShmSize: min(limits.Disk, 64<<20),
-		Mounts: []mount.Mount{{Type: mount.TypeVolume, Target: placeIO, VolumeOptions: &mount.VolumeOptions{NoCopy: true, Labels: map[string]string{labelRunner: e.runner}}}},
+		Mounts: []mount.Mount{{Type: mount.TypeVolume, Source: containerName(attempt.ID), Target: placeIO, VolumeOptions: &mount.VolumeOptions{NoCopy: true, Labels: map[string]string{labelRunner: e.runner}}}},
 		Resources: container.Resources{
 			Memory: most, MemorySwap: most, MemoryReservation: max(reserved(attempt.MemoryReservation, most), leastMemory), NanoCPUs: limits.CPU, PidsLimit: &processes, Ulimits: ulimits,
 			// 1024 of them are one processor, where all are wanted.
