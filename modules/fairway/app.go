@@ -82,14 +82,17 @@ type App struct {
 	mail      mail.Config        // with what placeholders stand for
 	realm     *realm.Realm       // nil: nobody needs it
 	blobs     *blobPlace
-	answers   *answers.Keeper  // nil: nobody needs it
-	answersOf string           // a service that does
-	relays    *relays          // nil: nothing is published
-	executor  Executor         // nil: the default, or none
-	api       string           // where scripts reach the control API
-	executes  bool             // this process makes executions
-	wish      *wish            // what was started
-	storeAt   *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
+	answers   *answers.Keeper // nil: nobody needs it
+	answersOf string          // a service that does
+	relays    *relays         // nil: nothing is published
+	realmKey  string          // that of realm in the usage pool
+	// eventsDigest is another one for each configuration of events.
+	eventsDigest string
+	executor     Executor         // nil: the default, or none
+	api          string           // where scripts reach the control API
+	executes     bool             // this process makes executions
+	wish         *wish            // what was started
+	storeAt      *caddyfile.Token // where a Caddyfile says that the store is PostgreSQL
 
 	secretOnce   sync.Once
 	secretBytes  [][]byte
@@ -247,6 +250,9 @@ func (a *App) Start() error {
 	}
 	if a.relays != nil {
 		a.relays.start()
+	}
+	if err := a.startSubscriptions(); err != nil {
+		return err
 	}
 	if err := a.startAnswers(); err != nil {
 		return err

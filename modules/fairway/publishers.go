@@ -32,6 +32,9 @@ type Events struct {
 	// PublishersRaw are where events are published. Default: within the process.
 	PublishersRaw []json.RawMessage `json:"publish,omitempty" caddy:"namespace=fairway.publishers inline_key=publisher"`
 
+	// On has events start executions. Default: none does.
+	On []*On `json:"on,omitempty"`
+
 	// Webhooks is what holds for webhooks. Default: the defaults of its words.
 	Webhooks *Webhooks `json:"webhooks,omitempty"`
 
@@ -139,6 +142,7 @@ const publisherNamespace = "fairway.publishers"
 //		source  <uri>
 //		publish in_process | nats://<host>:<port> | amqp://<host>:<port> { ... }
 //		webhooks { ... }
+//		on <topic> run <script> { ... }
 //	}
 func parseEvents(d *caddyfile.Dispenser, app *App) error {
 	n, err := caddyfiles.Read(d.NewFromNextSegment())
@@ -157,6 +161,7 @@ func parseEvents(d *caddyfile.Dispenser, app *App) error {
 		"source":   {Parse: e.parseSource},
 		"publish":  {Parse: e.parsePublish, Many: true},
 		"webhooks": {Parse: e.parseWebhooks},
+		"on":       {Parse: e.parseOn, Many: true},
 	}}.Parse(n)
 }
 
@@ -278,6 +283,18 @@ func (a *App) provisionEvents() error {
 	if a.Events.PublishersRaw == nil {
 		a.Events.PublishersRaw = []json.RawMessage{json.RawMessage(`{"publisher":"in_process"}`)}
 	}
+	words, err := json.Marshal(a.Events) // while it has them: what is loaded is taken out
+	if err != nil {
+		return err
+	}
+	resolved, err := Resolve(string(words)) // what files have is replaced in its place
+	if err != nil {
+		return err
+	}
+	a.eventsDigest = digest(resolved)
+	if err := a.provisionSubscriptions(); err != nil {
+		return err
+	}
 	loaded, err := a.ctx.LoadModule(a.Events, "PublishersRaw")
 	if err != nil {
 		return err
@@ -293,15 +310,7 @@ func (a *App) provisionEvents() error {
 	if err := a.Events.checkNames(); err != nil {
 		return err
 	}
-	words, err := json.Marshal(a.Events)
-	if err != nil {
-		return err
-	}
-	resolved, err := Resolve(string(words)) // what files have is replaced in its place
-	if err != nil {
-		return err
-	}
-	v, err := a.take("events "+digest(resolved)+" "+a.store.dsn, a.openRelays)
+	v, err := a.take("events "+a.eventsDigest+" "+a.store.dsn, a.openRelays)
 	if err != nil {
 		return err
 	}

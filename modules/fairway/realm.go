@@ -52,7 +52,8 @@ func (a *App) Realm() (*realm.Realm, error) {
 	if err != nil {
 		return nil, err
 	}
-	v, err := a.take(fmt.Sprintf("realm %s %s %s", id, settings, a.store.dsn), func() (caddy.Destructor, error) {
+	a.realmKey = fmt.Sprintf("realm %s %s %s", id, settings, a.store.dsn)
+	v, err := a.take(a.realmKey, func() (caddy.Destructor, error) {
 		return realmEntry{realm.New(cfg)}, nil
 	})
 	if err != nil {

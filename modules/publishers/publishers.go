@@ -1,5 +1,5 @@
 // Package publishers holds the guest modules of the namespace fairway.publishers: where events are published, as the word publish in
-// `events { ... }` names it.
+// `events { ... }` names it; and of the namespace fairway.event_sources: from where they arrive, as the word from of `on` names it.
 package publishers
 
 import (
@@ -16,6 +16,7 @@ const namespace = "fairway.publishers."
 func init() {
 	caddy.RegisterModule(new(InProcess))
 	caddy.RegisterModule(new(NATS))
+	caddy.RegisterModule(new(NATSSource))
 	caddy.RegisterModule(new(AMQP))
 }
 

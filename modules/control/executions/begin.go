@@ -128,3 +128,12 @@ func (x *Executions) MayRun(ctx context.Context, user uuid.UUID, name string) (d
 	}
 	return sc, err
 }
+
+// Never says of an error of Begin that it will be the same the next time, and why.
+func Never(err error) (why string, never bool) {
+	f, ok := errors.AsType[api.Failure](err)
+	if !ok || f.Status == http.StatusTooManyRequests || f.Status >= http.StatusInternalServerError {
+		return "", false
+	}
+	return f.Detail, true
+}

@@ -151,11 +151,11 @@ func paramsOf(hook db.Hook, kind string, text []byte) (json.RawMessage, error) {
 
 // refuse writes down why a message starts nothing, where it never will.
 func (h *Hooks) refuse(ctx context.Context, a queries.Arrival, err error) error {
-	f, ok := errors.AsType[api.Failure](err)
-	if !ok || f.Status == http.StatusTooManyRequests || f.Status >= http.StatusInternalServerError {
+	why, never := executions.Never(err)
+	if !never {
 		return err
 	}
-	if failed := h.store.RefuseArrival(ctx, a, queries.ArrivalRefused, f.Detail); failed != nil {
+	if failed := h.store.RefuseArrival(ctx, a, queries.ArrivalRefused, why); failed != nil {
 		return failed
 	}
 	return err
