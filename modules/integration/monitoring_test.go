@@ -112,7 +112,7 @@ func TestAlerts(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, args := range [][]string{{"check", "rules", "rules/fairway.rules.yaml"}, {"test", "rules", "rules/fairway.rules.test.yaml"}, {"check", "config", "prometheus.yaml"}} {
-		cmd := exec.CommandContext(t.Context(), promtool, args...) //nolint:gosec // the program of the test
+		cmd := exec.CommandContext(t.Context(), promtool, args...)
 		cmd.Dir = dir
 		if out, err := cmd.CombinedOutput(); err != nil {
 			t.Errorf("promtool %s: %v\n%s", strings.Join(args, " "), err, out)
