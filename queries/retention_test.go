@@ -47,7 +47,7 @@ func TestMaintain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := 5*(partitionsAhead+1) - 1; IsPostgres(dsn) && n+more.Made != want {
+		if want := 6*(partitionsAhead+1) - 1; IsPostgres(dsn) && n+more.Made != want {
 			t.Errorf("%d partitions are made, want %d", n+more.Made, want)
 		}
 		counts := func(logs, moves, audit int) {
