@@ -13,7 +13,10 @@ func hooked() map[string]described {
 		http.StatusConflict: "The caller has as many webhooks as may be.", http.StatusForbidden: "The events of all are for administrators.",
 	})}
 	one := described{summary: "A webhook", answer: data[webhooks.Webhook]{}, fails: none()}
-	change := described{summary: "Change a webhook", body: webhooks.WebhookChange{}, answer: data[webhooks.Webhook]{}, fails: and(none(), member, map[int]string{http.StatusConflict: "It was changed meanwhile.", http.StatusForbidden: "The events of all are for administrators."})}
+	change := described{summary: "Change a webhook", answer: data[webhooks.Webhook]{}, fails: and(none(), member, stale(), map[int]string{
+		http.StatusConflict: "A test of the patch does not hold, or others change it.", http.StatusForbidden: "The events of all are for administrators.", http.StatusUnprocessableEntity: "The patch is none, or a member is wrong.",
+	})}
+	change.body, change.types, change.text = patchOperation{}, patches()[:2], patchText
 	remove := one
 	remove.summary = "Delete a webhook"
 	return map[string]described{

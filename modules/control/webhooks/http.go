@@ -6,13 +6,16 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
+	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/events"
+	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries"
@@ -33,7 +36,10 @@ func (w *Webhooks) Register(a *api.API, t *typed.API) {
 		Bodies: map[string]any{"application/json": NewWebhook{}},
 	}, w.create)
 	typed.Register(t, typed.Operation{ID: "webhook.get", Summary: "A webhook", Description: "With how it fares."}, w.get)
-	typed.Register(t, typed.Operation{ID: "webhook.change", Summary: "Changes a webhook", Description: "What is not there stays. active: true has one go on that was disabled.", Bodies: map[string]any{"application/json": WebhookChange{}}}, w.change)
+	typed.Register(t, typed.Operation{
+		ID: "webhook.change", Summary: "Changes a webhook", Description: "An object is laid over it, an array has the operations of RFC 6902. active: true has one go on that was disabled.",
+		Bodies: map[string]any{"application/json": WebhookSettings{}, patch.MergeType: WebhookSettings{}, patch.OperationsType: []typed.PatchOperation{}},
+	}, w.change)
 	typed.Register(t, typed.Operation{ID: "webhook.delete", Summary: "Deletes a webhook", Description: "With what is on its way to it."}, w.remove)
 	typed.Register(t, typed.Operation{ID: "webhook.dead", Summary: "What could not be sent to a webhook", Description: "The oldest first, at most 1000. It is kept for 30 days."}, w.dead)
 	typed.Register(t, typed.Operation{ID: "webhook.retry", Summary: "Sends again what could not be sent", Description: "All of it, or some by their ids.", Bodies: map[string]any{"application/json": Retry{}}}, w.retry)
@@ -46,12 +52,21 @@ type NewWebhook struct {
 	All   bool     `json:"all,omitempty" doc:"Events of all users, for administrators. Default: the caller's own"`
 }
 
-// WebhookChange is what is to be otherwise.
-type WebhookChange struct {
-	URL    *string   `json:"url,omitempty" maxLength:"2000" doc:"Where events are sent, by POST"`
-	Types  *[]string `json:"types,omitempty" maxItems:"50" doc:"Types of events; none: all"`
-	All    *bool     `json:"all,omitempty" doc:"Events of all users, for administrators"`
-	Active *bool     `json:"active,omitempty" doc:"Whether it gets events"`
+// WebhookSettings are what can be changed of a webhook.
+type WebhookSettings struct {
+	URL    string   `json:"url" maxLength:"2000" doc:"Where events are sent, by POST"`
+	Types  []string `json:"types" maxItems:"50" doc:"Types of events; none: all"`
+	All    bool     `json:"all" doc:"Events of all users, for administrators"`
+	Active bool     `json:"active" doc:"Whether it gets events"`
+}
+
+// rules are those of a patch of settings.
+func rules() patch.Rules {
+	r := patch.Rules{Fields: map[string]patch.Field{}}
+	for _, name := range []string{"url", "types", "all", "active"} {
+		r.Fields[name] = patch.Field{NotNull: true}
+	}
+	return r
 }
 
 // Retry is what is to be sent again.
@@ -193,37 +208,29 @@ func (w *Webhooks) list(ctx context.Context, _ *struct{}) (*typed.Answer[[]Webho
 	return typed.Of(out), nil
 }
 
-// write has a row be what a caller wants.
-func (w *Webhooks) write(hook *db.Webhook, c WebhookChange, admin bool) error {
-	if c.URL != nil {
-		if err := w.checkURL(*c.URL); err != nil {
+// write has a row be what a caller wants. What is not otherwise than it was is not looked at: it may have been allowed then.
+func (w *Webhooks) write(hook *db.Webhook, c WebhookSettings, changed []string, admin bool) error {
+	if slices.Contains(changed, "url") {
+		if err := w.checkURL(c.URL); err != nil {
 			return wrong("url", err.Error())
 		}
-		hook.Url = *c.URL
 	}
-	if c.Types != nil {
-		if err := events.Filter(*c.Types).Check(); err != nil {
-			return wrong("types", err.Error())
-		}
-		text, err := json.Marshal(append([]string{}, *c.Types...))
-		if err != nil {
-			return err
-		}
-		hook.Types = string(text)
+	if err := events.Filter(c.Types).Check(); err != nil && slices.Contains(changed, "types") {
+		return wrong("types", err.Error())
 	}
-	if c.All != nil {
-		if *c.All && !admin {
-			return api.Failure{Status: http.StatusForbidden, Detail: "Only administrators are sent the events of all."}
-		}
-		hook.Everything = *c.All
+	if c.All && slices.Contains(changed, "all") && !admin {
+		return api.Failure{Status: http.StatusForbidden, Detail: "Only administrators are sent the events of all."}
 	}
-	if c.Active != nil {
-		switch {
-		case *c.Active:
-			hook.Disabled = ""
-		case hook.Disabled == "":
-			hook.Disabled = "it was switched off"
-		}
+	text, err := json.Marshal(append([]string{}, c.Types...))
+	if err != nil {
+		return err
+	}
+	hook.Url, hook.Types, hook.Everything = c.URL, string(text), c.All
+	switch {
+	case c.Active:
+		hook.Disabled = ""
+	case hook.Disabled == "":
+		hook.Disabled = "it was switched off"
 	}
 	return nil
 }
@@ -232,7 +239,7 @@ func (w *Webhooks) create(ctx context.Context, in *struct {
 	RawBody []byte
 	Body    NewWebhook
 },
-) (*typed.Answer[Webhook], error) {
+) (*answer, error) {
 	if err := only(in.RawBody, "url", "types", "all"); err != nil {
 		return nil, err
 	}
@@ -245,7 +252,7 @@ func (w *Webhooks) create(ctx context.Context, in *struct {
 		return nil, err
 	}
 	hook := db.Webhook{ID: id, UserID: user}
-	if err := w.write(&hook, WebhookChange{URL: &in.Body.URL, Types: &in.Body.Types, All: &in.Body.All}, isAdmin(c)); err != nil {
+	if err := w.write(&hook, WebhookSettings{URL: in.Body.URL, Types: in.Body.Types, All: in.Body.All, Active: true}, []string{"url", "types", "all"}, isAdmin(c)); err != nil {
 		return nil, err
 	}
 	var secret string
@@ -259,10 +266,16 @@ func (w *Webhooks) create(ctx context.Context, in *struct {
 	}
 	out, err := show(made)
 	out.Secret = secret
-	return typed.Of(out), err
+	return &answer{ETag: patch.Tag(made.Version), Body: typed.Data[Webhook]{Data: out}}, err
 }
 
-func (w *Webhooks) get(ctx context.Context, _ *inPath) (*typed.Answer[Webhook], error) {
+// answer is a webhook in the envelope.
+type answer struct {
+	ETag string `header:"ETag" doc:"For If-Match of a change"`
+	Body typed.Data[Webhook]
+}
+
+func (w *Webhooks) get(ctx context.Context, _ *inPath) (*answer, error) {
 	hook, err := found(ctx)
 	if err != nil {
 		return nil, err
@@ -271,7 +284,7 @@ func (w *Webhooks) get(ctx context.Context, _ *inPath) (*typed.Answer[Webhook], 
 }
 
 // answer is a webhook with how it fares.
-func (w *Webhooks) answer(ctx context.Context, hook db.Webhook) (*typed.Answer[Webhook], error) {
+func (w *Webhooks) answer(ctx context.Context, hook db.Webhook) (*answer, error) {
 	out, err := show(hook)
 	if err != nil {
 		return nil, err
@@ -284,18 +297,32 @@ func (w *Webhooks) answer(ctx context.Context, hook db.Webhook) (*typed.Answer[W
 	fares, err := w.store.Lane(ctx, lane)
 	state.Failures, state.FailingSince, state.PausedUntil = fares.Failures, moment(fares.Since), moment(fares.Paused)
 	out.State = &state
-	return typed.Of(out), err
+	text, marshals := json.Marshal(out) //nolint:gosec // the secret is shown when it is made alone, and is not here
+	return &answer{ETag: patch.TagOf(hook.Version, text), Body: typed.Data[Webhook]{Data: out}}, errors.Join(err, marshals)
 }
 
-func (w *Webhooks) change(ctx context.Context, in *struct {
+// conditional is a change that is bound to what the webhook is.
+type conditional struct {
 	inPath
+	IfMatch string `header:"If-Match" doc:"The ETag that the webhook must still have"`
+}
+
+// matches says whether a webhook is as the caller believes.
+func matches(ctx context.Context, hook db.Webhook) error {
+	return patch.IfMatch(patch.Tag(hook.Version), api.RequestIn(ctx).Header.Values("If-Match")...)
+}
+
+// mostTries is how often a change is made anew when somebody was faster.
+const mostTries = 5
+
+// errAsItWas says that a patch changes nothing.
+var errAsItWas = errors.New("it is as it was") //nolint:gochecknoglobals // a sentinel
+
+func (w *Webhooks) change(ctx context.Context, in *struct {
+	conditional
 	RawBody []byte
-	Body    WebhookChange
 },
-) (*typed.Answer[Webhook], error) {
-	if err := only(in.RawBody, "url", "types", "all", "active"); err != nil {
-		return nil, err
-	}
+) (*answer, error) {
 	hook, err := found(ctx)
 	if err != nil {
 		return nil, err
@@ -304,11 +331,40 @@ func (w *Webhooks) change(ctx context.Context, in *struct {
 	if err != nil {
 		return nil, err
 	}
-	changed, err := w.store.ChangeWebhook(ctx, api.By(api.RequestIn(ctx)), hook.ID, func(row *db.Webhook) error { return w.write(row, in.Body, isAdmin(c)) })
+	p, err := patch.Parse(api.RequestIn(ctx).Header.Get("Content-Type"), in.RawBody, patch.Limits{})
 	if err != nil {
 		return nil, failure(err)
 	}
-	return w.answer(ctx, changed)
+	for try := 1; ; try++ {
+		var as db.Webhook
+		row, err := w.store.ChangeWebhook(ctx, api.By(api.RequestIn(ctx)), hook.ID, func(row *db.Webhook) error {
+			if err := matches(ctx, *row); err != nil {
+				return err
+			}
+			types, err := typesOf(*row)
+			if err != nil {
+				return err
+			}
+			was := WebhookSettings{URL: row.Url, Types: append([]string{}, types...), All: row.Everything, Active: row.Disabled == ""}
+			to, changed, err := patch.To(ctx, p, was, rules())
+			if err != nil {
+				return err
+			}
+			if as = *row; len(changed) == 0 {
+				return errAsItWas
+			}
+			return w.write(row, to, changed, isAdmin(c))
+		})
+		switch {
+		case errors.Is(err, errAsItWas):
+			return w.answer(ctx, as)
+		case errors.Is(err, queries.ErrConflict) && try < mostTries:
+			continue
+		case err != nil:
+			return nil, failure(err)
+		}
+		return w.answer(ctx, row)
+	}
 }
 
 func (w *Webhooks) remove(ctx context.Context, _ *inPath) (*typed.Answer[Webhook], error) {
@@ -393,7 +449,10 @@ func failure(err error) error {
 	case errors.Is(err, sql.ErrNoRows): // it was deleted a moment ago
 		return api.ErrNotFound
 	case errors.Is(err, queries.ErrConflict):
-		return api.Failure{Status: http.StatusConflict, Detail: "It was changed meanwhile."}
+		return api.Failure{Status: http.StatusConflict, Detail: "It is being changed by others. Try again."}
+	}
+	if f, ok := accounts.Failure(err); ok {
+		return f
 	}
 	return err
 }

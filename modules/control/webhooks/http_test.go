@@ -71,6 +71,7 @@ func TestHTTP(t *testing.T) {
 		if got := ask("root", "PATCH", one, `{"active":true,"url":"https://example.org/y"}`, http.StatusOK); got["active"] != true || got["url"] != "https://example.org/y" {
 			t.Error(got)
 		}
+		patches(t, g, "/api/v1/webhook"+one)
 		ask("ann", "GET", "", "", http.StatusOK)
 		ask("ann", "GET", one+"/dead", "", http.StatusOK)
 		ask("ann", "POST", one+"/retry", `{"ids":["x"]}`, http.StatusBadRequest)
@@ -81,4 +82,69 @@ func TestHTTP(t *testing.T) {
 		ask("ann", "DELETE", one, "", http.StatusOK)
 		ask("ann", "GET", one, "", http.StatusNotFound)
 	})
+}
+
+// patches changes a webhook by operations, and where it is as who changes it believes.
+func patches(t *testing.T, g *controltest.Gateway, path string) {
+	t.Helper()
+	send := func(method, kind, match, body string) (*http.Response, Webhook) {
+		t.Helper()
+		r := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+		r.SetBasicAuth("ann@example.org", "ann")
+		for name, value := range map[string]string{"Content-Type": kind, "If-Match": match} {
+			if value != "" {
+				r.Header.Set(name, value)
+			}
+		}
+		if method == http.MethodGet {
+			r.Header.Del("If-Match")
+			r.Header.Set("If-None-Match", match)
+		}
+		w := httptest.NewRecorder()
+		g.API.ServeHTTP(w, r)
+		res := w.Result()
+		defer res.Body.Close()
+		var of struct{ Data Webhook }
+		if w.Code == http.StatusOK {
+			must(t, json.Unmarshal(w.Body.Bytes(), &of))
+		}
+		return res, of.Data
+	}
+	res, _ := send("GET", "", "", "")
+	tag := res.Header.Get("ETag")
+	if res, _ := send("GET", "", tag, ""); tag == "" || res.StatusCode != http.StatusNotModified {
+		t.Error(tag, res.StatusCode)
+	}
+	const operations = "application/json-patch+json"
+	res, is := send("PATCH", operations, tag, `[{"op":"test","path":"/active","value":true},{"op":"add","path":"/types/-","value":"fairway.user.*"},{"op":"replace","path":"/url","value":"https://example.org/z"}]`)
+	if res.StatusCode != http.StatusOK || is.URL != "https://example.org/z" || len(is.Types) != 1 || !is.Active {
+		t.Error(res.StatusCode, is)
+	}
+	again := res.Header.Get("ETag")
+	for _, c := range []struct {
+		kind, match, body string
+		status            int
+	}{
+		{"", tag, `{"active":false}`, http.StatusPreconditionFailed},
+		{operations, tag, `[{"op":"replace","path":"/active","value":false}]`, http.StatusPreconditionFailed},
+		{operations, "", `[{"op":"test","path":"/active","value":false}]`, http.StatusConflict},
+		{operations, "", `[{"op":"remove","path":"/url"}]`, http.StatusUnprocessableEntity},
+		{operations, "", `[{"op":"replace","path":"/secret","value":"x"}]`, http.StatusUnprocessableEntity},
+		{operations, "", `[{"op":"replace","path":"/url","value":7}]`, http.StatusUnprocessableEntity},
+		{operations, "", `[{"op":"replace","path":"/url","value":"http://169.254.169.254/\u0000"}]`, http.StatusBadRequest},
+		{operations, "", `[{"op":"replace","path":"/all","value":true}]`, http.StatusForbidden},
+		{operations, "", `[{"op":"add","path":"/types/-","value":"nothing"}]`, http.StatusBadRequest},
+		{operations, "", `{"active":false}`, http.StatusUnprocessableEntity},
+		{"application/merge-patch+json", "", `{"url":null}`, http.StatusUnprocessableEntity},
+		{"text/plain", "", `{"active":false}`, http.StatusUnsupportedMediaType},
+		{operations, "", `[`, http.StatusBadRequest},
+	} {
+		if res, _ := send("PATCH", c.kind, c.match, c.body); res.StatusCode != c.status {
+			t.Errorf("%s: %d, not %d", c.body, res.StatusCode, c.status)
+		}
+	}
+	res, is = send("PATCH", "", again, `{"active":true}`) // it is
+	if res.StatusCode != http.StatusOK || res.Header.Get("ETag") != again || is.URL != "https://example.org/z" {
+		t.Error(res.StatusCode, res.Header.Get("ETag"), is)
+	}
 }

@@ -107,7 +107,7 @@ func (s *site) hook(t testing.TB, user uuid.UUID, url string, all bool, types ..
 	id, err := uuid.NewV7()
 	must(t, err)
 	w := db.Webhook{ID: id, UserID: user}
-	must(t, s.write(&w, WebhookChange{URL: &url, Types: &types, All: &all}, true))
+	must(t, s.write(&w, WebhookSettings{URL: url, Types: types, All: all, Active: true}, []string{"url", "types", "all"}, true))
 	var secret string
 	w.Secret, secret = s.sealer.Fresh(id.String())
 	w, err = s.store.CreateWebhook(t.Context(), queries.By{Actor: "test"}, w, 20)

@@ -30,7 +30,7 @@ const (
 
 // newClient makes what connects to addresses that others chose.
 func newClient(cfg Config) *http.Client {
-	dialer := net.Dialer{Timeout: cfg.Timeout, Control: upstream.Outward(cfg.Allowed)}
+	dialer := net.Dialer{Timeout: cfg.Timeout, Resolver: cfg.Resolver, Control: upstream.Outward(cfg.Allowed)}
 	return &http.Client{
 		Timeout:       cfg.Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },

@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -57,6 +58,8 @@ type Config struct {
 	Most int
 	// Pause is for how long nothing goes to a webhook after a failure; the time doubles with each, up to Longest. Defaults 5s and 10m.
 	Pause, Longest time.Duration
+	// Resolver finds the addresses of names. Default: the system's.
+	Resolver *net.Resolver `json:"-"`
 	// Outbox has the times of the worker, for tests. Topic, Handle, Metrics and Logger are ours.
 	Outbox outbox.Config `json:"-"`
 	// Every is how often events are looked for. Default 1s.
