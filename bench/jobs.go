@@ -23,7 +23,7 @@ import (
 
 // jobFigures are what one round of a job may find out; see bench/executions.
 type jobFigures struct {
-	Made, Done, P50, P99, Start, Process, Lines, Last float64
+	Made, Done, P50, P99, Start, Process, Lines, Last, Told float64
 }
 
 // job is something that executions, or what they are compared with, are measured by.
@@ -76,7 +76,7 @@ func (b *bench) measureJobs(ctx context.Context) error {
 }
 
 func isJob(workload string) bool {
-	return slices.Contains([]string{"W16", "W17", "W18", "W19", "W20", "W22", "W23"}, workload)
+	return slices.Contains([]string{"W16", "W17", "W18", "W19", "W20", "W22", "W23", "W24"}, workload)
 }
 
 // jobs are those that are wanted.
@@ -94,6 +94,10 @@ func (b *bench) jobs() []*job {
 		{workload: "W19", name: "SQLite", engine: "sqlite", args: []string{"-count", "4000000", "lines"}},
 		{workload: "W22", name: "PostgreSQL", engine: "postgres", args: []string{"-count", "1000", "schedules"}},
 		{workload: "W22", name: "SQLite", engine: "sqlite", args: []string{"-count", "1000", "schedules"}},
+		{workload: "W24", name: "PostgreSQL", engine: "postgres", args: []string{"-sleep", "100ms", "drain"}},
+		{workload: "W24", name: "PostgreSQL, events", engine: "postgres", args: []string{"-sleep", "100ms", "-events", "10000", "drain"}},
+		{workload: "W24", name: "SQLite", engine: "sqlite", args: []string{"-sleep", "100ms", "drain"}},
+		{workload: "W24", name: "SQLite, events", engine: "sqlite", args: []string{"-sleep", "100ms", "-events", "10000", "drain"}},
 		{workload: "W23", name: "containers", args: []string{"-count", "20", "containers"}},
 	}
 	if b.wants("W20") {
@@ -215,6 +219,12 @@ func (b *bench) summarizeJobs(jobs []*job) {
 			b.targets = append(b.targets, report.Target{Name: "W22 " + engine + ", 1,000 schedules due at once, in two gateways: until the last is fired", Value: median(values("W22", engine, func(r jobFigures) float64 { return r.Last })) / 1000, Limit: 2, Unit: " s"})
 		}
 	}
+	if b.wants("W24") {
+		for _, engine := range []string{"PostgreSQL", "SQLite"} {
+			least("W24 "+engine+", executions/s while events are told / without a publisher", median(stats.Ratios(values("W24", engine+", events", done), values("W24", engine, done))), 0.9)
+			least("W24 "+engine+", events told within the process a second", median(values("W24", engine+", events", func(r jobFigures) float64 { return r.Told })), 10_000)
+		}
+	}
 	if b.wants("W23") {
 		ours := values("W23", "containers", func(r jobFigures) float64 { return r.P50 })
 		theirs := values("W23", "containers", func(r jobFigures) float64 { return r.Process })
@@ -240,6 +250,7 @@ func (b *bench) summarizeJobs(jobs []*job) {
 		spread("River's start", "ms", func(r jobFigures) float64 { return r.Start })
 		spread("a process, or docker run", "ms", func(r jobFigures) float64 { return r.Process })
 		spread("lines", "/s", func(r jobFigures) float64 { return r.Lines })
+		spread("events told", "/s", func(r jobFigures) float64 { return r.Told })
 		spread("until the last is fired", "ms", func(r jobFigures) float64 { return r.Last })
 	}
 	b.notes = append(b.notes, "W17: Celery's Redis writes nothing to the disk, while PostgreSQL syncs every transaction; "+time.Now().UTC().Format("2006-01-02"))

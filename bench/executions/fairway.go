@@ -187,6 +187,12 @@ func drain(ctx context.Context, set settings) (Result, error) {
 	out := Result{Made: perSecond(set.count, time.Since(begun))}
 	e := &counted{Executor: noop.New(noop.Plan{SleepMS: set.sleep.Milliseconds()}), all: make(chan struct{})}
 	e.left.Store(int64(set.count))
+	publishing := func() (float64, error) { return 0, nil }
+	if set.events > 0 {
+		if publishing, err = s.published(ctx, set.events); err != nil {
+			return Result{}, err
+		}
+	}
 	begun = time.Now()
 	end, err := s.run(ctx, e, set.slots)
 	if err != nil {
@@ -197,6 +203,9 @@ func drain(ctx context.Context, set settings) (Result, error) {
 	case <-ctx.Done():
 	}
 	out.Done = perSecond(set.count, time.Since(begun))
+	if out.Told, err = publishing(); err != nil {
+		return Result{}, errors.Join(err, end())
+	}
 	if err := end(); err != nil {
 		return Result{}, err
 	}

@@ -2,6 +2,7 @@
 // starts it for each round, for fairway and for bare River alike.
 //
 //	executions -store postgres://… [-count 10000] [-slots 100] [-sleep 100ms] drain    fairway with the executor that runs nothing
+//	executions -store postgres://… [-events 10000] … drain                             the same while events are told within the process
 //	executions -store postgres://… … river                                             bare River, of the version that fairway has
 //	executions -store postgres://… [-count 200] first                                  from the request to the first line of the log
 //	executions -store postgres://… [-count 200] start                                  bare River to its worker, and a process to its first line
@@ -29,6 +30,8 @@ type settings struct {
 	count int
 	slots int
 	sleep time.Duration
+	// events are how many are told within the process in a second, meanwhile; 0: there is no publisher.
+	events int
 	// directory is for what scripts need.
 	directory string
 }
@@ -46,6 +49,8 @@ type Result struct {
 	Process float64 `json:"process,omitempty"`
 	// Lines are those that the store took in a second.
 	Lines float64 `json:"lines,omitempty"`
+	// Told are events that were told within the process in a second.
+	Told float64 `json:"told,omitempty"`
 	// Last is after how many milliseconds the last of what was due at once was fired.
 	Last float64 `json:"last,omitempty"`
 }
@@ -56,6 +61,7 @@ func main() {
 	flag.IntVar(&s.count, "count", 10000, "how many")
 	flag.IntVar(&s.slots, "slots", 100, "how many at once")
 	flag.DurationVar(&s.sleep, "sleep", 0, "how long each takes")
+	flag.IntVar(&s.events, "events", 0, "how many events a second are told within the process meanwhile, with drain")
 	flag.StringVar(&s.directory, "directory", "", "an empty `directory` that every user may enter")
 	profileTo := flag.String("profile", "", "`file` for a CPU profile")
 	flag.Parse()
