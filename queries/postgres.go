@@ -15,6 +15,7 @@ import (
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
+	"github.com/fairway-gateway/fairway/internal/pgtypes"
 	"github.com/fairway-gateway/fairway/queries/db"
 	"github.com/fairway-gateway/fairway/queries/rows"
 )
@@ -44,8 +45,7 @@ func postgresPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 		// What it says may show pieces of the DSN.
 		return nil, errors.New("the address of the store cannot be read; write it like postgres://user:password@host:5432/name?sslmode=verify-full, with what is no letter or digit escaped in user and password")
 	}
-	// The server says of which types values are: without the registry of pgx that says so by Go's types (the tag nopgxregisterdefaulttypes)
-	// the binary is shorter by 1.4 MB.
+	// The server says of which types values are; see package pgtypes.
 	if mode := cfg.ConnConfig.DefaultQueryExecMode; mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
 		return nil, errors.New("the store takes no default_query_exec_mode=exec and no simple_protocol")
 	}
@@ -56,6 +56,7 @@ func postgresPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 		params["application_name"] = "fairway"
 	}
 	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgtypes.Register(conn.TypeMap())
 		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
 		return nil
 	}

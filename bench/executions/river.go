@@ -16,6 +16,8 @@ import (
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
+
+	"github.com/fairway-gateway/fairway/internal/pgtypes"
 )
 
 // args are those of a job of bare River.
@@ -54,7 +56,15 @@ func (w *sleeper) Work(ctx context.Context, _ *river.Job[args]) error {
 
 // openRiver migrates a database and makes a client of it.
 func openRiver(ctx context.Context, set settings, w *sleeper) (*river.Client[pgx.Tx], *pgxpool.Pool, error) {
-	pool, err := pgxpool.New(ctx, set.store)
+	cfg, err := pgxpool.ParseConfig(set.store)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgtypes.Register(conn.TypeMap())
+		return nil
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 
+	"github.com/fairway-gateway/fairway/internal/pgtypes"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -107,6 +108,10 @@ func connect(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
 	const setting = "synchronous_commit"
 	if params := config.ConnConfig.RuntimeParams; params[setting] == "" {
 		params[setting] = "off"
+	}
+	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
+		pgtypes.Register(conn.TypeMap())
+		return nil
 	}
 	return pgxpool.NewWithConfig(ctx, config)
 }
