@@ -53,6 +53,12 @@ func again(err error) bool {
 	}
 }
 
+// refused says of an error that it is about who asks.
+func refused(err error) bool {
+	code := statusOf(err)
+	return code == http.StatusUnauthorized || code == http.StatusForbidden
+}
+
 // api asks the server of a cluster, in one namespace.
 type api struct {
 	access *access
@@ -107,7 +113,7 @@ func (a *api) call(ctx context.Context, method, path string, query url.Values, b
 	for pause := 20 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := a.once(ctx, method, path, query, kind, text, into)
 		patience := callPatience
-		if code := statusOf(err); code == http.StatusUnauthorized || code == http.StatusForbidden {
+		if refused(err) {
 			patience = rightsPatience
 		} else if !again(err) {
 			patience = 0

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/runner/executor"
@@ -153,9 +154,13 @@ func begin(t testing.TB, e executor.Executor, attempt executor.Attempt) executor
 	if err := e.Prepare(t.Context(), attempt.Script, nil); err != nil {
 		t.Fatal(err)
 	}
-	run, err := e.Start(t.Context(), attempt)
-	if err != nil {
-		t.Fatal(err)
+	for deadline := time.Now().Add(kubetest.Patience); ; {
+		run, err := e.Start(t.Context(), attempt)
+		switch {
+		case err == nil:
+			return run
+		case !errors.Is(err, executor.ErrAway) || time.Now().After(deadline): // else it is asked again, as runners do
+			t.Fatal(err)
+		}
 	}
-	return run
 }

@@ -149,10 +149,23 @@ func (e *Executor) check(ctx context.Context) error {
 	return nil
 }
 
-// explain says which cluster an error is about.
+// explain says which cluster an error is about. What may be otherwise in a while is executor.ErrAway: so is what a cluster refuses that it allowed when
+// the executor was made, as one does that is started anew until it has read who may what.
 func (e *Executor) explain(err error) error {
-	return fmt.Errorf("the cluster at %s: %w", e.api.access.server, err)
+	explained := fmt.Errorf("the cluster at %s: %w", e.api.access.server, err)
+	if refused(err) || again(err) {
+		return awayError{explained}
+	}
+	return explained
 }
+
+// awayError is an error of a cluster that does not do what it does at other times.
+type awayError struct{ error }
+
+func (e awayError) Unwrap() error { return e.error }
+
+// Is makes it executor.ErrAway.
+func (awayError) Is(target error) bool { return target == executor.ErrAway }
 
 // jobName is that of an attempt's Job and Secret. Names of objects know fewer characters than those of attempts, and pods have a few more.
 func jobName(id string) string {

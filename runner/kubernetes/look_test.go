@@ -3,7 +3,9 @@ package kubernetes
 import (
 	"encoding/json"
 	"encoding/pem"
+	"errors"
 	"fmt"
+	"io"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -161,6 +163,22 @@ func TestOptions(t *testing.T) {
 		change(&bad)
 		if _, err := bad.complete(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// TestAway: a cluster that is away, or has just begun, is asked again by whoever runs attempts; what it says of a request is final.
+func TestAway(t *testing.T) {
+	t.Parallel()
+	e := &Executor{api: &api{access: &access{server: "https://cluster"}}}
+	for status, want := range map[int]bool{0: true, 401: true, 403: true, 408: true, 429: true, 500: true, 503: true, 400: false, 404: false, 409: false, 422: false} {
+		err := error(&apiError{status: status})
+		if status == 0 {
+			err = io.ErrUnexpectedEOF
+		}
+		said := e.explain(err)
+		if errors.Is(said, executor.ErrAway) != want || !errors.Is(said, err) || !strings.Contains(said.Error(), "https://cluster") {
+			t.Errorf("%d: %v", status, said)
 		}
 	}
 }
