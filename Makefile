@@ -60,6 +60,10 @@ test-kill: setup ## Kill gateways, Docker Engines and containers while execution
 test-kube: setup ## Test the executor kubernetes before a real control plane, which is built first
 	.ci/test-kube
 
+.PHONY: test-kubelet
+test-kubelet: setup build ## Test the executor kubernetes before a whole Kubernetes of one node, as root (not in CI)
+	.ci/test-kubelet
+
 .PHONY: lint
 lint: ## Check formatting and run golangci-lint
 	status=0; \

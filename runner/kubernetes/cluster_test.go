@@ -31,42 +31,64 @@ type site struct {
 	node    *kubetest.Node
 	gateway *kubetest.Gateway
 	server  *httptest.Server
+	address string // of the gateway, as pods know it
 	config  string // of a user with the rights of the documentation
 }
 
 // newSite starts one, or says why there can be none.
-func newSite() (*site, error) {
+func newSite() (_ *site, err error) {
 	ctx := context.Background()
-	cluster, err := kubetest.Start(ctx)
+	s, err := newCluster(ctx)
 	if err != nil {
 		return nil, err
 	}
-	s := &site{cluster: cluster, gateway: kubetest.NewGateway()}
-	program := os.Getenv("FAIRWAY_TEST_PROGRAM")
-	if program == "" {
-		program = filepath.Join(cluster.Directory, "fairway")
-		build := exec.Command("go", "build", "-o", program, "./kubetest/fairway")
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if said, err := build.CombinedOutput(); err != nil {
+	defer func() {
+		if err != nil {
 			s.close()
-			return nil, fmt.Errorf("%w: %s", err, said)
 		}
+	}()
+	program, err := s.program()
+	if err != nil {
+		return nil, err
 	}
-	if s.node, err = kubetest.StartNode(ctx, cluster, program); err != nil {
-		s.close()
+	if s.node, err = kubetest.StartNode(ctx, s.cluster, program); err != nil {
 		return nil, err
 	}
 	s.server = httptest.NewServer(s.gateway)
 	s.node.SetGateway(strings.TrimPrefix(s.server.URL, "http://"))
-	if err := cluster.Allow(ctx, page); err != nil {
-		s.close()
+	return s, s.authorize(ctx)
+}
+
+// newCluster starts one without a node.
+func newCluster(ctx context.Context) (*site, error) {
+	cluster, err := kubetest.Start(ctx)
+	if err != nil {
 		return nil, err
 	}
-	if s.config, err = cluster.RunnerConfig(); err != nil {
-		s.close()
-		return nil, err
+	return &site{cluster: cluster, gateway: kubetest.NewGateway(), address: "http://127.0.0.1"}, nil
+}
+
+// program is the binary that pods have.
+func (s *site) program() (string, error) {
+	if program := os.Getenv("FAIRWAY_TEST_PROGRAM"); program != "" {
+		return program, nil
 	}
-	return s, nil
+	program := filepath.Join(s.cluster.Directory, "fairway")
+	build := exec.Command("go", "build", "-o", program, "./kubetest/fairway")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if said, err := build.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%w: %s", err, said)
+	}
+	return program, nil
+}
+
+// authorize makes the user that executors are.
+func (s *site) authorize(ctx context.Context) (err error) {
+	if err := s.cluster.Allow(ctx, page); err != nil {
+		return err
+	}
+	s.config, err = s.cluster.RunnerConfig()
+	return err
 }
 
 func (s *site) close() {
@@ -116,7 +138,7 @@ func (s *site) options(t testing.TB) kubernetes.Options {
 	t.Helper()
 	return kubernetes.Options{
 		Kubeconfig: s.config, Directory: t.TempDir(), Image: kubetest.ImageScript, Environments: map[string]string{"away": kubetest.ImageAway},
-		Agent: kubetest.ImageAgent, Gateway: "http://127.0.0.1", Pull: "never",
+		Agent: kubetest.ImageAgent, Gateway: s.address, Pull: "never",
 	}
 }
 

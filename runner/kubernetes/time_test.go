@@ -24,6 +24,17 @@ func BenchmarkStart(b *testing.B) {
 		required.Absent(b, "kubernetes", err)
 	}
 	b.Cleanup(s.close)
+	s.starts(b)
+}
+
+// BenchmarkKubelet does so before a kubelet of Kubernetes' own, which looks once a second whether a container has ended.
+func BenchmarkKubelet(b *testing.B) {
+	s, _ := withKubelet(b)
+	s.starts(b)
+}
+
+func (s *site) starts(b *testing.B) {
+	b.Helper()
 	const api = "/apis/batch/v1/namespaces/default/jobs"
 	b.Run("job", func(b *testing.B) {
 		for i := range b.N {

@@ -208,7 +208,7 @@ func (c *Cluster) StartServer(ctx context.Context) error {
 		"--etcd-servers="+c.etcd, "--bind-address=127.0.0.1", "--secure-port="+port, "--cert-dir="+c.in("certs"), "--endpoint-reconciler-type=none",
 		"--service-account-issuer=https://kubernetes.default.svc", "--service-account-key-file="+c.in("sa.pub"), "--service-account-signing-key-file="+c.in("sa.key"),
 		"--token-auth-file="+c.in("tokens"), "--authorization-mode=RBAC", "--service-cluster-ip-range=10.0.0.0/24", "--disable-admission-plugins=ServiceAccount",
-		"--kubelet-preferred-address-types=InternalIP", "--profiling=false", "--v=1",
+		"--kubelet-preferred-address-types=Hostname,InternalIP", "--profiling=false", "--v=1",
 	); err != nil {
 		return err
 	}

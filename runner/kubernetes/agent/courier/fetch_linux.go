@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"strings"
@@ -77,7 +78,9 @@ type gateway struct {
 }
 
 func newGateway(spec *agent.Spec) (*gateway, error) {
-	transport := &http.Transport{ResponseHeaderTimeout: time.Minute, Proxy: nil}
+	// Who does not answer at all is asked anew: a pod that is to end has little time.
+	dialer := &net.Dialer{Timeout: 5 * time.Second}
+	transport := &http.Transport{DialContext: dialer.DialContext, ResponseHeaderTimeout: time.Minute, Proxy: nil}
 	if spec.CA != "" {
 		pool := x509.NewCertPool()
 		if !pool.AppendCertsFromPEM([]byte(spec.CA)) {
