@@ -273,7 +273,8 @@ func hostileBodies() map[string]string {
 // hostileJSON sends every body that no operation makes something of to every operation that takes JSON, by each of its media types.
 func hostileJSON() hostility {
 	bodies, bomb := hostileBodies(), bomb() // once: compressing 64 MiB under the race detector takes seconds
-	return hostility{func(d *documented) bool { return len(d.json()) > 0 }, func(t *testing.T, s *scene, d *documented) {
+	// Of who shows no signature a hook reads nothing.
+	return hostility{func(d *documented) bool { return len(d.json()) > 0 && d.ID != "hook.deliver" }, func(t *testing.T, s *scene, d *documented) {
 		t.Helper()
 		c := s.boss(d)
 		for _, kind := range d.json() {

@@ -25,7 +25,7 @@ type section struct {
 }
 
 // alone says that rows have a store of their own, whose scripts they build.
-func (s section) alone() bool { return s.name == "executions" }
+func (s section) alone() bool { return s.name == "executions" || s.name == "hooks" }
 
 // does are the moves of a row.
 func does(all ...move) []move { return all }
@@ -43,6 +43,7 @@ func sections() []section {
 		{"once", "What is made once", once(), nil},
 		{"scripts", "Trends.Earth, scripts (1.1, 1.4, 1.5, 2.1)", scriptRows(), nil},
 		{"executions", "Trends.Earth, executions (1.1, 1.6, 1.9)", executionRows(), nil},
+		{"hooks", "Webhooks that come in", hookRows(), nil},
 		{"live", "Logs, events, and what scripts say (1.1, 1.6, 1.7, 2.1)", liveRows(), nil},
 		{"trends_mail", "Trends.Earth, POST /email (0.3, 1.9)", trendsMail(), nil},
 		{"trends_clients", "Trends.Earth, service clients (1.3)", trendsClients(), nil},

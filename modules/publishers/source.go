@@ -55,7 +55,7 @@ func (m *NATSSource) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	}
 	known := map[string]caddyfiles.Word{}
 	for name, to := range map[string]*string{"username": &m.Username, "password": &m.Password, "token": &m.Token, "credentials": &m.Credentials, "ca": &m.CA} {
-		usage := map[string]string{
+		usage := map[string]string{ //nolint:gosec // no credentials
 			"username": "username fairway", "password": "password {env.EVENTS_PASSWORD}", "token": "token {env.NATS_TOKEN}", "credentials": "credentials /etc/fairway/nats.creds", "ca": "ca /etc/fairway/events.pem",
 		}[name]
 		known[name] = word(usage, m.check, func(v string) error { *to = v; return nil })
@@ -106,7 +106,7 @@ func (m *NATSSource) Receive(ctx context.Context, topic, name string, by fairway
 	if err != nil {
 		return err
 	}
-	defer conn.Close() //nolint:errcheck // it never fails
+	defer conn.Close()
 	conn.Consume(ctx, jetstream.Consumer{
 		Topic: topic, Name: "fairway-" + name,
 		Take: func(ctx context.Context, m jetstream.Message) error {

@@ -2,6 +2,7 @@ package events
 
 import (
 	"encoding/json"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -26,9 +27,7 @@ func TestRead(t *testing.T) {
 	}
 	bad := func(change string) map[string]string {
 		out := map[string]string{}
-		for k, v := range binary {
-			out[k] = v
-		}
+		maps.Copy(out, binary)
 		name, value, _ := strings.Cut(change, "=")
 		out[name] = value
 		return out

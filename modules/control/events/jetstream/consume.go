@@ -123,8 +123,8 @@ func (c *Conn) take(ctx context.Context, of Consumer, m *nats.Msg) {
 		}
 		return ""
 	}}
-	end := m.Ack
-	if err = of.Take(ctx, msg); err != nil && ctx.Err() == nil && meta.NumDelivered >= uint64(of.Most) {
+	end := m.AckSync
+	if err = of.Take(ctx, msg); err != nil && ctx.Err() == nil && meta.NumDelivered >= of.most() {
 		end, err = m.Term, of.GiveUp(ctx, msg)
 	}
 	switch {
@@ -139,6 +139,9 @@ func (c *Conn) take(ctx context.Context, of Consumer, m *nats.Msg) {
 		}
 	}
 }
+
+// most is how often a message is delivered.
+func (of *Consumer) most() uint64 { return uint64(max(of.Most, 1)) }
 
 // pause is how long after a delivery that failed the next one is.
 func (of *Consumer) pause(delivered uint64) time.Duration {
