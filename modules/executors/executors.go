@@ -19,6 +19,7 @@ func init() {
 	caddy.RegisterModule(new(Kubernetes))
 	caddy.RegisterModule(new(Noop))
 	caddy.RegisterModule(new(Process))
+	caddy.RegisterModule(new(Swarm))
 }
 
 func info(name string, fresh func() caddy.Module) caddy.ModuleInfo {

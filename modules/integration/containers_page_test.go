@@ -24,6 +24,14 @@ func TestKubernetesPage(t *testing.T) {
 	})
 }
 
+// TestSwarmPage adapts the Caddyfile of docs/swarm.md. runner/swarm holds the rest to a swarm of one node.
+func TestSwarmPage(t *testing.T) {
+	t.Parallel()
+	wantExecutor(t, "docs/swarm.md", map[string]any{
+		"executor": "swarm", "image": "registry.example.org/python-fairway:3.13", "gateway": "http://10.0.9.2:8080", "network": "scripts",
+	})
+}
+
 // wantExecutor adapts the one Caddyfile of a page and compares the executor in it.
 func wantExecutor(t *testing.T, page string, want map[string]any) {
 	t.Helper()

@@ -186,6 +186,7 @@ func otherPages() map[string]string {
 		"docs/script-protocol.md":                 "runner/process",
 		"docs/containers.md":                      "runner/docker; its Caddyfile here",
 		"docs/kubernetes.md":                      "runner/kubernetes; its Caddyfile here",
+		"docs/swarm.md":                           "runner/swarm; its Caddyfile here",
 		"docs/examples/toy/README.md":             "examples_test.go",
 		"docs/examples/metricdeviation/README.md": "examples_test.go",
 		"docs/examples/buildstatus/README.md":     "examples_test.go",

@@ -38,6 +38,8 @@ const (
 	Asks     Promise = "children are asked to end, too"
 	Counts   Promise = "no process is started beyond the limit"
 	Kills    Promise = "what is killed is not asked to end before"
+	Hurries  Promise = "what is killed gets no grace"
+	Recalls  Promise = "how it ended, and what it said, is known of what was cancelled"
 )
 
 // Subject is an executor that is tested.

@@ -45,6 +45,7 @@ const (
 	WordPrepare = "prepare"
 	WordInstall = "install"
 	WordRun     = "run"
+	WordTask    = "task" // of a swarm: to fetch, and then to run
 
 	// By the agent itself.
 	WordFetch    = "fetch"
@@ -110,6 +111,10 @@ type Report struct {
 	// Spoilt is why there are results that were not handed over.
 	Spoilt string `json:"spoilt,omitempty"`
 
+	// Started and Ended are when. The zero: it never began.
+	Started time.Time `json:"started,omitzero"`
+	Ended   time.Time `json:"ended,omitzero"`
+
 	CPU      time.Duration `json:"cpu,omitempty"`
 	PeakRSS  int64         `json:"peak_rss,omitempty"`
 	Leftover int           `json:"leftover,omitempty"`
@@ -126,7 +131,7 @@ const (
 	HandedSpoilt Handed = "spoilt"
 )
 
-// End is the stream of the last line of a container's log.
+// End is the stream of the last line of a container's log, whose text is the Report.
 const End = 'x'
 
 // MostReport is how long kubelets let such a text be, in bytes.

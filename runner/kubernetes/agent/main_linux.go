@@ -27,6 +27,12 @@ func Main() {
 			Refuse(err)
 		}
 		os.Exit(run(spec))
+	case WordTask:
+		spec, err := ReadSpec()
+		if err != nil {
+			Refuse(err)
+		}
+		os.Exit(task(spec))
 	case WordInstall:
 		if err := install(); err != nil {
 			Refuse(fmt.Errorf("install what requirements.txt asks for: %w", err))
@@ -66,15 +72,22 @@ func ReadSpec() (*Spec, error) {
 
 // say leaves a report where the kubelet looks for one. The file may be the script's by now.
 func say(report Report) {
+	if text := report.text(); text != nil {
+		_ = os.WriteFile(Termination, text, 0o644) //nolint:gosec // who reads it is the kubelet
+	}
+}
+
+// text is a report that is short enough.
+func (r Report) text() []byte {
 	const most = 500 // bytes of a sentence, which JSON may make six times longer
-	for _, text := range []*string{&report.Reason, &report.Spoilt} {
+	for _, text := range []*string{&r.Reason, &r.Spoilt} {
 		if len(*text) > most {
 			*text = (*text)[:most]
 		}
 	}
-	text, err := json.Marshal(report)
+	text, err := json.Marshal(r)
 	if err != nil || len(text) > MostReport {
-		return
+		return nil
 	}
-	_ = os.WriteFile(Termination, text, 0o644) //nolint:gosec // who reads it is the kubelet
+	return text
 }

@@ -97,11 +97,11 @@ func (o *output) line(stream byte, part bool, text []byte) {
 	o.number++
 }
 
-// end says that nothing follows.
-func (o *output) end() {
+// end says that nothing follows, and how it ended.
+func (o *output) end(report Report) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	o.buffer = o.buffer[:0]
-	o.line(End, false, nil)
+	o.line(End, false, report.text())
 	_, _ = o.to.Write(o.buffer)
 }

@@ -52,12 +52,20 @@ func openResults(most int64) (*os.File, error) {
 	return file, nil
 }
 
+// program is where this program is in the container.
+func program() string {
+	if Started() == WordTask {
+		return os.Args[0]
+	}
+	return Program
+}
+
 // send has results given to the gateway. Nothing else runs in the container.
 func (r *running) send(results *os.File) error {
 	// Until it has ended nobody else takes it in.
 	r.reaping.Lock()
 	defer r.reaping.Unlock()
-	sending, err := dispatch(Program, WordHandOver, results)
+	sending, err := dispatch(program(), WordHandOver, results)
 	if err != nil {
 		return err
 	}

@@ -39,17 +39,20 @@ func run(spec *Spec) int {
 	signal.Notify(asked, unix.SIGTERM)
 	before := oomKills()
 	if err := r.start(); err != nil {
-		r.output.end()
-		say(Report{Code: -1, Verdict: executor.Refused, Reason: err.Error()})
+		refused := Report{Code: -1, Verdict: executor.Refused, Reason: err.Error()}
+		r.output.end(refused)
+		say(refused)
 		return exitRefused
 	}
+	r.report.Started = time.Now().UTC()
 	go r.reap() // until the process ends
 	status := r.attend(asked)
+	r.report.Ended = time.Now().UTC()
 	r.copied.Wait()
 	r.judge(status, oomKills() > before)
 	r.account()
 	r.handOver()
-	r.output.end()
+	r.output.end(r.report)
 	say(r.report)
 	return r.report.Code
 }
