@@ -20,7 +20,7 @@ func TestKubernetesPage(t *testing.T) {
 	t.Parallel()
 	wantExecutor(t, "docs/kubernetes.md", map[string]any{
 		"executor": "kubernetes", "namespace": "fairway-scripts", "image": "python:3.13-slim", "environments": map[string]any{"gdal": "ghcr.io/osgeo/gdal:ubuntu-small-{version}"},
-		"agent": "registry.example.org/fairway:0.1", "gateway": "http://fairway.fairway.svc",
+		"agent": "registry.example.org/fairway:0.1", "gateway": "http://fairway.fairway.svc", "pip_index": "https://pypi.org/simple",
 	})
 }
 
