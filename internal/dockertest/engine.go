@@ -14,6 +14,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -35,6 +36,7 @@ type Engine struct {
 	dir      string
 	host     string
 	networks []string // by name
+	bridge   string   // the device of a swarm's network; empty: it is no node of one
 
 	dockerd    *daemon
 	containerd *daemon // which outlives it, as it does where systemd starts both
@@ -205,6 +207,9 @@ func (e *Engine) Close() error {
 		e.containerd.end()
 	}
 	e.killShims()
+	if _, err := net.InterfaceByName(e.bridge); err == nil { // which engines that leave a swarm forget
+		errs = append(errs, exec.CommandContext(context.Background(), "ip", "link", "delete", e.bridge).Run())
+	}
 	errs = append(errs, e.unmount())
 	if err := os.RemoveAll(e.dir); err != nil {
 		errs = append(errs, fmt.Errorf("the engine's directory is left: %w", err))
@@ -230,6 +235,11 @@ func (e *Engine) empty() error {
 	found, err := api.ContainerList(ctx, client.ContainerListOptions{All: true})
 	for _, item := range found.Items {
 		_, _ = api.ContainerRemove(ctx, item.ID, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true}) // or killShims does it
+	}
+	if e.bridge != "" {
+		_, left := api.SwarmLeave(ctx, client.SwarmLeaveOptions{Force: true})
+		err = errors.Join(err, left)
+		_, _ = api.NetworkRemove(ctx, "docker_gwbridge", client.NetworkRemoveOptions{}) // which swarms make beside their own, and another engine may have
 	}
 	for _, name := range e.networks {
 		_, removed := api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{})

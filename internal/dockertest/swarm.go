@@ -4,10 +4,12 @@ package dockertest
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"math/rand/v2"
+	mathrand "math/rand/v2"
 	"net/netip"
+	"strings"
 
 	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
@@ -22,19 +24,23 @@ func (e *Engine) Swarm(name string) (address string, err error) {
 	}
 	defer api.Close()
 	ctx := context.Background()
-	own := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))                                                                                //nolint:gosec // no secret
-	if _, err := api.SwarmInit(ctx, client.SwarmInitOptions{ListenAddr: own + ":2377", AdvertiseAddr: own, DataPathPort: uint32(20000 + rand.IntN(20000))}); err != nil { //nolint:gosec // as above
+	own := fmt.Sprintf("127.%d.%d.%d", 1+mathrand.IntN(250), mathrand.IntN(250), 1+mathrand.IntN(250))                                                                        //nolint:gosec // no secret
+	if _, err := api.SwarmInit(ctx, client.SwarmInitOptions{ListenAddr: own + ":2377", AdvertiseAddr: own, DataPathPort: uint32(20000 + mathrand.IntN(20000))}); err != nil { //nolint:gosec // as above
 		return "", fmt.Errorf("make a swarm: %w", err)
 	}
+	e.bridge = "fwt-" + strings.ToLower(rand.Text()[:8])
 	const attempts = 20 // other tests make such networks, too
 	for range attempts {
-		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + rand.IntN(2)), byte(rand.IntN(256)), 0}), 24) //nolint:gosec // as above
+		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + mathrand.IntN(2)), byte(mathrand.IntN(256)), 0}), 24) //nolint:gosec // as above
 		if used(subnet) {
 			continue
 		}
 		gateway := subnet.Addr().Next()
 		// A network of a swarm whose driver knows nothing of other nodes takes its addresses from one of each node.
-		_, made := api.NetworkCreate(ctx, name+"-of-node", client.NetworkCreateOptions{ConfigOnly: true, IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway}}}})
+		_, made := api.NetworkCreate(ctx, name+"-of-node", client.NetworkCreateOptions{
+			ConfigOnly: true, Options: map[string]string{"com.docker.network.bridge.name": e.bridge},
+			IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway}}},
+		})
 		if made == nil {
 			_, made = api.NetworkCreate(ctx, name, client.NetworkCreateOptions{Driver: "bridge", Scope: "swarm", Internal: true, ConfigFrom: name + "-of-node"})
 		}
