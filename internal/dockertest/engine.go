@@ -208,7 +208,7 @@ func (e *Engine) Close() error {
 	}
 	e.killShims()
 	if _, err := net.InterfaceByName(e.bridge); err == nil { // which engines that leave a swarm forget
-		errs = append(errs, exec.CommandContext(context.Background(), "ip", "link", "delete", e.bridge).Run())
+		errs = append(errs, exec.CommandContext(context.Background(), "ip", "link", "delete", e.bridge).Run()) //nolint:gosec // a name of ours
 	}
 	errs = append(errs, e.unmount())
 	if err := os.RemoveAll(e.dir); err != nil {
