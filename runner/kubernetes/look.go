@@ -76,6 +76,14 @@ func (p *pod) begun() bool {
 	return script.Running != nil || script.Terminated != nil
 }
 
+// deaf says that a pod goes on that was to be killed, and whose kubelet can still be told of less time.
+func (p *pod) deaf(now time.Time) bool {
+	if p == nil || p.Metadata.DeletionTimestamp == nil || p.Metadata.DeletionGracePeriodSeconds == nil || over(nil, p) {
+		return false
+	}
+	return *p.Metadata.DeletionGracePeriodSeconds == killSeconds && now.Sub(*p.Metadata.DeletionTimestamp) > deafAfter
+}
+
 // hopeless says why a pod will never run; empty: it may.
 func (p *pod) hopeless(now time.Time) string {
 	before, script := p.container()

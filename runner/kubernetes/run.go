@@ -18,6 +18,8 @@ import (
 const (
 	// reconcileEvery is how often it is looked at a pod of which nothing is told.
 	reconcileEvery = 30 * time.Second
+	// deafAfter is how long after its time a pod is there still that was to be killed, before its kubelet is told again.
+	deafAfter = 3 * time.Second
 	// podlessPause is how often it is looked for a pod that is not there.
 	podlessPause = time.Second
 )
@@ -75,16 +77,23 @@ func (r *run) removePods(ctx context.Context) error {
 		return fmt.Errorf("look for the pod of attempt %s: %w", r.id, r.executor.explain(err))
 	}
 	for i := range found.Items {
-		if err := r.removePod(ctx, found.Items[i].Metadata.Name); err != nil {
+		if err := r.removePod(ctx, found.Items[i].Metadata.Name, killSeconds); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// removePod has the kubelet kill a pod. Less than a second is not asked for, since then the pod would be gone before its processes are.
-func (r *run) removePod(ctx context.Context, name string) error {
-	err := r.executor.api.call(ctx, http.MethodDelete, r.executor.api.pods(name), url.Values{"gracePeriodSeconds": {"1"}}, nil, nil)
+// killSeconds is what a pod is left that is to be killed. Kubelets that have just begun to end it for another reason may not hear of that, and hear of
+// less: killSecondsAgain. Less than a second is not asked for, since then the pod would be gone before its processes are.
+const (
+	killSeconds      = 2
+	killSecondsAgain = 1
+)
+
+// removePod has the kubelet kill a pod.
+func (r *run) removePod(ctx context.Context, name string, seconds int64) error {
+	err := r.executor.api.call(ctx, http.MethodDelete, r.executor.api.pods(name), url.Values{"gracePeriodSeconds": {strconv.FormatInt(seconds, 10)}}, nil, nil)
 	if err != nil && statusOf(err) != http.StatusNotFound {
 		return fmt.Errorf("remove the pod of attempt %s: %w", r.id, r.executor.explain(err))
 	}
@@ -104,6 +113,8 @@ func (r *run) Wait(ctx context.Context) (executor.Exit, error) {
 			return s.exit, nil
 		case err == nil && s.hopeless != "":
 			err = r.end(ctx, order{Outcome: executor.Refused, Reason: s.hopeless})
+		case err == nil && s.pod.deaf(time.Now()):
+			err = r.removePod(ctx, s.pod.Metadata.Name, killSecondsAgain)
 		case err == nil:
 			err = r.await(ctx, s, func(p *pod) bool {
 				return over(nil, p) || p.Metadata.DeletionTimestamp != nil || p.hopeless(time.Now()) != ""
@@ -123,8 +134,11 @@ func (r *run) Wait(ctx context.Context) (executor.Exit, error) {
 // server, is one reason to look, and a pod that is gone is another.
 func (r *run) await(ctx context.Context, s seen, enough func(*pod) bool) error {
 	patience := reconcileEvery
-	if s.pod == nil {
+	switch {
+	case s.pod == nil:
 		patience = podlessPause
+	case s.pod.Metadata.DeletionTimestamp != nil:
+		patience = deafAfter
 	}
 	ctx, stop := context.WithTimeout(ctx, patience)
 	defer stop()
@@ -271,7 +285,7 @@ func (r *run) enforce(ctx context.Context, j *job, p *pod, kill bool) error {
 	case p == nil || p.Status.StartTime == nil: // the Job is to make no other
 		err = a.call(ctx, http.MethodPatch, a.jobs(j.Metadata.Name), nil, map[string]any{"spec": map[string]any{"suspend": true}}, nil)
 	case kill:
-		return r.removePod(ctx, p.Metadata.Name)
+		return r.removePod(ctx, p.Metadata.Name, killSeconds)
 	case p.Spec.ActiveDeadlineSeconds == nil || *p.Spec.ActiveDeadlineSeconds > 1:
 		err = a.call(ctx, http.MethodPatch, a.pods(p.Metadata.Name), nil, map[string]any{"spec": map[string]any{"activeDeadlineSeconds": 1}}, nil)
 	}

@@ -8,15 +8,16 @@ import (
 // What of Kubernetes' objects is used, as JSON. The generated types (k8s.io/api) make the binary longer by 6.5 MB, and with client-go/rest by 7.8.
 
 type meta struct {
-	Name              string            `json:"name,omitempty"`
-	Namespace         string            `json:"namespace,omitempty"`
-	UID               string            `json:"uid,omitempty"`
-	ResourceVersion   string            `json:"resourceVersion,omitempty"`
-	CreationTimestamp *time.Time        `json:"creationTimestamp,omitempty"`
-	DeletionTimestamp *time.Time        `json:"deletionTimestamp,omitempty"`
-	Labels            map[string]string `json:"labels,omitempty"`
-	Annotations       map[string]string `json:"annotations,omitempty"`
-	OwnerReferences   []owner           `json:"ownerReferences,omitempty"`
+	Name                       string            `json:"name,omitempty"`
+	Namespace                  string            `json:"namespace,omitempty"`
+	UID                        string            `json:"uid,omitempty"`
+	ResourceVersion            string            `json:"resourceVersion,omitempty"`
+	CreationTimestamp          *time.Time        `json:"creationTimestamp,omitempty"`
+	DeletionTimestamp          *time.Time        `json:"deletionTimestamp,omitempty"`
+	DeletionGracePeriodSeconds *int64            `json:"deletionGracePeriodSeconds,omitempty"`
+	Labels                     map[string]string `json:"labels,omitempty"`
+	Annotations                map[string]string `json:"annotations,omitempty"`
+	OwnerReferences            []owner           `json:"ownerReferences,omitempty"`
 }
 
 type owner struct {

@@ -24,7 +24,8 @@ import (
 )
 
 // Kubelet is a node of a cluster as others have it: Kubernetes' own kubelet and scheduler, with Debian's containerd, runc and plugins of the
-// container network. It has the same images as a Node, without Python.
+// container network. It has the same images as a Node, without Python. There can be one on a machine at a time: two take each other's control
+// groups for left over. After a test that ran out of time its processes are left.
 type Kubelet struct {
 	// Address is where pods reach this machine.
 	Address string
