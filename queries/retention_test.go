@@ -120,7 +120,7 @@ func TestMaintainsItself(t *testing.T) {
 	}
 	s := open(dsn)
 	end := time.Now().Add(time.Minute)
-	for scalar(t, s, "select count(*) from pg_inherits where inhparent in ('log_chunks'::regclass, 'status_log'::regclass, 'audit_log'::regclass, 'events'::regclass, 'schedule_firings'::regclass)") != 5*(partitionsAhead+2) {
+	for scalar(t, s, "select count(*) from pg_inherits where inhparent in ('log_chunks'::regclass, 'status_log'::regclass, 'audit_log'::regclass, 'events'::regclass, 'schedule_firings'::regclass, 'arrivals'::regclass)") != 6*(partitionsAhead+2) {
 		if time.Now().After(end) {
 			t.Fatal("there are none")
 		}

@@ -23,7 +23,14 @@ func (e *Executor) Trace(ctx context.Context, id string, begun bool) error {
 		at = time.Now()
 	}
 	r := &run{executor: e, id: id}
-	return r.put(ctx, file{name: nameParams, mode: 0o444, text: []byte("{}"), at: traceless()}, file{name: nameResults, mode: 0o600, user: e.user, group: e.group, at: at})
+	return r.put(ctx, file{name: nameParams, mode: 0o444, text: []byte("{}"), at: traceless()}, file{name: nameResults, mode: 0o600, user: e.user, group: e.group, at: at},
+		file{name: nameExit, mode: 0o600, user: e.user, group: e.group})
+}
+
+// Exited leaves in the volume what the shell has written that waited for the script.
+func (e *Executor) Exited(ctx context.Context, id, text string) error {
+	r := &run{executor: e, id: id}
+	return r.put(ctx, file{name: nameExit, mode: 0o600, user: e.user, group: e.group, text: []byte(text)})
 }
 
 // NeverBegun sets how old a container is that nobody will start.

@@ -230,6 +230,39 @@ func TestStartOfWhichTheEngineDoesNotKnow(t *testing.T) {
 	}
 }
 
+// An engine that was killed believes that what it finds no more has exited with 0. What the script's shell has written says whether it has.
+func TestEngineBelievesInSuccess(t *testing.T) {
+	t.Parallel()
+	e := open(t, options(t))
+	run := begin(t, e, executor.Attempt{ID: "believed", Script: executortest.Script("believed", map[string]string{"main.sh": "#!/bin/sh\nexit 0\n"})})
+	if exit, text := executortest.End(t, run); exit.Outcome != executor.Succeeded || exit.Code != 0 || text != "" {
+		t.Fatalf("%+v %s", exit, text)
+	}
+	for _, test := range []struct {
+		written string
+		want    executor.Outcome
+		code    int
+	}{
+		{"", executor.Lost, -1},
+		{"0", executor.Succeeded, 0},
+		{"7\n", executor.Failed, 7},
+		{"-1\n", executor.Lost, -1},
+		{"what a script may write there", executor.Lost, -1},
+		{strings.Repeat("0", 1<<20), executor.Lost, -1},
+	} {
+		if err := e.Exited(t.Context(), run.ID(), test.written); err != nil {
+			t.Fatal(err)
+		}
+		again, err := e.Attach(t.Context(), run.ID())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if exit, _ := executortest.End(t, again); exit.Outcome != test.want || exit.Code != test.code || (exit.Reason == "") != (test.want == executor.Succeeded) {
+			t.Errorf("%.20q: %+v", test.written, exit)
+		}
+	}
+}
+
 // The engine is killed while an attempt runs, and started again: with live-restore the attempt goes on, and without that it is known that it did not.
 func TestEngineIsKilled(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http/httptrace"
 	"path"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -152,8 +153,38 @@ func (r *run) look(ctx context.Context) (exit executor.Exit, is bool, err error)
 		exit.Outcome, exit.Reason = asked.Cause.Outcome(), asked.Reason
 		return exit, true, nil
 	}
+	if exit.Code == 0 && found.Config.Labels[labelShell] == "yes" {
+		if exit.Code, err = r.exited(ctx); err != nil {
+			return executor.Exit{}, false, err
+		}
+	}
+	if exit.Code < 0 {
+		exit.Reason = "the engine was ended while it ran, and does not know how it ended"
+		return exit, true, nil
+	}
 	exit.Outcome, exit.Reason = judge(state, exit, limitsOf(found.Config.Labels))
 	return exit, true, nil
+}
+
+// exited is what a script exited with, as its shell has written it; below 0: it has not, whatever the engine believes.
+func (r *run) exited(ctx context.Context) (int, error) {
+	written, err := r.open(ctx, nameExit, 16)
+	if _, long := errors.AsType[*tooLongError](err); long || errors.Is(err, executor.ErrNoResults) {
+		return -1, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer written.Close()
+	text, err := io.ReadAll(written)
+	if err != nil {
+		return 0, fmt.Errorf("read what attempt %s exited with: %w", r.id, err)
+	}
+	code, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 8)
+	if err != nil {
+		return -1, nil // the script has written to it
+	}
+	return int(code), nil
 }
 
 // unstarted says how a run has ended whose container was made and, as the engine says, not started. An engine that was killed just then may have started it all the same.
@@ -353,12 +384,19 @@ func (r *run) open(ctx context.Context, name string, most int64) (io.ReadCloser,
 	case header.Size == 0:
 		err = executor.ErrNoResults
 	case header.Size > most:
-		err = fmt.Errorf("the results have %d bytes, more than %d", header.Size, most)
+		err = &tooLongError{header.Size, most}
 	default:
 		return &opened{run: r, archive: archive, Closer: copied.Content}, nil
 	}
 	copied.Content.Close()
 	return nil, err
+}
+
+// tooLongError says that a script has left more than it may.
+type tooLongError struct{ size, most int64 }
+
+func (e *tooLongError) Error() string {
+	return fmt.Sprintf("the results have %d bytes, more than %d", e.size, e.most)
 }
 
 // opened is a file of an archive.

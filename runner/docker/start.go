@@ -34,14 +34,22 @@ const (
 	nameParams        = "params.json"
 	nameResults       = "results.json"
 	nameCause         = "cause"
+	nameExit          = "exit" // what the script exited with, as the shell writes it that waited for it
 )
 
-// begin is what a shell does before it becomes the script: it leaves a trace in the volume, and makes links to the script's files beside what it will write; parameters
+// begin is what a shell does before the script: it leaves a trace in the volume, and makes links to the script's files beside what it will write; parameters
 // are on its standard input. Where there is a trace it does not go on: an engine that was killed may have started what it does not know of, and start it again.
+// After the script it writes what that exited with: an engine that was killed believes that what it finds no more has exited with 0. Signals are for the script
+// alone, which the init sends them to as well; and of a script that one has ended the shell would say so among what the script says.
 const begin = `[ "$FAIRWAY_RESULTS" -nt "$FAIRWAY_PARAMS" ] && echo "The engine has started it before, and it is not started twice." >&2 && exit 125
 : >"$FAIRWAY_RESULTS"
 for f in "$FAIRWAY_SCRIPT_DIR"/* "$FAIRWAY_SCRIPT_DIR"/.[!.]*; do [ -e "$f" ] && ln -s "$f" .; done 2>/dev/null
-exec "$@" <"$FAIRWAY_PARAMS"`
+trap : HUP INT QUIT TERM USR1 USR2
+exec 3>&2 2>/dev/null
+"$@" <"$FAIRWAY_PARAMS" 2>&3 3>&-
+code=$?
+echo "$code" >"${FAIRWAY_RESULTS%/*}/exit"
+exit "$code"`
 
 // Start begins an attempt. Its name says that there is one: who finds one that was made and not started goes on with it.
 func (e *Executor) Start(ctx context.Context, attempt executor.Attempt) (executor.Run, error) {
@@ -104,10 +112,11 @@ func (e *Executor) begin(ctx context.Context, r *run, attempt executor.Attempt, 
 	if shell {
 		since = traceless()
 	}
-	// The directory of the volume is root's, so the file for results stays the one that it is: nothing else can be made beside it or in its place.
+	// The directory of the volume is root's, so these files stay those that they are: nothing else can be made beside them or in their place.
 	if err := r.put(ctx,
 		file{name: nameParams, mode: 0o444, text: params, at: since},
 		file{name: nameResults, mode: 0o600, user: e.user, group: e.group, at: since},
+		file{name: nameExit, mode: 0o600, user: e.user, group: e.group},
 	); err != nil {
 		return err
 	}
@@ -182,7 +191,7 @@ func (e *Executor) create(ctx context.Context, attempt executor.Attempt) (*prepa
 func (e *Executor) hostConfig(attempt executor.Attempt, image *prepared) *container.HostConfig {
 	limits := attempt.Limits.WithDefaults()
 	most := max(limits.Memory, leastMemory)
-	yes, processes := true, int64(limits.Processes)+1 // and the init
+	yes, processes := true, int64(limits.Processes)+2 // and the init, and the shell
 	// What is written to memory counts as the attempt's memory.
 	memory := func(mode string) string {
 		return fmt.Sprintf("rw,nosuid,nodev,exec,size=%d,nr_inodes=%d,mode=%s,uid=%d,gid=%d", limits.Disk, limits.Files, mode, e.user, e.group)
