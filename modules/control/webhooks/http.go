@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -58,15 +57,6 @@ type WebhookSettings struct {
 	Types  []string `json:"types" maxItems:"50" doc:"Types of events; none: all"`
 	All    bool     `json:"all" doc:"Events of all users, for administrators"`
 	Active bool     `json:"active" doc:"Whether it gets events"`
-}
-
-// rules are those of a patch of settings.
-func rules() patch.Rules {
-	r := patch.Rules{Fields: map[string]patch.Field{}}
-	for _, name := range []string{"url", "types", "all", "active"} {
-		r.Fields[name] = patch.Field{NotNull: true}
-	}
-	return r
 }
 
 // Retry is what is to be sent again.
@@ -208,33 +198,6 @@ func (w *Webhooks) list(ctx context.Context, _ *struct{}) (*typed.Answer[[]Webho
 	return typed.Of(out), nil
 }
 
-// write has a row be what a caller wants. What is not otherwise than it was is not looked at: it may have been allowed then.
-func (w *Webhooks) write(hook *db.Webhook, c WebhookSettings, changed []string, admin bool) error {
-	if slices.Contains(changed, "url") {
-		if err := w.checkURL(c.URL); err != nil {
-			return wrong("url", err.Error())
-		}
-	}
-	if err := events.Filter(c.Types).Check(); err != nil && slices.Contains(changed, "types") {
-		return wrong("types", err.Error())
-	}
-	if c.All && slices.Contains(changed, "all") && !admin {
-		return api.Failure{Status: http.StatusForbidden, Detail: "Only administrators are sent the events of all."}
-	}
-	text, err := json.Marshal(append([]string{}, c.Types...))
-	if err != nil {
-		return err
-	}
-	hook.Url, hook.Types, hook.Everything = c.URL, string(text), c.All
-	switch {
-	case c.Active:
-		hook.Disabled = ""
-	case hook.Disabled == "":
-		hook.Disabled = "it was switched off"
-	}
-	return nil
-}
-
 func (w *Webhooks) create(ctx context.Context, in *struct {
 	RawBody []byte
 	Body    NewWebhook
@@ -299,72 +262,6 @@ func (w *Webhooks) answer(ctx context.Context, hook db.Webhook) (*answer, error)
 	out.State = &state
 	text, marshals := json.Marshal(out) //nolint:gosec // the secret is shown when it is made alone, and is not here
 	return &answer{ETag: patch.TagOf(hook.Version, text), Body: typed.Data[Webhook]{Data: out}}, errors.Join(err, marshals)
-}
-
-// conditional is a change that is bound to what the webhook is.
-type conditional struct {
-	inPath
-	IfMatch string `header:"If-Match" doc:"The ETag that the webhook must still have"`
-}
-
-// matches says whether a webhook is as the caller believes.
-func matches(ctx context.Context, hook db.Webhook) error {
-	return patch.IfMatch(patch.Tag(hook.Version), api.RequestIn(ctx).Header.Values("If-Match")...)
-}
-
-// mostTries is how often a change is made anew when somebody was faster.
-const mostTries = 5
-
-// errAsItWas says that a patch changes nothing.
-var errAsItWas = errors.New("it is as it was") //nolint:gochecknoglobals // a sentinel
-
-func (w *Webhooks) change(ctx context.Context, in *struct {
-	conditional
-	RawBody []byte
-},
-) (*answer, error) {
-	hook, err := found(ctx)
-	if err != nil {
-		return nil, err
-	}
-	c, _, err := me(ctx)
-	if err != nil {
-		return nil, err
-	}
-	p, err := patch.Parse(api.RequestIn(ctx).Header.Get("Content-Type"), in.RawBody, patch.Limits{})
-	if err != nil {
-		return nil, failure(err)
-	}
-	for try := 1; ; try++ {
-		var as db.Webhook
-		row, err := w.store.ChangeWebhook(ctx, api.By(api.RequestIn(ctx)), hook.ID, func(row *db.Webhook) error {
-			if err := matches(ctx, *row); err != nil {
-				return err
-			}
-			types, err := typesOf(*row)
-			if err != nil {
-				return err
-			}
-			was := WebhookSettings{URL: row.Url, Types: append([]string{}, types...), All: row.Everything, Active: row.Disabled == ""}
-			to, changed, err := patch.To(ctx, p, was, rules())
-			if err != nil {
-				return err
-			}
-			if as = *row; len(changed) == 0 {
-				return errAsItWas
-			}
-			return w.write(row, to, changed, isAdmin(c))
-		})
-		switch {
-		case errors.Is(err, errAsItWas):
-			return w.answer(ctx, as)
-		case errors.Is(err, queries.ErrConflict) && try < mostTries:
-			continue
-		case err != nil:
-			return nil, failure(err)
-		}
-		return w.answer(ctx, row)
-	}
 }
 
 func (w *Webhooks) remove(ctx context.Context, _ *inPath) (*typed.Answer[Webhook], error) {
