@@ -51,7 +51,7 @@ func serving(t *testing.T) *api.API {
 			api.Answer(w, http.StatusOK, map[string]any{"did": op.ID, "to": api.TargetOf(r).Value})
 		})
 	}
-	for _, v := range []string{"user", "team", "client", "token", "session", "script", "execution", "schedule", "webhook"} {
+	for _, v := range []string{"user", "team", "client", "token", "session", "script", "execution", "schedule", "webhook", "hook"} {
 		a.Resolve(v, func(_ context.Context, value string, _ *callers.Caller) (api.Target, error) {
 			if value == "nobody" {
 				return api.Target{}, api.ErrNotFound
