@@ -14,8 +14,10 @@ func inward() map[string]described {
 	remove.summary, rotate.summary = "Delete a hook", "Give a hook another secret"
 	rotate.fails = and(none(), map[int]string{http.StatusConflict: "It was changed meanwhile."})
 	return map[string]described{
-		"hook.list":    {summary: "Hooks", answer: data[[]hooks.Hook]{}},
-		"hook.create":  {summary: "Have others start a script", body: hooks.NewHook{}, answer: data[hooks.Hook]{}, fails: and(member, map[int]string{http.StatusConflict: "The caller has as many hooks as may be."})},
+		"hook.list": {summary: "Hooks", answer: data[[]hooks.Hook]{}},
+		"hook.create": {summary: "Have others start a script", body: hooks.NewHook{}, answer: data[hooks.Hook]{}, fails: and(member, map[int]string{
+			http.StatusConflict: "The caller has as many hooks as may be.", http.StatusUnprocessableEntity: "A member is missing, or of another type.",
+		})},
 		"hook.get":     one,
 		"hook.delete":  remove,
 		"hook.rotate":  rotate,

@@ -10,7 +10,7 @@ import (
 func hooked() map[string]described {
 	member := badBody("A member is wrong.")
 	create := described{summary: "Have events go to an address", body: webhooks.NewWebhook{}, answer: data[webhooks.Webhook]{}, fails: and(member, map[int]string{
-		http.StatusConflict: "The caller has as many webhooks as may be.", http.StatusForbidden: "The events of all are for administrators.",
+		http.StatusConflict: "The caller has as many webhooks as may be.", http.StatusForbidden: "The events of all are for administrators.", http.StatusUnprocessableEntity: "A member is missing, or of another type.",
 	})}
 	one := described{summary: "A webhook", answer: data[webhooks.Webhook]{}, fails: none()}
 	change := described{summary: "Change a webhook", answer: data[webhooks.Webhook]{}, fails: and(none(), member, stale(), map[int]string{

@@ -21,6 +21,9 @@ func (d *document) fails(op *huma.Operation, text described) {
 		}
 	}
 	for _, p := range op.Parameters {
+		if p.Schema != nil && p.Schema.MaxLength != nil {
+			add(http.StatusUnprocessableEntity, "A parameter is too long.")
+		}
 		switch {
 		case p.In == "path":
 			add(http.StatusNotFound, "There is nothing of that name.")

@@ -37,7 +37,7 @@ type delivered struct {
 
 // deliver starts the script of a hook.
 func (h *Hooks) deliver(ctx context.Context, in *struct {
-	Hook      string `path:"hook" format:"uuid" doc:"The id of a hook"`
+	Hook      string `path:"hook" doc:"The id of a hook"`
 	ID        string `header:"Webhook-Id" doc:"Names the message, which is taken once, in at most 256 characters without a dot"`
 	Timestamp string `header:"Webhook-Timestamp" doc:"When it was signed, in seconds since 1970: five minutes from now at most"`
 	Signature string `header:"Webhook-Signature" doc:"v1, and the HMAC-SHA256 of id.timestamp.body by the secret in base64; several with spaces between them"`
