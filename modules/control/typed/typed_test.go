@@ -40,7 +40,7 @@ func serving(t *testing.T) (*api.API, *typed.API) {
 	for _, op := range a.Table().Operations() {
 		a.Handle(op.ID, http.NotFoundHandler())
 	}
-	for _, v := range []string{"user", "team", "client", "token", "session", "script", "execution", "schedule", "webhook"} {
+	for _, v := range []string{"user", "team", "client", "token", "session", "script", "execution", "schedule", "webhook", "hook"} {
 		a.Resolve(v, func(_ context.Context, value string, _ *callers.Caller) (api.Target, error) {
 			return api.Target{Value: value}, nil
 		})
