@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -36,6 +37,7 @@ type Engine struct {
 	dir      string
 	host     string
 	networks []string // by name
+	bridges  []string // their devices
 	bridge   string   // the device of a swarm's network; empty: it is no node of one
 
 	dockerd    *daemon
@@ -207,8 +209,10 @@ func (e *Engine) Close() error {
 		e.containerd.end()
 	}
 	e.killShims()
-	if _, err := net.InterfaceByName(e.bridge); err == nil { // which engines that leave a swarm forget
-		errs = append(errs, exec.CommandContext(context.Background(), "ip", "link", "delete", e.bridge).Run()) //nolint:gosec // a name of ours
+	for _, bridge := range slices.Concat(e.bridges, []string{e.bridge}) { // which engines forget that leave a swarm, or keep that were killed
+		if _, err := net.InterfaceByName(bridge); err == nil {
+			errs = append(errs, exec.CommandContext(context.Background(), "ip", "link", "delete", bridge).Run())
+		}
 	}
 	errs = append(errs, e.unmount())
 	if err := os.RemoveAll(e.dir); err != nil {
@@ -242,8 +246,7 @@ func (e *Engine) empty() error {
 		_, _ = api.NetworkRemove(ctx, "docker_gwbridge", client.NetworkRemoveOptions{}) // which swarms make beside their own, and another engine may have
 	}
 	for _, name := range e.networks {
-		_, removed := api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{})
-		err = errors.Join(err, removed)
+		_, _ = api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{}) // one that was killed may believe that there is still somebody in it
 	}
 	if err != nil {
 		return fmt.Errorf("end what the engine has: %w", err)

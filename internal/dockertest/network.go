@@ -29,12 +29,12 @@ func (e *Engine) Network(name string) (address string, err error) {
 		if used(subnet) {
 			continue
 		}
-		gateway := subnet.Addr().Next()
+		gateway, bridge := subnet.Addr().Next(), fmt.Sprintf("fwnet%08x", rand.Uint32()) //nolint:gosec // no secret
 		_, made := api.NetworkCreate(context.Background(), name, client.NetworkCreateOptions{
-			Driver: "bridge", Internal: true, IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway}}},
+			Driver: "bridge", Internal: true, Options: map[string]string{"com.docker.network.bridge.name": bridge}, IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway}}},
 		})
 		if made == nil {
-			e.networks = append(e.networks, name)
+			e.networks, e.bridges = append(e.networks, name), append(e.bridges, bridge)
 			return gateway.String(), nil
 		}
 		err = errors.Join(err, made)
