@@ -52,6 +52,10 @@ test-plugin: ## Build the example plugin into a binary with xcaddy and test it
 test-e2e: setup ## Test before real OAuth2 proxies and identity providers, which are built first
 	.ci/test-e2e
 
+.PHONY: test-fresh
+test-fresh: setup ## Follow README.md on a machine that has nothing but Go, as root, which makes one
+	.ci/test-fresh
+
 .PHONY: test-kill
 test-kill: setup ## Kill gateways, Docker Engines and containers while executions run
 	.ci/test-kill
