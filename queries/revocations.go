@@ -13,7 +13,8 @@ import (
 type Revocation struct {
 	// Number grows by one with each; they become visible in the order of their numbers.
 	Number int64
-	// Kind is access (a token: Subject is its jti), family, client, user, token (of an API), or keys (a signing key was added).
+	// Kind is access (a token: Subject is its jti), family, client, user, token (of an API), keys (a signing key was added), or
+	// cache (values are to be forgotten: Subject says which).
 	Kind, Subject string
 }
 
@@ -32,6 +33,21 @@ func (s *Store) RevokeAccess(ctx context.Context, jti string, lasts time.Duratio
 		return err
 	}
 	return s.inTx(ctx, func(q db.Querier) error { return tell(ctx, q, "access", jti, lasts) })
+}
+
+const (
+	// RevokedCache is the kind of what tells gateways to forget what they keep.
+	RevokedCache = "cache"
+	// KeepPurges is for how long that is kept: who has heard nothing for longer does not know what to forget.
+	KeepPurges = time.Hour
+)
+
+// PurgeCaches tells all gateways to forget what they keep of something, in their own words.
+func (s *Store) PurgeCaches(ctx context.Context, what string) error {
+	if err := plain(what); err != nil {
+		return err
+	}
+	return s.inTx(ctx, func(q db.Querier) error { return tell(ctx, q, RevokedCache, what, KeepPurges) })
 }
 
 // RevocationNumber is the number of the newest revocation, 0 before the first.

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,6 +33,8 @@ type Options struct {
 	Caddyfile string
 	// Data is the directory of its data. Default: one of its own.
 	Data string
+	// Stays says that it has the same ports when it runs again, as somebody else's configuration has them.
+	Stays bool
 }
 
 // Gateway is a running fairway.
@@ -46,6 +49,7 @@ type Gateway struct {
 	config  string
 	env     []string
 	port    string // for Caddy's redirects, where a file names one
+	stays   bool
 	process *process.Process
 	client  *http.Client
 }
@@ -82,7 +86,7 @@ func prepare(t testing.TB, b *build.Builder, o Options) *Gateway {
 		t.Fatal(err)
 	}
 	dir := t.TempDir()
-	g := &Gateway{t: t, path: path, config: filepath.Join(dir, "Caddyfile"), Data: o.Data}
+	g := &Gateway{t: t, path: path, config: filepath.Join(dir, "Caddyfile"), Data: o.Data, stays: o.Stays}
 	if g.Data == "" {
 		g.Data = filepath.Join(dir, "data")
 	}
@@ -132,7 +136,7 @@ func (g *Gateway) writeFile(text string) {
 	}
 }
 
-// Run starts it again after Kill or Stop, on other ports.
+// Run starts it again after Kill or Stop, on other ports unless it stays.
 func (g *Gateway) Run() {
 	g.t.Helper()
 	const attempts = 3 // another program may take a port between its choice and its use
@@ -146,15 +150,11 @@ func (g *Gateway) Run() {
 }
 
 func (g *Gateway) run() error {
-	var ports [3]string
-	for i := range ports {
-		var err error
-		if ports[i], err = process.FreePort(); err != nil {
+	if !g.stays || g.process == nil {
+		if err := g.place(); err != nil {
 			return err
 		}
 	}
-	g.port = ports[2]
-	g.URL, g.Admin = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
 	var err error
 	g.process, err = process.Start(process.Spec{
 		Path: g.path, Args: []string{"run", "--config", g.config, "--adapter", "caddyfile"}, Dir: filepath.Dir(g.config),
@@ -170,6 +170,20 @@ func (g *Gateway) run() error {
 	return nil
 }
 
+// place chooses ports.
+func (g *Gateway) place() error {
+	var ports [3]string
+	for i := range ports {
+		var err error
+		if ports[i], err = process.FreePort(); err != nil {
+			return err
+		}
+	}
+	g.port = ports[2]
+	g.URL, g.Admin = "http://127.0.0.1:"+ports[0], "http://127.0.0.1:"+ports[1]
+	return nil
+}
+
 func (g *Gateway) environment() []string {
 	return append([]string{"SITE_ADDRESS=" + g.URL, "HTTP_PORT=" + g.port, "CADDY_ADMIN=" + strings.TrimPrefix(g.Admin, "http://")}, g.env...)
 }
@@ -182,6 +196,22 @@ func (g *Gateway) Stop() {
 	}
 	if log := g.process.Log(); strings.Contains(log, "panic") || strings.Contains(log, "DATA RACE") {
 		g.t.Errorf("the log tells of a panic or a race")
+	}
+}
+
+// Leave asks it to end, as an operator would, and waits for nothing.
+func (g *Gateway) Leave() error { return syscall.Kill(g.process.PID(), syscall.SIGTERM) }
+
+// Ended waits until it has ended, in order, after Leave.
+func (g *Gateway) Ended(within time.Duration) {
+	g.t.Helper()
+	select {
+	case <-g.process.Ended():
+	case <-time.After(within):
+		g.t.Fatalf("the gateway goes on")
+	}
+	if log := g.process.Log(); strings.Contains(log, "panic") || strings.Contains(log, "DATA RACE") || !strings.Contains(log, "shutdown complete") {
+		g.t.Errorf("it did not end in order: %s", log[max(0, len(log)-3000):])
 	}
 }
 

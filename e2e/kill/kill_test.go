@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/fairway-gateway/fairway/e2e/api"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -71,13 +72,13 @@ func (l *load) run(seed uint64, script func() string, ending <-chan struct{}) er
 		}
 		l.room()
 		k := kinds()[r.IntN(len(kinds()))]
-		a, err := l.s.insist(l.ctx, http.MethodPost, "/api/v1/script/"+script()+"/run", l.params(k), map[string]string{
+		a, err := l.s.api.Insist(l.ctx, http.MethodPost, "/api/v1/script/"+script()+"/run", l.params(k), map[string]string{
 			"Idempotency-Key": uuid.NewString(), "Fairway-Retries": strconv.Itoa(k.retries),
 		})
 		if err != nil {
 			return err
 		}
-		d, err := a.data()
+		d, err := a.Data()
 		if err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (l *load) run(seed uint64, script func() string, ending <-chan struct{}) er
 		if !k.cancel {
 			continue
 		}
-		if _, err = l.s.insist(l.ctx, http.MethodPost, "/api/v1/execution/"+d.Data.ID+"/cancel", nil, nil); err != nil {
+		if _, err = l.s.api.Insist(l.ctx, http.MethodPost, "/api/v1/execution/"+d.Data.ID+"/cancel", nil, nil); err != nil {
 			return err
 		}
 	}
@@ -187,13 +188,13 @@ func (s *site) kills(r *rand.Rand, chosen []int) {
 	t.Helper()
 	t.Logf("go test ./kill -kills %d -seed %d", *kills, *seed)
 	s.await("a login", func() error {
-		s.login(t.Context())
-		if a := s.ask(t.Context(), http.MethodGet, "/api/v1/user/me", nil, nil); a.status != http.StatusOK {
-			return fmt.Errorf("%d %s", a.status, a.body)
+		s.api.Login(t.Context())
+		if a := s.api.Ask(t.Context(), http.MethodGet, "/api/v1/user/me", nil, nil); a.Status != http.StatusOK {
+			return fmt.Errorf("%d %s", a.Status, a.Body)
 		}
 		return nil
 	})
-	first, err := s.upload(t.Context(), "first")
+	first, err := s.api.Upload(t.Context(), "first", s.effects.script(s.tell))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -219,7 +220,7 @@ func (s *site) kills(r *rand.Rand, chosen []int) {
 		wait := time.Duration(r.IntN(400)) * time.Millisecond
 		if state == "BUILD" {
 			busy.Go(func() {
-				id, err := s.upload(t.Context(), fmt.Sprintf("script%d", n))
+				id, err := s.api.Upload(t.Context(), fmt.Sprintf("script%d", n), s.effects.script(s.tell))
 				if err != nil {
 					t.Error(err)
 					return
@@ -234,7 +235,7 @@ func (s *site) kills(r *rand.Rand, chosen []int) {
 		}
 		l.reach(state)
 		t.Logf("kill %d: %s, %s", n+1, s.victims[which].name, state)
-		s.last.Store(time.Now().Unix())
+		s.api.Disturbed.Store(time.Now().Unix())
 		s.victims[which].kill()
 		if t.Failed() {
 			break
@@ -255,13 +256,13 @@ func (l *load) hold() {
 	counts, attempts, twice := map[string]int{}, 0, 0
 	for _, id := range l.order {
 		k := l.made[id]
-		var last data
+		var last api.Data
 		s.await("an execution ends: "+k.name+" "+id, func() error {
-			a, err := s.insist(l.ctx, http.MethodGet, "/api/v1/execution/"+id, nil, nil)
+			a, err := s.api.Insist(l.ctx, http.MethodGet, "/api/v1/execution/"+id, nil, nil)
 			if err != nil {
 				return err
 			}
-			if last, err = a.data(); err != nil {
+			if last, err = a.Data(); err != nil {
 				return err
 			}
 			if !queries.Ended(last.Data.Status) {
@@ -286,7 +287,7 @@ func (l *load) hold() {
 }
 
 // judge holds one execution to what is promised.
-func (l *load) judge(id string, k kind, d data) (attempts, again int) {
+func (l *load) judge(id string, k kind, d api.Data) (attempts, again int) {
 	t, e := l.s.t, d.Data
 	t.Helper()
 	wrong := func(format string, args ...any) {
@@ -336,11 +337,11 @@ func (l *load) judge(id string, k kind, d data) (attempts, again int) {
 }
 
 // judgeResults holds results to be those of the attempt that counts.
-func (l *load) judgeResults(id string, k kind, d data, ended []string, wrong func(string, ...any)) {
+func (l *load) judgeResults(id string, k kind, d api.Data, ended []string, wrong func(string, ...any)) {
 	l.s.t.Helper()
 	text := d.Data.Results
 	if k.filling > 64<<10 {
-		a, err := l.s.insist(l.ctx, http.MethodGet, "/api/v1/execution/"+id+"/results", nil, nil)
+		a, err := l.s.api.Insist(l.ctx, http.MethodGet, "/api/v1/execution/"+id+"/results", nil, nil)
 		if err != nil {
 			wrong("results: %v", err)
 			return
@@ -348,8 +349,8 @@ func (l *load) judgeResults(id string, k kind, d data, ended []string, wrong fun
 		var wrapped struct {
 			Data json.RawMessage `json:"data"`
 		}
-		text = a.body
-		if json.Unmarshal(a.body, &wrapped) == nil && wrapped.Data != nil {
+		text = a.Body
+		if json.Unmarshal(a.Body, &wrapped) == nil && wrapped.Data != nil {
 			text = wrapped.Data
 		}
 	}
@@ -366,7 +367,7 @@ func (l *load) judgeResults(id string, k kind, d data, ended []string, wrong fun
 }
 
 // judgeLogs holds the history to be whole, and the end to be in the log.
-func (l *load) judgeLogs(id string, d data, wrong func(string, ...any)) {
+func (l *load) judgeLogs(id string, d api.Data, wrong func(string, ...any)) {
 	t := l.s.t
 	t.Helper()
 	moves, err := l.s.store.StatusLog(t.Context(), uuid.MustParse(id), 1000)
@@ -383,7 +384,7 @@ func (l *load) judgeLogs(id string, d data, wrong func(string, ...any)) {
 	if was != d.Data.Status {
 		wrong("its history ends with %s", was)
 	}
-	a, err := l.s.insist(l.ctx, http.MethodGet, "/api/v1/execution/"+id+"/log.txt", nil, nil)
+	a, err := l.s.api.Insist(l.ctx, http.MethodGet, "/api/v1/execution/"+id+"/log.txt", nil, nil)
 	if err != nil {
 		wrong("its log: %v", err)
 		return
@@ -392,7 +393,7 @@ func (l *load) judgeLogs(id string, d data, wrong func(string, ...any)) {
 	if l.s.forgets && d.Data.Status == queries.StatusFinished {
 		return
 	}
-	lines := strings.Split(strings.TrimSpace(string(a.body)), "\n")
+	lines := strings.Split(strings.TrimSpace(string(a.Body)), "\n")
 	if end != "" && !strings.HasSuffix(strings.TrimSpace(lines[len(lines)-1]), end) {
 		wrong("its log ends with %q", lines[max(0, len(lines)-3):])
 	}

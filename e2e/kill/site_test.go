@@ -1,24 +1,17 @@
 package kill_test
 
 import (
-	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime/multipart"
-	"net/http"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/fairway-gateway/fairway/e2e/api"
 	"github.com/fairway-gateway/fairway/e2e/gateway"
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/internal/required"
@@ -44,15 +37,11 @@ type site struct {
 	// left says what is left of executions that have all ended.
 	left    func() error
 	forgets bool
-	// last is when something was killed the last time, in seconds.
-	last atomic.Int64
+	// api is asked of the gateway.
+	api *api.Client
 	// shot are attempts whose own processes were killed, by id.
 	shot  sync.Map
 	store *queries.Store
-
-	mu    sync.Mutex
-	url   string
-	token string
 }
 
 // victim is something that is killed, and started again.
@@ -121,7 +110,7 @@ func onEngines(t *testing.T, run func(t *testing.T, s *site)) {
 // open starts all of it. With a server of PostgreSQL there are runners, without one the gateway is one.
 func open(t *testing.T, server *pgtest.Server, in isolation) *site {
 	t.Helper()
-	s := &site{t: t, effects: listen(t, in.host), tell: in.tell, forgets: in.forgets}
+	s := &site{t: t, effects: listen(t, in.host), tell: in.tell, forgets: in.forgets, api: &api.Client{Email: adminEmail, Password: adminPassword, Patience: patience}}
 	var err error
 	// Users of scripts must be able to enter it.
 	if s.dir, err = os.MkdirTemp("", "fairway-kill-site"); err != nil {
@@ -154,7 +143,7 @@ func open(t *testing.T, server *pgtest.Server, in isolation) *site {
 	homes := []string{s.home(0)}
 	s.killed("the gateway", s.gateway)
 	for i := range runners {
-		s.killed(fmt.Sprintf("runner %d", i+1), startRunner(t, block(i+1, "off"), env))
+		s.killed(fmt.Sprintf("runner %d", i+1), gateway.StartRunner(t, builder, block(i+1, "off"), env))
 		homes = append(homes, s.home(i+1))
 	}
 	if server != nil {
@@ -188,11 +177,7 @@ func (s *site) killed(name string, p program) {
 func (s *site) home(i int) string { return filepath.Join(s.dir, fmt.Sprintf("runs%d", i)) }
 
 // reached says where the API is.
-func (s *site) reached() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.url = s.gateway.URL
-}
+func (s *site) reached() { s.api.At(s.gateway.URL) }
 
 // await waits until something is as it must be.
 func (s *site) await(what string, is func() error) {
@@ -205,148 +190,6 @@ func (s *site) await(what string, is func() error) {
 		}
 		if time.Now().After(deadline) {
 			s.t.Fatalf("%s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// answer is what the API said; status 0: it did not.
-type answer struct {
-	status int
-	body   []byte
-}
-
-// ask makes a request of the API, with the administrator's token. Whoever asks asks again when nobody answers, or the store did not.
-func (s *site) ask(ctx context.Context, method, path string, body []byte, header map[string]string) answer {
-	s.mu.Lock()
-	url, token := s.url, s.token
-	s.mu.Unlock()
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
-	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, method, url+path, bytes.NewReader(body))
-	if err != nil {
-		return answer{}
-	}
-	request.Header.Set("Content-Type", "application/json")
-	if token != "" {
-		request.Header.Set("Authorization", "Bearer "+token)
-	}
-	for name, value := range header {
-		request.Header.Set(name, value)
-	}
-	response, err := http.DefaultClient.Do(request)
-	if err != nil {
-		return answer{}
-	}
-	defer response.Body.Close()
-	text, err := io.ReadAll(io.LimitReader(response.Body, 4<<20))
-	if err != nil {
-		return answer{}
-	}
-	if response.StatusCode == http.StatusUnauthorized && path != "/auth" {
-		s.login(ctx)
-		return answer{}
-	}
-	return answer{response.StatusCode, text}
-}
-
-// login gets a token.
-func (s *site) login(ctx context.Context) {
-	s.mu.Lock()
-	s.token = ""
-	s.mu.Unlock()
-	a := s.ask(ctx, http.MethodPost, "/auth", []byte(`{"email":"`+adminEmail+`","password":"`+adminPassword+`"}`), nil)
-	var got struct {
-		Token string `json:"access_token"`
-	}
-	if a.status == http.StatusOK && json.Unmarshal(a.body, &got) == nil {
-		s.mu.Lock()
-		s.token = got.Token
-		s.mu.Unlock()
-	}
-}
-
-// insist asks until there is an answer that is no failure of the store or of a gateway that starts.
-func (s *site) insist(ctx context.Context, method, path string, body []byte, header map[string]string) (answer, error) {
-	deadline := time.Now().Add(patience)
-	for {
-		a := s.ask(ctx, method, path, body, header)
-		if a.status != 0 && a.status < 500 && a.status != http.StatusTooManyRequests && a.status != http.StatusUnauthorized {
-			return a, nil
-		}
-		if ctx.Err() != nil {
-			return a, ctx.Err()
-		}
-		if time.Now().After(deadline) {
-			return a, fmt.Errorf("%s %s: %d %s", method, path, a.status, a.body)
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-}
-
-// data is what an answer is about.
-type data struct {
-	Data struct {
-		ID          string          `json:"id"`
-		Status      string          `json:"status"`
-		Reason      string          `json:"reason"`
-		Progress    int             `json:"progress"`
-		Attempt     int             `json:"attempt"`
-		MaxAttempts int             `json:"max_attempts"`
-		Results     json.RawMessage `json:"results"`
-		ResultsSize int             `json:"results_size"`
-		ResultsURL  string          `json:"results_url"`
-	} `json:"data"`
-}
-
-func (a answer) data() (d data, err error) {
-	if a.status != http.StatusOK {
-		return d, fmt.Errorf("%d %.500s", a.status, a.body)
-	}
-	return d, json.Unmarshal(a.body, &d)
-}
-
-// upload makes a script of a name and waits until it is built.
-func (s *site) upload(ctx context.Context, name string) (id string, err error) {
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", name+".sh")
-	if err == nil {
-		_, err = part.Write([]byte(s.effects.script(s.tell)))
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		return "", err
-	}
-	for id == "" {
-		a, err := s.insist(ctx, http.MethodPost, "/api/v1/script", body.Bytes(), map[string]string{"Content-Type": form.FormDataContentType()})
-		if err != nil {
-			return "", err
-		}
-		switch d, err := a.data(); {
-		case err == nil:
-			id = d.Data.ID
-		case strings.Contains(string(a.body), "existing script"): // it was made, and nobody heard of it
-			id = strings.ToLower(name)
-		default:
-			return "", err
-		}
-	}
-	begun := time.Now()
-	for {
-		a, err := s.insist(ctx, http.MethodGet, "/api/v1/script/"+id, nil, nil)
-		if err != nil {
-			return "", err
-		}
-		d, err := a.data()
-		switch {
-		case err != nil:
-			return "", err
-		case d.Data.Status == queries.BuildSuccess:
-			return d.Data.ID, nil
-		case d.Data.Status == queries.BuildFail:
-			return "", errors.New("the script cannot be built")
-		case time.Since(begun) > patience && time.Since(time.Unix(s.last.Load(), 0)) > patience: // kills may come faster than scripts are built
-			return "", fmt.Errorf("the script is %s", d.Data.Status)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -78,6 +78,9 @@ func (p *Process) Log() string {
 	return string(content)
 }
 
+// Ended is closed when it has ended.
+func (p *Process) Ended() <-chan struct{} { return p.ended }
+
 // Running says whether it has not ended.
 func (p *Process) Running() bool {
 	select {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -17,7 +18,7 @@ func init() { caddy.RegisterModule(Admin{}) }
 //	GET    /fairway/cache    {"entries": 12, "bytes": 40960, "limit": 67108864}
 //	DELETE /fairway/cache?service=builds&route=GET+/last&fetch=build&target=/builds/last    {"purged": 1}
 //
-// The parameters of DELETE say what of: without any it is all.
+// The parameters of DELETE say what of: without any it is all. It tells all gateways of the store; the answer counts what this one had.
 type Admin struct{}
 
 // CaddyModule returns the Caddy module information.
@@ -44,11 +45,18 @@ func serveCache(w http.ResponseWriter, r *http.Request) error {
 	case http.MethodGet:
 		answer = map[string]any{"entries": app.process.cache.Entries(), "bytes": app.process.cache.Bytes(), "limit": app.Cache}
 	case http.MethodDelete:
-		filter, err := filterOf(r)
+		words, err := url.ParseQuery(r.URL.RawQuery)
+		var filter cache.Tag
+		if err == nil {
+			filter, err = filterOf(words)
+		}
 		if err != nil {
 			return caddy.APIError{HTTPStatus: http.StatusBadRequest, Err: err}
 		}
 		answer = map[string]any{"purged": app.process.cache.Purge(filter)}
+		if err := app.purges.tell(r.Context(), words); err != nil {
+			return caddy.APIError{HTTPStatus: http.StatusServiceUnavailable, Err: err}
+		}
 	default:
 		w.Header().Set("Allow", "DELETE, GET")
 		return caddy.APIError{HTTPStatus: http.StatusMethodNotAllowed, Err: fmt.Errorf("%s is not for the cache", r.Method)}
@@ -58,9 +66,9 @@ func serveCache(w http.ResponseWriter, r *http.Request) error {
 }
 
 // filterOf reads what is to be purged. A parameter that nobody knows purges nothing rather than all.
-func filterOf(r *http.Request) (cache.Tag, error) {
+func filterOf(words url.Values) (cache.Tag, error) {
 	var filter cache.Tag
-	for name, values := range r.URL.Query() {
+	for name, values := range words {
 		to, ok := map[string]*string{"service": &filter.Service, "route": &filter.Route, "fetch": &filter.Fetch, "target": &filter.Target}[name]
 		if !ok || len(values) != 1 || values[0] == "" {
 			return filter, fmt.Errorf("the cache is purged by service, route, fetch and target, each once, not by %q", name)

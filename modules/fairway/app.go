@@ -78,6 +78,7 @@ type App struct {
 	pools     named
 	rates     *rate.Limiter      // nil: nobody needs it
 	refusals  *refusals.Recorder // nil: there is no store
+	purges    *purges            // nil: there is no store
 	store     *store             // nil: nobody needs it
 	mail      mail.Config        // with what placeholders stand for
 	realm     *realm.Realm       // nil: nobody needs it
@@ -242,6 +243,9 @@ func (a *App) Start() error {
 	}
 	if err := a.startStore(); err != nil {
 		return err
+	}
+	if a.purges != nil {
+		a.purges.start()
 	}
 	a.process.memory.SetLimit(int64(a.Memory))
 	a.process.cache.SetLimit(int64(a.Cache))

@@ -245,6 +245,9 @@ func (a *App) useStore() error {
 		return err
 	}
 	a.store = v.(*store)
+	if err := a.usePurges(); err != nil {
+		return err
+	}
 	return a.useRefusals()
 }
 

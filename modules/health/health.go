@@ -52,6 +52,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 }
 
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if caddy.Exiting() { // whoever has a connection is to make the next one elsewhere; HTTP/2 makes a GOAWAY of it
+		w.Header()["Connection"] = []string{"close"}
+	}
 	switch r.URL.Path {
 	case "/":
 		return h.answer(w, r, "text/html; charset=utf-8", []byte("OK"))
@@ -110,6 +113,9 @@ func (h *Handler) ready(ctx context.Context) (status int, body []byte, err error
 	}
 	if len(doc.Checks.Loading) > 0 {
 		doc.Status, status = "loading", http.StatusServiceUnavailable
+	}
+	if caddy.Exiting() {
+		doc.Status, status = "stopping", http.StatusServiceUnavailable
 	}
 	body, err = json.Marshal(doc)
 	return status, append(body, '\n'), err

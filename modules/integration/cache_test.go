@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 // TestCache keeps a value over a reload, forgets it by the admin API, and shows it in the metrics.
@@ -135,4 +137,60 @@ func (g *gateway) wantAdmin(t *testing.T, method, path string, status int, body 
 	if resp.StatusCode != status || !strings.Contains(string(got), body) {
 		t.Errorf("%s %s: %d %s, want %d %s", method, path, resp.StatusCode, got, status, body)
 	}
+}
+
+// TestPurgeReachesGateways has two gateways of one store keep values: what one is told to forget both do, and what a later version
+// says, which nobody understands, has them forget all.
+func TestPurgeReachesGateways(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		var n atomic.Int32
+		backend := startRecorder(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = fmt.Fprintf(w, `{"n":%d}`, n.Add(1)) })
+		config := withStore(fmt.Sprintf(`
+	service /c {
+		version 1.0.0
+		repository https://example.org/c
+		description "Kept"
+		backend %s
+		GET /{x} {
+			fetch a /{x} {
+				decode json
+				cache 1h
+			}
+		}
+	}`, backend.url))
+		var gateways []*gateway
+		for range 2 {
+			gateways = append(gateways, startGateway(t, config, "DATABASE_URL="+dsn, "FAIRWAY_SECRET="+someSecret))
+		}
+		other := gateways[1]
+		kept := func(path string) string { return other.get(t, path).body }
+		forgets := func(path, was string) {
+			t.Helper()
+			if err := waitFor(func() error {
+				if got := kept(path); got == was {
+					return fmt.Errorf("%s is kept", got)
+				}
+				return nil
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		x, y := kept("/c/x"), kept("/c/y")
+		gateways[0].wantAdmin(t, http.MethodDelete, "/fairway/cache?target=/x&service=c", http.StatusOK, `{"purged":0}`)
+		forgets("/c/x", x)
+		if got := kept("/c/y"); got != y {
+			t.Errorf("%s and %s: more was forgotten than was said", y, got)
+		}
+		store, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		if err := store.PurgeCaches(t.Context(), "country=no"); err != nil {
+			t.Fatal(err)
+		}
+		forgets("/c/y", y)
+	})
 }

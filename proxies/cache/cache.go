@@ -112,13 +112,15 @@ type Cache struct {
 
 	mu      sync.Mutex
 	flights map[Key]*flight
-	closed  bool
-	tasks   sync.WaitGroup
+	// purged are flights that nobody joins any more and whose value is not kept.
+	purged map[*flight]bool
+	closed bool
+	tasks  sync.WaitGroup
 }
 
 // New makes a Cache for so many bytes.
 func New(limit int64) *Cache {
-	c := &Cache{now: time.Now, flights: map[Key]*flight{}}
+	c := &Cache{now: time.Now, flights: map[Key]*flight{}, purged: map[*flight]bool{}}
 	rand.Read(c.secret[:])
 	c.store = otter.Must(&otter.Options[Key, *entry]{
 		MaximumWeight: uint64(max(limit, 0)),
@@ -144,8 +146,17 @@ func (c *Cache) Bytes() int64 {
 // Entries is how many values are kept.
 func (c *Cache) Entries() int { return c.store.EstimatedSize() }
 
-// Purge forgets what matches a filter, and says how many values that were. What is being loaded is kept when it comes.
+// Purge forgets what matches a filter, and says how many values that were. What is being loaded is given to those who wait for it,
+// but not kept: it may have been read before whatever it was that made it old.
 func (c *Cache) Purge(filter Tag) int {
+	c.mu.Lock()
+	for key, f := range c.flights {
+		if f.tag.matches(filter) {
+			c.purged[f] = true
+			delete(c.flights, key)
+		}
+	}
+	c.mu.Unlock()
 	n := 0
 	for key, e := range c.store.All() {
 		if e.tag.matches(filter) {
@@ -224,6 +235,9 @@ func (c *Cache) Close() {
 	c.mu.Lock()
 	c.closed = true
 	for _, f := range c.flights {
+		f.cancel(nil)
+	}
+	for f := range c.purged {
 		f.cancel(nil)
 	}
 	c.mu.Unlock()

@@ -310,6 +310,57 @@ func TestPurge(t *testing.T) {
 	}
 }
 
+// TestPurgeOfWhatIsLoaded holds that what was being loaded when it was purged is given to who waits, and not kept; that who comes
+// after the purge waits for another load; and that both end with the cache.
+func TestPurgeOfWhatIsLoaded(t *testing.T) {
+	t.Parallel()
+	c, _ := newCache(t, 1<<20)
+	begun, going := make(chan struct{}), make(chan struct{})
+	request := func(value int) *Request {
+		return &Request{Key: Key{1}, Tag: Tag{Service: "a"}, Load: func(ctx context.Context) Loaded {
+			begun <- struct{}{}
+			select {
+			case <-going:
+			case <-ctx.Done():
+				return Loaded{Err: ctx.Err()}
+			}
+			return Loaded{Value: value, TTL: time.Hour}
+		}}
+	}
+	var wg sync.WaitGroup
+	get := func(value, want int, how string, stored bool) {
+		wg.Go(func() {
+			found, err := c.Get(context.Background(), request(value))
+			if err != nil || found.Value != want || found.How != how || found.Stored != stored {
+				t.Errorf("%+v, %v; want %d, a %s", found, err, want, how)
+			}
+		})
+	}
+	get(1, 1, Miss, false)
+	<-begun
+	if n := c.Purge(Tag{Service: "b"}) + c.Purge(Tag{Service: "a"}); n != 0 {
+		t.Error(n)
+	}
+	get(2, 2, Miss, true)
+	<-begun
+	going <- struct{}{}
+	going <- struct{}{}
+	wg.Wait()
+	if found, err := c.Get(t.Context(), request(3)); err != nil || found.Value != 2 || found.How != Hit {
+		t.Errorf("%+v, %v", found, err)
+	}
+	c.Purge(Tag{})
+	wg.Go(func() {
+		if _, err := c.Get(context.Background(), request(4)); !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	})
+	<-begun
+	c.Purge(Tag{})
+	c.Close()
+	wg.Wait()
+}
+
 func TestClosed(t *testing.T) {
 	t.Parallel()
 	c := New(1 << 20)

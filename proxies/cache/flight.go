@@ -10,6 +10,7 @@ import (
 type flight struct {
 	done   chan struct{}
 	cancel context.CancelCauseFunc
+	tag    Tag
 	// found, err and lasting are what came of it, once done is closed.
 	found   Found
 	err     error
@@ -40,7 +41,7 @@ func (c *Cache) join(ctx context.Context, r *Request) (f *flight, others bool) {
 		return f, true
 	}
 	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
-	f = &flight{done: make(chan struct{}), cancel: cancel, waiting: 1, background: background}
+	f = &flight{done: make(chan struct{}), cancel: cancel, tag: r.Tag, waiting: 1, background: background}
 	c.flights[r.Key] = f
 	c.tasks.Go(func() { c.fly(ctx, f, r) })
 	return f, false
@@ -100,13 +101,14 @@ func (c *Cache) fly(ctx context.Context, f *flight, r *Request) {
 	now := c.now()
 	f.found = Found{Value: l.Value, How: Miss, TTL: l.TTL}
 	f.err, f.lasting = l.Err, l.Lasting
-	if l.TTL > 0 && ctx.Err() == nil {
+	c.mu.Lock()
+	if l.TTL > 0 && ctx.Err() == nil && !c.purged[f] {
 		f.found.Stored = c.keep(r, &l, now)
 	}
-	c.mu.Lock()
 	if c.flights[r.Key] == f {
 		delete(c.flights, r.Key)
 	}
+	delete(c.purged, f)
 	c.mu.Unlock()
 	close(f.done)
 }
