@@ -195,6 +195,9 @@ func (s *scene) notFound(d *documented, c cast, value string) {
 		return
 	}
 	status := []int{http.StatusNotFound, http.StatusBadRequest, http.StatusUnprocessableEntity}
+	if d.ID == "hook.deliver" { // who shows no signature is not told whether there is such a hook
+		status = []int{http.StatusUnauthorized, http.StatusNotFound}
+	}
 	a := &ask{method: d.Method, target: path}
 	s.refusedWell(strconv.Quote(path[:min(len(path), 200)]), a.bearer(c.token), status...)
 }

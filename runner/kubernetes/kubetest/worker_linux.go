@@ -228,8 +228,21 @@ func (w *worker) net() error {
 	}
 	made := make(chan error, 1)
 	go func() {
-		runtime.LockOSThread() // and never unlocked: the thread ends with this
-		made <- func() error {
+		runtime.LockOSThread()
+		made <- func() (err error) {
+			before, err := os.Open(fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid()))
+			if err != nil {
+				return fmt.Errorf("keep the network: %w", err)
+			}
+			// The thread must not end: with it would what it once started, to end with its parent (Pdeathsig), as gateways of tests are.
+			defer func() {
+				if back := unix.Setns(int(before.Fd()), unix.CLONE_NEWNET); back == nil {
+					runtime.UnlockOSThread()
+				} else {
+					err = errors.Join(err, fmt.Errorf("go back to the network: %w", back))
+				}
+				before.Close()
+			}()
 			if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 				return fmt.Errorf("make a network: %w", err)
 			}
@@ -240,7 +253,6 @@ func (w *worker) net() error {
 				return fmt.Errorf("keep the network: %w", err)
 			}
 			var config net.ListenConfig
-			var err error
 			w.network, err = config.Listen(context.Background(), "tcp", "127.0.0.1:80")
 			return err //nolint:wrapcheck // as above
 		}()
