@@ -80,14 +80,11 @@ func (a *Accounts) mayCreate(ctx context.Context, who Who, n *NewUser) error {
 	default:
 		return &InvalidError{Field: "role", Message: "role not valid"}
 	}
-	if staff(who.Caller) {
+	if who.Caller.Role.Staff() {
 		return nil
 	}
 	return a.refusing(ctx, "sign-up", network(who.From), a.cfg.SignUps, time.Hour)
 }
-
-// staff are not counted.
-func staff(c permit.Caller) bool { return c.Role == permit.Admin || c.Role == permit.Superadmin }
 
 // row makes a row of a new user that was checked.
 func (n *NewUser) row() (db.User, error) {

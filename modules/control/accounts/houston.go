@@ -49,7 +49,7 @@ func BriefOf(number int64, username *string, first, middle, last string) BriefUs
 func Houston(u db.User) HoustonUser {
 	out := HoustonUser{
 		ID: u.Number, Email: u.Email, FirstName: u.FirstName, MiddleName: u.MiddleName, LastName: u.LastName,
-		Active: u.IsActive, Regular: u.IsRegularUser, Admin: u.Role == string(permit.Admin) || u.Role == string(permit.Superadmin),
+		Active: u.IsActive, Regular: u.IsRegularUser, Admin: permit.Role(u.Role).Staff(),
 		Created: HoustonTime(u.CreatedAt), Updated: HoustonTime(u.UpdatedAt),
 	}
 	if u.Username != nil {

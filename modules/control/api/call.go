@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/google/uuid"
+
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
@@ -52,6 +54,37 @@ func CallerIn(ctx context.Context) (*callers.Caller, error) {
 		return c.who()
 	}
 	return nil, nil
+}
+
+// Me is CallerIn for what somebody has to call: of nobody in particular it is ErrNotFound.
+func Me(ctx context.Context) (*callers.Caller, error) {
+	c, err := CallerIn(ctx)
+	if err == nil && c == nil {
+		err = ErrNotFound
+	}
+	return c, err
+}
+
+// IDOf is the id of the user who calls, or for whom a program does. Of nobody, and of a program of nobody's, it is ErrNotFound.
+func IDOf(c *callers.Caller) (uuid.UUID, error) {
+	if c == nil {
+		return uuid.Nil, ErrNotFound
+	}
+	id, err := uuid.Parse(c.ID)
+	if err != nil {
+		return uuid.Nil, ErrNotFound
+	}
+	return id, nil
+}
+
+// UserIn is Me with its IDOf.
+func UserIn(ctx context.Context) (*callers.Caller, uuid.UUID, error) {
+	c, err := Me(ctx)
+	if err != nil {
+		return nil, uuid.Nil, err
+	}
+	id, err := IDOf(c)
+	return c, id, err
 }
 
 // RequestIn gives the request to the API that a context is of, nil: it is of none.
@@ -105,6 +138,15 @@ func TargetIn(ctx context.Context) Target {
 		return c.target
 	}
 	return Target{}
+}
+
+// Found is the value of TargetIn, which somebody has looked up. Where there is none, or one of another type, it is ErrNotFound.
+func Found[T any](ctx context.Context) (T, error) {
+	v, ok := TargetIn(ctx).Value.(T)
+	if !ok {
+		return v, ErrNotFound
+	}
+	return v, nil
 }
 
 // StatusOf is that of the answer which Refuse gives for an error.

@@ -46,6 +46,9 @@ func (c *Caller) Permit() permit.Caller {
 	}
 }
 
+// IsAdmin says whether the caller is an administrator, who sees everything. A nil Caller is not.
+func (c *Caller) IsAdmin() bool { return c != nil && permit.Role(c.Role).Staff() }
+
 // Run is the attempt whose script calls, nil: another one does.
 func (c *Caller) Run() *tokens.Run {
 	if c == nil || c.Token == nil {

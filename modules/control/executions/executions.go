@@ -142,14 +142,9 @@ func found(ctx context.Context) (queries.ExecutionHead, error) {
 // missing is what is told of an execution that is not there, or another's.
 func missing() error { return api.Failure{Status: http.StatusNotFound, Detail: "Ticket Not Found"} }
 
-// isAdmin says whether a caller is an administrator, who sees everything.
-func isAdmin(c *callers.Caller) bool {
-	return c != nil && (permit.Role(c.Role) == permit.Admin || permit.Role(c.Role) == permit.Superadmin)
-}
-
 // seenBy holds for executions that a caller may see.
 func seenBy(c *callers.Caller) (rows.Condition, error) {
-	if isAdmin(c) {
+	if c.IsAdmin() {
 		return rows.All(), nil
 	}
 	if c == nil {

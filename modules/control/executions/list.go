@@ -126,9 +126,9 @@ func (x *Executions) mine(ctx context.Context, in *Listed) (*paged.Envelope[show
 func (x *Executions) listedFor(c *callers.Caller, user string) (rows.Condition, error) {
 	column := rows.NewColumn("user_id", rows.ID)
 	switch {
-	case !isAdmin(c) && (user == "" || strings.EqualFold(user, c.ID)):
+	case !c.IsAdmin() && (user == "" || strings.EqualFold(user, c.ID)):
 		return own(c, column)
-	case !isAdmin(c):
+	case !c.IsAdmin():
 		return rows.Condition{}, api.Failure{Status: http.StatusForbidden, Detail: "user_id: only administrators see executions of others"}
 	case user == "":
 		return rows.All(), nil
@@ -197,7 +197,7 @@ func (l Listed) conditions() (rows.Condition, error) {
 
 // pageOf answers with what a caller wants to see of what he may.
 func (x *Executions) pageOf(ctx context.Context, c *callers.Caller, in Listed, seen rows.Condition) (*paged.Envelope[shownExecution], error) {
-	q, request, err := paged.Query(ctx, x.resource, isAdmin(c))
+	q, request, err := paged.Query(ctx, x.resource, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}

@@ -28,7 +28,7 @@ func usualRates() []Rate { return []Rate{{10, time.Minute}, {40, time.Hour}} }
 
 // rated counts an execution that a caller asks for, who is no administrator, in the store: all gateways count together.
 func (x *Executions) rated(ctx context.Context, r *http.Request, c *callers.Caller) error {
-	if isAdmin(c) {
+	if c.IsAdmin() {
 		return nil
 	}
 	for _, limit := range x.options.Rates {

@@ -31,7 +31,7 @@ func (x *Executions) rerun(ctx context.Context) (*made, error) {
 	if err != nil {
 		return nil, missing()
 	}
-	w, err := wishesOf(r.Header, isAdmin(c))
+	w, err := wishesOf(r.Header, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (x *Executions) rerun(ctx context.Context) (*made, error) {
 	}
 	n := queries.Again(e)
 	n.User, n.Version, n.Key, n.BodyHash = user, number, key, sum
-	if n.Timeout = min(n.Timeout, x.options.Timeout); !isAdmin(c) {
+	if n.Timeout = min(n.Timeout, x.options.Timeout); !c.IsAdmin() {
 		n.Priority = min(n.Priority, 0)
 	}
 	if w.saysHow() {
@@ -111,7 +111,7 @@ func (x *Executions) runnable(ctx context.Context, c *callers.Caller, user, scri
 	if err != nil {
 		return db.ScriptVersion{}, err
 	}
-	if !isAdmin(c) {
+	if !c.IsAdmin() {
 		may, err := x.store.MaySee(ctx, sc, user, c.Role)
 		if err == nil && !may {
 			err = gone

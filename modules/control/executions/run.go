@@ -102,7 +102,7 @@ func (x *Executions) run(ctx context.Context, body []byte) (*made, error) {
 	if err != nil {
 		return nil, api.ErrNotFound
 	}
-	w, err := wishesOf(r.Header, isAdmin(c))
+	w, err := wishesOf(r.Header, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}

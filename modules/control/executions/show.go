@@ -152,7 +152,7 @@ func with(c *callers.Caller, q *listing.Query, e queries.ListedExecution) Execut
 				continue
 			}
 			out.Owner = &ExecutionUser{ID: *out.User, Name: e.UserName}
-			if isAdmin(c) || c != nil && c.ID == *out.User {
+			if c.IsAdmin() || c != nil && c.ID == *out.User {
 				out.Owner.Email = e.UserEmail
 			}
 		case "user_name":
@@ -216,7 +216,7 @@ func (x *Executions) get(ctx context.Context, _ *oneOf) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := x.resource.Parse(listing.Params{Include: given.Include, Exclude: given.Exclude}, isAdmin(c))
+	q, err := x.resource.Parse(listing.Params{Include: given.Include, Exclude: given.Exclude}, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}

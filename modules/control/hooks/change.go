@@ -127,7 +127,7 @@ func (h *Hooks) rotate(ctx context.Context, in *struct {
 	Now bool `query:"now" doc:"The secret before holds no more"`
 },
 ) (*typed.Answer[Hook], error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Hook](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (h *Hooks) rotate(ctx context.Context, in *struct {
 }
 
 func (h *Hooks) get(ctx context.Context, _ *inPath) (*typed.Answer[Hook], error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Hook](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (h *Hooks) get(ctx context.Context, _ *inPath) (*typed.Answer[Hook], error)
 }
 
 func (h *Hooks) remove(ctx context.Context, _ *inPath) (*typed.Answer[Hook], error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Hook](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -181,7 +181,7 @@ func (h *Hooks) list(ctx context.Context, _ *struct{}) (*typed.Answer[[]Hook], e
 }
 
 func (h *Hooks) history(ctx context.Context, _ *inPath) (*typed.Answer[[]Arrival], error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Hook](ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -154,26 +154,13 @@ func (h *Hooks) resolve(ctx context.Context, value string, _ *callers.Caller) (a
 	return api.Target{Object: permit.Object{Owners: []string{hook.UserID.String()}}, Value: hook}, nil
 }
 
-func found(ctx context.Context) (db.Hook, error) {
-	if one, ok := api.TargetIn(ctx).Value.(db.Hook); ok {
-		return one, nil
-	}
-	return db.Hook{}, api.ErrNotFound
-}
-
 // me is who calls, a user, and whose things are shown: uuid.Nil, those of all.
 func me(ctx context.Context) (user, shown uuid.UUID, err error) {
-	c, err := api.CallerIn(ctx)
+	c, user, err := api.UserIn(ctx)
 	if err != nil {
 		return uuid.Nil, uuid.Nil, err
 	}
-	if c == nil {
-		return uuid.Nil, uuid.Nil, api.ErrNotFound
-	}
-	if user, err = uuid.Parse(c.ID); err != nil {
-		return uuid.Nil, uuid.Nil, api.ErrNotFound
-	}
-	if permit.Role(c.Role) == permit.Admin || permit.Role(c.Role) == permit.Superadmin {
+	if c.IsAdmin() {
 		return user, uuid.Nil, nil
 	}
 	return user, user, nil

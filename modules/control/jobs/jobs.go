@@ -15,7 +15,6 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/modules/control/callers"
-	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/queries"
 )
@@ -128,7 +127,7 @@ func (j *Jobs) admit(r *http.Request) (*callers.Caller, *problem.Problem) {
 	if c == nil || c.Token != nil {
 		return nil, noPassword(r)
 	}
-	if who := c.Permit(); !who.Active || who.Role != permit.Admin && who.Role != permit.Superadmin {
+	if who := c.Permit(); !who.Active || !who.Role.Staff() {
 		return nil, &problem.Problem{Status: http.StatusForbidden, Detail: "This page is for administrators."}
 	}
 	return c, nil

@@ -8,7 +8,6 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
-	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/refusals"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/proxies/problem"
@@ -100,7 +99,7 @@ func (e Exempt) network(address string) bool {
 // caller says whether somebody is an administrator who is let through.
 func (e Exempt) caller(c *callers.Caller) bool {
 	role := c.Permit().Role
-	return e.Admins && (role == permit.Admin || role == permit.Superadmin)
+	return e.Admins && role.Staff()
 }
 
 // Gate gives what api.Options.Admit asks: the limits of the control API. Those by address are asked before anybody is identified.

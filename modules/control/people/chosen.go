@@ -7,6 +7,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/queries/db"
@@ -58,7 +59,7 @@ func (p *People) choose(ctx context.Context, c Chosen, whom func(context.Context
 }
 
 func (p *People) getTrends(ctx context.Context, in *chosenOf) (*chosenAnswer, error) {
-	return p.choose(ctx, in.Chosen, found)
+	return p.choose(ctx, in.Chosen, api.Found[db.User])
 }
 
 func (p *People) getMe(ctx context.Context, in *Chosen) (*chosenAnswer, error) {

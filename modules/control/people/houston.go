@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/paged"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
@@ -48,7 +49,7 @@ func answerHouston(u db.User, err error) (*houstonAnswer, error) {
 }
 
 func (p *People) getHouston(ctx context.Context, _ *numbered) (*houstonAnswer, error) {
-	return answerHouston(found(ctx))
+	return answerHouston(api.Found[db.User](ctx))
 }
 
 func (p *People) getMeHouston(ctx context.Context, _ *struct{}) (*houstonAnswer, error) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
@@ -25,7 +26,7 @@ type patchedNumber struct {
 }
 
 func (p *People) changeHouston(ctx context.Context, in *patchedNumber) (*houstonAnswer, error) {
-	u, err := found(ctx)
+	u, err := api.Found[db.User](ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -70,14 +70,6 @@ func inflated() []func(http.Handler) http.Handler {
 	}
 }
 
-// found is what {user} names.
-func found(ctx context.Context) (db.User, error) {
-	if u, ok := api.TargetIn(ctx).Value.(db.User); ok {
-		return u, nil
-	}
-	return db.User{}, api.ErrNotFound
-}
-
 // me is who calls.
 func (p *People) me(ctx context.Context) (db.User, error) {
 	caller, err := api.CallerIn(ctx)

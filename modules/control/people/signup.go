@@ -39,7 +39,7 @@ func (p *People) createHouston(ctx context.Context, in *rawForm) (*houstonAnswer
 	if err != nil {
 		return nil, houstonFailure(err)
 	}
-	admin := who.Caller.Active && (who.Caller.Role == permit.Admin || who.Caller.Role == permit.Superadmin)
+	admin := who.Caller.Active && who.Caller.Role.Staff()
 	if s.RecaptchaKey != p.options.SignUpKey && (s.RecaptchaKey != "" || !admin) {
 		return nil, api.Failure{Status: http.StatusForbidden, Detail: "CAPTCHA key is incorrect.", Message: "CAPTCHA key is incorrect."}
 	}

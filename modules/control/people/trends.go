@@ -80,7 +80,7 @@ func (p *People) deleteMe(ctx context.Context, _ *removing) (*trendsAnswer, erro
 }
 
 func (p *People) deleteTrends(ctx context.Context, _ *removingUser) (*trendsAnswer, error) {
-	return answer(p.remove(ctx, "user.delete", found))
+	return answer(p.remove(ctx, "user.delete", api.Found[db.User]))
 }
 
 func (p *People) remove(ctx context.Context, operation string, whom func(context.Context) (db.User, error)) (db.User, error) {
@@ -99,7 +99,7 @@ func (p *People) remove(ctx context.Context, operation string, whom func(context
 }
 
 func (p *People) restore(ctx context.Context, _ *inPath) (*trendsAnswer, error) {
-	u, err := found(ctx)
+	u, err := api.Found[db.User](ctx)
 	if err != nil {
 		return nil, err
 	}

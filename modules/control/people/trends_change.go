@@ -42,7 +42,7 @@ func (p *People) changeMe(ctx context.Context, in *patched) (*trendsAnswer, erro
 }
 
 func (p *People) changeTrends(ctx context.Context, in *patchedUser) (*trendsAnswer, error) {
-	u, err := found(ctx)
+	u, err := api.Found[db.User](ctx)
 	if err != nil {
 		return nil, err
 	}

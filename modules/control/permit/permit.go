@@ -29,6 +29,9 @@ const (
 	Superadmin Role = "SUPERADMIN"
 )
 
+// Staff says whether it is an administrator's, who sees everything.
+func (r Role) Staff() bool { return r == Admin || r == Superadmin }
+
 // rank orders roles. One that is not known is below all.
 func (r Role) rank() int { return slices.Index([]Role{User, Admin, Superadmin}, r) }
 

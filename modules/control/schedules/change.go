@@ -14,6 +14,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	objects "github.com/fairway-gateway/fairway/modules/control/body"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
+	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/queries"
@@ -25,7 +26,7 @@ import (
 const fullRetry = 30 * time.Second
 
 func (s *Schedules) create(ctx context.Context, in *struct{ RawBody []byte }) (*answer, error) {
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -45,10 +46,10 @@ func (s *Schedules) create(ctx context.Context, in *struct{ RawBody []byte }) (*
 		return nil, err
 	}
 	row := db.Schedule{UserID: user, ScriptID: sc.ID, CreatedAt: s.store.Now()}
-	if err := asked.write(&row, &s.zones, isAdmin(c)); err != nil {
+	if err := asked.write(&row, &s.zones, c.IsAdmin()); err != nil {
 		return nil, err
 	}
-	if err := Plan(ctx, s.store, s.options.Planner, &row, sc, isAdmin(c)); err != nil {
+	if err := Plan(ctx, s.store, s.options.Planner, &row, sc, c.IsAdmin()); err != nil {
 		return nil, failure(err)
 	}
 	if asked.Paused {
@@ -58,7 +59,7 @@ func (s *Schedules) create(ctx context.Context, in *struct{ RawBody []byte }) (*
 		return nil, err
 	}
 	most := s.options.Most
-	if isAdmin(c) {
+	if c.IsAdmin() {
 		most = 0
 	}
 	made, err := s.store.CreateSchedule(ctx, api.By(api.RequestIn(ctx)), row, most)
@@ -116,7 +117,7 @@ func (s *Schedules) script(ctx context.Context, name string, user uuid.UUID, rol
 	if len(all) == 0 {
 		return db.Script{}, gone
 	}
-	if !adminRole(role) {
+	if !permit.Role(role).Staff() {
 		may, err := s.store.MaySee(ctx, all[0].Script, user, role)
 		if err != nil {
 			return db.Script{}, err
@@ -159,11 +160,11 @@ func (s *Schedules) change(ctx context.Context, in *struct {
 	RawBody []byte
 },
 ) (*answer, error) {
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
-	listed, err := found(ctx)
+	listed, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -191,10 +192,10 @@ func (s *Schedules) change(ctx context.Context, in *struct {
 			return s.answer(ctx, row)
 		}
 		planned := row
-		if err := to.write(&planned, &s.zones, isAdmin(c)); err != nil {
+		if err := to.write(&planned, &s.zones, c.IsAdmin()); err != nil {
 			return nil, err
 		}
-		if err := s.planFor(ctx, &planned, isAdmin(c)); err != nil {
+		if err := s.planFor(ctx, &planned, c.IsAdmin()); err != nil {
 			return nil, failure(err)
 		}
 		timed := planned.Cron != row.Cron || planned.EveryMs != row.EveryMs || planned.Zone != row.Zone || planned.Skipped != row.Skipped || planned.Repeated != row.Repeated || !sameTime(planned.OnceAt, row.OnceAt)
@@ -236,11 +237,11 @@ func (s *Schedules) planFor(ctx context.Context, row *db.Schedule, admin bool) e
 	if err != nil {
 		return err
 	}
-	return Plan(ctx, s.store, s.options.Planner, row, sc, admin || adminRole(owner.Role))
+	return Plan(ctx, s.store, s.options.Planner, row, sc, admin || permit.Role(owner.Role).Staff())
 }
 
 func (s *Schedules) remove(ctx context.Context, _ *conditional) (*answer, error) {
-	one, err := found(ctx)
+	one, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -261,7 +262,7 @@ func (s *Schedules) pause(ctx context.Context, _ *conditional) (*answer, error) 
 }
 
 func (s *Schedules) resume(ctx context.Context, _ *conditional) (*answer, error) {
-	one, err := found(ctx)
+	one, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -285,7 +286,7 @@ func (s *Schedules) resume(ctx context.Context, _ *conditional) (*answer, error)
 }
 
 func (s *Schedules) alter(ctx context.Context, action string, change func(now time.Time, n *db.Schedule) error) (*answer, error) {
-	one, err := found(ctx)
+	one, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -308,7 +309,7 @@ type ScheduleRun struct {
 }
 
 func (s *Schedules) run(ctx context.Context, _ *inPath) (*typed.Answer[ScheduleRun], error) {
-	one, err := found(ctx)
+	one, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -57,11 +57,11 @@ func firingResource() listing.Resource {
 }
 
 func (s *Schedules) list(ctx context.Context, _ *struct{ listing.Params }) (*paged.Envelope[shownSchedule], error) {
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
-	q, request, err := paged.Query(ctx, s.resource, isAdmin(c))
+	q, request, err := paged.Query(ctx, s.resource, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}
@@ -97,11 +97,11 @@ func (s *Schedules) get(ctx context.Context, _ *struct {
 	Exclude string `query:"exclude" doc:"What the answer should not have, with commas between."`
 },
 ) (*answer, error) {
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
-	one, err := found(ctx)
+	one, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -109,7 +109,7 @@ func (s *Schedules) get(ctx context.Context, _ *struct {
 	if err != nil {
 		return nil, err
 	}
-	q, err := s.resource.Parse(listing.Params{Include: params.Include, Exclude: params.Exclude}, isAdmin(c))
+	q, err := s.resource.Parse(listing.Params{Include: params.Include, Exclude: params.Exclude}, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}
@@ -124,7 +124,7 @@ func (s *Schedules) next(ctx context.Context, in *struct {
 	Count string `query:"count" doc:"How many: 1 to 100. Default 10."`
 },
 ) (*typed.Answer[[]string], error) {
-	one, err := found(ctx)
+	one, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +154,7 @@ func (s *Schedules) history(ctx context.Context, _ *struct {
 	listing.Params
 },
 ) (*paged.Envelope[ScheduleFiring], error) {
-	one, err := found(ctx)
+	one, err := api.Found[queries.ListedSchedule](ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -113,26 +113,9 @@ func (s *Schedules) Resolve(ctx context.Context, value string, c *callers.Caller
 	return api.Target{Object: permit.Object{Owners: []string{all[0].UserID.String()}}, Value: all[0]}, nil
 }
 
-// found is what {schedule} names, which the caller may see.
-func found(ctx context.Context) (queries.ListedSchedule, error) {
-	if one, ok := api.TargetIn(ctx).Value.(queries.ListedSchedule); ok {
-		return one, nil
-	}
-	return queries.ListedSchedule{}, api.ErrNotFound
-}
-
-// isAdmin says whether a caller is an administrator, who sees everything.
-func isAdmin(c *callers.Caller) bool {
-	return c != nil && adminRole(c.Role)
-}
-
-func adminRole(role string) bool {
-	return permit.Role(role) == permit.Admin || permit.Role(role) == permit.Superadmin
-}
-
 // seenBy holds for schedules that a caller may see.
 func seenBy(c *callers.Caller) (rows.Condition, error) {
-	if isAdmin(c) {
+	if c.IsAdmin() {
 		return rows.All(), nil
 	}
 	if c == nil {
@@ -143,15 +126,6 @@ func seenBy(c *callers.Caller) (rows.Condition, error) {
 		return rows.Any(), nil //nolint:nilerr // who is no user has none
 	}
 	return rows.Compare(rows.NewColumn("user_id", rows.ID), rows.Equal, id)
-}
-
-// me is who calls.
-func me(ctx context.Context) (*callers.Caller, error) {
-	c, err := api.CallerIn(ctx)
-	if err == nil && c == nil {
-		err = api.ErrNotFound
-	}
-	return c, err
 }
 
 // wrong is what a client is told of a member that he sent.

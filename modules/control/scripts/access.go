@@ -75,7 +75,7 @@ func (s *Scripts) accessOf(ctx context.Context, sc db.Script) (*ScriptAccess, er
 }
 
 func (s *Scripts) getAccess(ctx context.Context, _ *one) (*typed.Answer[ScriptAccess], error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -88,7 +88,7 @@ func (s *Scripts) getAccess(ctx context.Context, _ *one) (*typed.Answer[ScriptAc
 
 // changeAccess changes who may see a script.
 func (s *Scripts) changeAccess(ctx context.Context, change func(*queries.Access) error) (*typed.Answer[ScriptAccess], error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/patch"
+	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
@@ -70,7 +71,7 @@ func (s *Scripts) config(ctx context.Context, in *struct {
 	RawBody []byte
 },
 ) (*scriptAnswer, error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +111,7 @@ type one struct {
 }
 
 func (s *Scripts) setPublic(ctx context.Context, public bool) (*scriptAnswer, error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func (s *Scripts) setPublic(ctx context.Context, public bool) (*scriptAnswer, er
 }
 
 func (s *Scripts) remove(ctx context.Context, _ *conditional) (*scriptAnswer, error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}

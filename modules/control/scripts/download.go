@@ -26,7 +26,7 @@ import (
 const blobRetry = 2 * time.Second
 
 func (s *Scripts) download(ctx context.Context, _ *one) (*huma.StreamResponse, error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (s *Scripts) downloadVersion(ctx context.Context, in *struct {
 	Version string `path:"version" doc:"The number" example:"1"`
 },
 ) (*huma.StreamResponse, error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (s *Scripts) listVersions(ctx context.Context, _ *struct {
 	listing.Params
 },
 ) (*paged.Envelope[ScriptVersion], error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -52,11 +52,11 @@ func scriptResource() listing.Resource {
 const mostWith = 100
 
 func (s *Scripts) list(ctx context.Context, _ *struct{ listing.Params }) (*paged.Envelope[shownScript], error) {
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
-	q, request, err := paged.Query(ctx, s.scripts, isAdmin(c))
+	q, request, err := paged.Query(ctx, s.scripts, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}
@@ -95,11 +95,11 @@ type inPath struct {
 }
 
 func (s *Scripts) get(ctx context.Context, _ *inPath) (*scriptAnswer, error) {
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -107,7 +107,7 @@ func (s *Scripts) get(ctx context.Context, _ *inPath) (*scriptAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	q, err := s.scripts.Parse(listing.Params{Include: params.Include, Exclude: params.Exclude}, isAdmin(c))
+	q, err := s.scripts.Parse(listing.Params{Include: params.Include, Exclude: params.Exclude}, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}

@@ -6,8 +6,10 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/listing"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
+	"github.com/fairway-gateway/fairway/queries"
 )
 
 const (
@@ -40,7 +42,7 @@ func (l *logging) read() (last int64, since time.Time, err error) {
 }
 
 func (s *Scripts) log(ctx context.Context, in *logging) (*typed.Answer[[]ScriptLog], error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}

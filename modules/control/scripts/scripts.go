@@ -11,8 +11,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/google/uuid"
-
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
@@ -109,41 +107,16 @@ func (s *Scripts) Resolve(ctx context.Context, value string, c *callers.Caller) 
 	return api.Target{Object: object, Value: all[0]}, nil
 }
 
-// isAdmin says whether a caller is an administrator, who sees everything.
-func isAdmin(c *callers.Caller) bool {
-	return c != nil && (permit.Role(c.Role) == permit.Admin || permit.Role(c.Role) == permit.Superadmin)
-}
-
 // seenBy holds for scripts that a caller may see.
 func seenBy(c *callers.Caller) (rows.Condition, error) {
-	if isAdmin(c) {
+	if c.IsAdmin() {
 		return rows.All(), nil
 	}
-	id, err := idOf(c)
+	id, err := api.IDOf(c)
 	if err != nil {
 		return rows.Any(), nil //nolint:nilerr // nobody sees nothing
 	}
 	return queries.VisibleTo(id, c.Role)
-}
-
-// idOf is the user who calls, or for whom a program does.
-func idOf(c *callers.Caller) (uuid.UUID, error) {
-	if c == nil {
-		return uuid.UUID{}, api.ErrNotFound
-	}
-	id, err := uuid.Parse(c.ID)
-	if err != nil {
-		return uuid.UUID{}, api.ErrNotFound
-	}
-	return id, nil
-}
-
-// found is what {script} names.
-func found(ctx context.Context) (queries.ListedScript, error) {
-	if sc, ok := api.TargetIn(ctx).Value.(queries.ListedScript); ok {
-		return sc, nil
-	}
-	return queries.ListedScript{}, api.ErrNotFound
 }
 
 // refused is what a client is told of what he sent.

@@ -122,7 +122,7 @@ func (s *Scripts) with(ctx context.Context, c *callers.Caller, q *listing.Query,
 			out.BuildError = &sc.BuildError
 		case "user":
 			out.Owner = &ScriptOwner{ID: sc.UserID.String(), Name: sc.UserName}
-			if isAdmin(c) || c != nil && c.ID == out.Owner.ID {
+			if c.IsAdmin() || c != nil && c.ID == out.Owner.ID {
 				out.Owner.Email = sc.UserEmail
 			}
 		case "user_name":
@@ -162,8 +162,8 @@ func (s *Scripts) executionsOf(ctx context.Context, c *callers.Caller, sc db.Scr
 	if err != nil {
 		return nil, err
 	}
-	if !isAdmin(c) {
-		me, err := idOf(c)
+	if !c.IsAdmin() {
+		me, err := api.IDOf(c)
 		if err != nil {
 			return nil, err
 		}
@@ -209,15 +209,3 @@ func answer(sc db.Script, err error) (*scriptAnswer, error) {
 
 // shownScript is a script without what is to be excluded.
 type shownScript = paged.Shown[Script]
-
-// me is who calls.
-func me(ctx context.Context) (*callers.Caller, error) {
-	c, err := api.CallerIn(ctx)
-	if err != nil {
-		return nil, err
-	}
-	if c == nil {
-		return nil, api.ErrNotFound
-	}
-	return c, nil
-}

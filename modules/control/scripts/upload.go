@@ -27,11 +27,11 @@ const mostBundle = 160 << 20
 const bundleMedia = "application/gzip"
 
 func (s *Scripts) create(ctx context.Context, in *struct{ sent }) (*scriptAnswer, error) {
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
-	user, err := idOf(c)
+	user, err := api.IDOf(c)
 	if err != nil {
 		return nil, err
 	}
@@ -74,15 +74,15 @@ func (s *Scripts) upload(ctx context.Context, in *struct {
 	sent
 },
 ) (*scriptAnswer, error) {
-	sc, err := found(ctx)
+	sc, err := api.Found[queries.ListedScript](ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, err := me(ctx)
+	c, err := api.Me(ctx)
 	if err != nil {
 		return nil, err
 	}
-	user, err := idOf(c)
+	user, err := api.IDOf(c)
 	if err != nil {
 		return nil, err
 	}

@@ -134,7 +134,7 @@ func (t *Teams) list(ctx context.Context, _ *struct{ listing.Params }) (*paged.B
 }
 
 func (t *Teams) get(ctx context.Context, _ *inPath) (*teamAnswer, error) {
-	team, err := found(ctx)
+	team, err := api.Found[db.Team](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +199,7 @@ func (t *Teams) create(ctx context.Context, in *sent) (*teamAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	leader, err := idOf(caller)
+	leader, err := api.IDOf(caller)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +215,7 @@ func (t *Teams) create(ctx context.Context, in *sent) (*teamAnswer, error) {
 }
 
 func (t *Teams) change(ctx context.Context, in *changed) (*teamAnswer, error) {
-	team, err := found(ctx)
+	team, err := api.Found[db.Team](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +251,7 @@ func (t *Teams) change(ctx context.Context, in *changed) (*teamAnswer, error) {
 }
 
 func (t *Teams) remove(ctx context.Context, _ *conditional) (*struct{}, error) {
-	team, err := found(ctx)
+	team, err := api.Found[db.Team](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -266,7 +266,7 @@ func (t *Teams) listMembers(ctx context.Context, _ *struct {
 	listing.Params
 },
 ) (*paged.Bare[TeamMember], error) {
-	team, err := found(ctx)
+	team, err := api.Found[db.Team](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +288,7 @@ type memberAnswer struct {
 }
 
 func (t *Teams) add(ctx context.Context, in *changed) (*memberAnswer, error) {
-	team, err := found(ctx)
+	team, err := api.Found[db.Team](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -328,7 +328,7 @@ func (null) MarshalJSON() ([]byte, error) { return []byte("null"), nil }
 func (null) Schema(huma.Registry) *huma.Schema { return &huma.Schema{Description: "null"} }
 
 func (t *Teams) take(ctx context.Context, in *leaving) (*struct{ Body null }, error) {
-	team, err := found(ctx)
+	team, err := api.Found[db.Team](ctx)
 	if err != nil {
 		return nil, err
 	}

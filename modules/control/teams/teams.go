@@ -137,7 +137,7 @@ func named(value string) (number int64, id uuid.UUID, ok bool) {
 
 // object is what permissions are asked about a team: of its leaders the caller alone, who is who asks.
 func object(ctx context.Context, q db.Querier, team db.Team, c *callers.Caller) (permit.Object, error) {
-	user, err := idOf(c)
+	user, err := api.IDOf(c)
 	if err != nil {
 		return permit.Object{}, nil //nolint:nilerr // nobody leads nothing
 	}
@@ -149,26 +149,6 @@ func object(ctx context.Context, q db.Querier, team db.Team, c *callers.Caller) 
 		return permit.Object{Owners: []string{c.ID}}, nil
 	}
 	return permit.Object{}, nil
-}
-
-// idOf is the user who calls, or for whom a program does.
-func idOf(c *callers.Caller) (uuid.UUID, error) {
-	if c == nil {
-		return uuid.UUID{}, api.ErrNotFound
-	}
-	id, err := uuid.Parse(c.ID)
-	if err != nil {
-		return uuid.UUID{}, api.ErrNotFound
-	}
-	return id, nil
-}
-
-// found is what {team} names.
-func found(ctx context.Context) (db.Team, error) {
-	if t, ok := api.TargetIn(ctx).Value.(db.Team); ok {
-		return t, nil
-	}
-	return db.Team{}, api.ErrNotFound
 }
 
 // check asks once more who may, when nobody else can change the team, and whether it is as the caller believes.

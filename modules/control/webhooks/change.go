@@ -72,11 +72,11 @@ func (w *Webhooks) change(ctx context.Context, in *struct {
 	RawBody []byte
 },
 ) (*answer, error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Webhook](ctx)
 	if err != nil {
 		return nil, err
 	}
-	c, _, err := me(ctx)
+	c, _, err := api.UserIn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +102,7 @@ func (w *Webhooks) change(ctx context.Context, in *struct {
 			if as = *row; len(changed) == 0 {
 				return errAsItWas
 			}
-			return w.write(row, to, changed, isAdmin(c))
+			return w.write(row, to, changed, c.IsAdmin())
 		})
 		switch {
 		case errors.Is(err, errAsItWas):

@@ -124,33 +124,6 @@ func (w *Webhooks) resolve(ctx context.Context, value string, _ *callers.Caller)
 	return api.Target{Object: permit.Object{Owners: []string{hook.UserID.String()}}, Value: hook}, nil
 }
 
-func found(ctx context.Context) (db.Webhook, error) {
-	if one, ok := api.TargetIn(ctx).Value.(db.Webhook); ok {
-		return one, nil
-	}
-	return db.Webhook{}, api.ErrNotFound
-}
-
-func isAdmin(c *callers.Caller) bool {
-	return c != nil && (permit.Role(c.Role) == permit.Admin || permit.Role(c.Role) == permit.Superadmin)
-}
-
-// me is who calls, a user.
-func me(ctx context.Context) (*callers.Caller, uuid.UUID, error) {
-	c, err := api.CallerIn(ctx)
-	if err != nil {
-		return nil, uuid.Nil, err
-	}
-	if c == nil {
-		return nil, uuid.Nil, api.ErrNotFound
-	}
-	id, err := uuid.Parse(c.ID)
-	if err != nil {
-		return nil, uuid.Nil, api.ErrNotFound
-	}
-	return c, id, nil
-}
-
 func wrong(name, text string) error {
 	return api.Failure{Status: http.StatusBadRequest, Detail: name + ": " + text, Messages: map[string][]string{name: {text}}}
 }
@@ -178,11 +151,11 @@ func show(hook db.Webhook) (Webhook, error) {
 }
 
 func (w *Webhooks) list(ctx context.Context, _ *struct{}) (*typed.Answer[[]Webhook], error) {
-	c, user, err := me(ctx)
+	c, user, err := api.UserIn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if isAdmin(c) {
+	if c.IsAdmin() {
 		user = uuid.Nil
 	}
 	all, err := w.store.Webhooks(ctx, user, mostListed)
@@ -206,7 +179,7 @@ func (w *Webhooks) create(ctx context.Context, in *struct {
 	if err := only(in.RawBody, "url", "types", "all"); err != nil {
 		return nil, err
 	}
-	c, user, err := me(ctx)
+	c, user, err := api.UserIn(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -215,7 +188,7 @@ func (w *Webhooks) create(ctx context.Context, in *struct {
 		return nil, err
 	}
 	hook := db.Webhook{ID: id, UserID: user}
-	if err := w.write(&hook, WebhookSettings{URL: in.Body.URL, Types: in.Body.Types, All: in.Body.All, Active: true}, []string{"url", "types", "all"}, isAdmin(c)); err != nil {
+	if err := w.write(&hook, WebhookSettings{URL: in.Body.URL, Types: in.Body.Types, All: in.Body.All, Active: true}, []string{"url", "types", "all"}, c.IsAdmin()); err != nil {
 		return nil, err
 	}
 	var secret string
@@ -239,7 +212,7 @@ type answer struct {
 }
 
 func (w *Webhooks) get(ctx context.Context, _ *inPath) (*answer, error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Webhook](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -265,7 +238,7 @@ func (w *Webhooks) answer(ctx context.Context, hook db.Webhook) (*answer, error)
 }
 
 func (w *Webhooks) remove(ctx context.Context, _ *inPath) (*typed.Answer[Webhook], error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Webhook](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -277,7 +250,7 @@ func (w *Webhooks) remove(ctx context.Context, _ *inPath) (*typed.Answer[Webhook
 }
 
 func (w *Webhooks) dead(ctx context.Context, _ *inPath) (*typed.Answer[[]DeadEvent], error) {
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Webhook](ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -305,7 +278,7 @@ func (w *Webhooks) retry(ctx context.Context, in *struct {
 	if err := only(in.RawBody, "ids"); err != nil {
 		return nil, err
 	}
-	hook, err := found(ctx)
+	hook, err := api.Found[db.Webhook](ctx)
 	if err != nil {
 		return nil, err
 	}
