@@ -61,7 +61,7 @@ test-kill: setup ## Kill gateways, Docker Engines and containers while execution
 	.ci/test-kill
 
 .PHONY: test-kube
-test-kube: setup ## Test the executor kubernetes before a real control plane, which is built first
+test-kube: setup ## Test the executor kubernetes and deploy/kubernetes before a real control plane, which is built first
 	.ci/test-kube
 
 .PHONY: test-kubelet

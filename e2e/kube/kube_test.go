@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/fairway-gateway/fairway/e2e/build"
 	"github.com/fairway-gateway/fairway/e2e/gateway"
 	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/runner/kubernetes/kubetest"
@@ -29,18 +28,30 @@ const (
 
 // caller asks the control API as its administrator.
 type caller struct {
-	t *testing.T
-	g *gateway.Gateway
+	t  *testing.T
+	do func(*http.Request) (gateway.Answer, error)
+	// origin is where the API is: scheme and host.
+	origin string
+}
+
+func (c *caller) request(method, path string, body io.Reader) *http.Request {
+	c.t.Helper()
+	r, err := http.NewRequestWithContext(c.t.Context(), method, c.origin+path, body)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	r.SetBasicAuth(email, password)
+	return r
 }
 
 // ask gives the member data of an answer with a good status.
 func (c *caller) ask(method, path, kind string, body []byte) map[string]any {
 	c.t.Helper()
-	r := c.g.Request(method, "/api/v1"+path, email, password, bytes.NewReader(body))
+	r := c.request(method, "/api/v1"+path, bytes.NewReader(body))
 	if kind != "" {
 		r.Header.Set("Content-Type", kind)
 	}
-	answer, err := c.g.Do(r)
+	answer, err := c.do(r)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -93,13 +104,12 @@ func (c *caller) upload(name, text string) (id string) {
 
 func TestKubernetes(t *testing.T) {
 	t.Parallel()
-	builder := &build.Builder{Tools: "../tools", Repository: "../..", Temporary: t.TempDir()}
 	cluster, err := kubetest.Start(t.Context())
 	if err != nil {
 		required.Absent(t, "kubernetes", err)
 	}
 	t.Cleanup(cluster.Close)
-	program, err := builder.Fairway()
+	program, err := programs.Fairway()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,13 +122,13 @@ func TestKubernetes(t *testing.T) {
 	if err := errors.Join(err, cluster.Allow(t.Context(), "../../docs/kubernetes.md")); err != nil {
 		t.Fatal(err)
 	}
-	g := gateway.Start(t, builder, gateway.Options{
+	g := gateway.Start(t, &programs, gateway.Options{
 		Fairway: fmt.Sprintf("\t\trunner embedded {\n\t\t\texecutor kubernetes {\n\t\t\t\tkubeconfig %s\n\t\t\t\timage %s\n\t\t\t\tagent %s\n\t\t\t\tgateway http://127.0.0.1\n\t\t\t\tpull never\n\t\t\t}\n\t\t}", config, kubetest.ImageScript, kubetest.ImageAgent),
 		Env:     []string{"FAIRWAY_ADMIN_EMAIL=" + email, "FAIRWAY_ADMIN_PASSWORD=" + password},
 		Site:    "\tcontrol",
 	})
 	node.SetGateway(strings.TrimPrefix(g.URL, "http://"))
-	c := &caller{t, g}
+	c := &caller{t, g.Do, g.URL}
 
 	script := c.upload("greeter", "#!/bin/sh\nread params\necho \"given $params\"\necho \"::fairway progress 40\"\necho \"token $API_PASSWORD\"\necho '{\"greeted\":'$params'}' >$FAIRWAY_RESULTS\n")
 	id := c.ask(http.MethodPost, "/script/"+script+"/run", "application/json", []byte(`{"name":"Ada"}`))["id"].(string)
@@ -147,6 +157,7 @@ func TestKubernetes(t *testing.T) {
 	c.says(id, "began")
 	g.Kill()
 	g.Run()
+	c.origin = g.URL
 	node.SetGateway(strings.TrimPrefix(g.URL, "http://"))
 	c.ask(http.MethodPost, "/execution/"+id+"/cancel", "", nil)
 	c.await("/execution/"+id, "status", "CANCELLED")
@@ -183,7 +194,10 @@ func (c *caller) says(id, text string) {
 	c.t.Helper()
 	deadline := time.Now().Add(kubetest.Patience)
 	for {
-		log := c.g.Get("/api/v1/execution/"+id+"/log.txt", email, password)
+		log, err := c.do(c.request(http.MethodGet, "/api/v1/execution/"+id+"/log.txt", nil))
+		if err != nil {
+			c.t.Fatal(err)
+		}
 		if strings.Contains(log.Body, text) {
 			return
 		}

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"syscall"
@@ -55,14 +56,22 @@ func Start(spec Spec) (*Process, error) {
 	cmd.Env, cmd.Dir = spec.Env, spec.Dir
 	cmd.Stdout, cmd.Stderr = log, log
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
+	p := &Process{spec: spec, cmd: cmd, ended: make(chan struct{})}
+	started := make(chan error, 1)
+	go func() { // ends with the process, which Stop or Kill ends
+		// The child is killed when the thread that made it ends, and some tests have threads that do.
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		defer close(p.ended)
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			p.err = cmd.Wait()
+		}
+	}()
+	if err := <-started; err != nil {
 		return nil, err
 	}
-	p := &Process{spec: spec, cmd: cmd, ended: make(chan struct{})}
-	go func() { // ends with the process, which Stop or Kill ends
-		defer close(p.ended)
-		p.err = cmd.Wait()
-	}()
 	return p, nil
 }
 
