@@ -41,23 +41,9 @@ func (*AMQP) CaddyModule() caddy.ModuleInfo {
 //		parallel <n>
 //	}
 func (m *AMQP) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	n, err := caddyfiles.Read(d)
-	if err != nil {
-		return err
-	}
-	m.URL = n.Word.Text
-	if err := m.check(); err != nil {
-		return n.Errorf("%w", err)
-	}
-	err = caddyfiles.Words{Owner: "publish", Known: m.words(m.check, map[string]caddyfiles.Word{
+	return m.read(d, m.check, map[string]caddyfiles.Word{
 		"exchange": word("exchange amq.topic", m.check, func(v string) error { m.Exchange = v; return nil }),
-	})}.Parse(n)
-	if err == nil {
-		if err = m.check(); err != nil {
-			err = n.Errorf("%w", err)
-		}
-	}
-	return err
+	})
 }
 
 func (m *AMQP) check() error {

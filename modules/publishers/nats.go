@@ -42,24 +42,10 @@ func (*NATS) CaddyModule() caddy.ModuleInfo {
 //		parallel    <n>
 //	}
 func (m *NATS) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
-	n, err := caddyfiles.Read(d)
-	if err != nil {
-		return err
-	}
-	m.URL = n.Word.Text
-	if err := m.check(); err != nil {
-		return n.Errorf("%w", err)
-	}
-	err = caddyfiles.Words{Owner: "publish", Known: m.words(m.check, map[string]caddyfiles.Word{
+	return m.read(d, m.check, map[string]caddyfiles.Word{
 		"token":       word("token {env.NATS_TOKEN}", m.check, func(v string) error { m.Token = v; return nil }),
 		"credentials": word("credentials /etc/fairway/nats.creds", m.check, func(v string) error { m.Credentials = v; return nil }),
-	})}.Parse(n)
-	if err == nil {
-		if err = m.check(); err != nil {
-			err = n.Errorf("%w", err)
-		}
-	}
-	return err
+	})
 }
 
 func (m *NATS) check() error {

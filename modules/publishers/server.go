@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 
 	"github.com/fairway-gateway/fairway/modules/caddyfiles"
 	"github.com/fairway-gateway/fairway/modules/fairway"
@@ -34,6 +35,25 @@ const (
 	usualParallel = 16
 	mostParallel  = 256
 )
+
+// read reads publish <url> { … } with the words of a server, and more; check says what is wrong with what was read so far.
+func (s *Server) read(d *caddyfile.Dispenser, check func() error, more map[string]caddyfiles.Word) error {
+	n, err := caddyfiles.Read(d)
+	if err != nil {
+		return err
+	}
+	s.URL = n.Word.Text
+	if err := check(); err != nil {
+		return n.Errorf("%w", err)
+	}
+	if err := (caddyfiles.Words{Owner: "publish", Known: s.words(check, more)}).Parse(n); err != nil {
+		return err
+	}
+	if err := check(); err != nil {
+		return n.Errorf("%w", err)
+	}
+	return nil
+}
 
 // words are those of a server, and more; check says what is wrong with what was read so far.
 func (s *Server) words(check func() error, more map[string]caddyfiles.Word) map[string]caddyfiles.Word {

@@ -84,12 +84,8 @@ func listExecutions(ctx context.Context, c *command.Call) (command.Report, error
 		return nil, err
 	}
 	defer gateway.Close()
-	if script != "" {
-		s, err := gateway.Script(ctx, script)
-		if err != nil {
-			return nil, err
-		}
-		filter.Script = s.ID
+	if filter.Script, err = idOfScript(ctx, gateway, script); err != nil {
+		return nil, err
 	}
 	all, err := gateway.Executions(ctx, filter)
 	if err != nil {

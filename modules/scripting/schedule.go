@@ -178,12 +178,8 @@ func listSchedules(ctx context.Context, c *command.Call) (command.Report, error)
 		return nil, err
 	}
 	defer gateway.Close()
-	if script != "" {
-		s, err := gateway.Script(ctx, script)
-		if err != nil {
-			return nil, err
-		}
-		script = s.ID
+	if script, err = idOfScript(ctx, gateway, script); err != nil {
+		return nil, err
 	}
 	all, err := gateway.Schedules(ctx, script, most)
 	if err != nil {

@@ -316,3 +316,15 @@ func downloadScript(ctx context.Context, c *command.Call) (command.Report, error
 	}
 	return downloaded{Script: s.Slug, Directory: filepath.Clean(directory)}, nil
 }
+
+// idOfScript is the id of the script that somebody named by its id or its slug; empty where he named none.
+func idOfScript(ctx context.Context, gateway *client.Client, name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	s, err := gateway.Script(ctx, name)
+	if err != nil {
+		return "", err
+	}
+	return s.ID, nil
+}

@@ -204,7 +204,7 @@ func (x *Executions) registerOne(t *typed.API) {
 }
 
 func (x *Executions) get(ctx context.Context, _ *oneOf) (*answer, error) {
-	c, request, err := caller(ctx)
+	c, _, err := caller(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -212,11 +212,7 @@ func (x *Executions) get(ctx context.Context, _ *oneOf) (*answer, error) {
 	if err != nil {
 		return nil, err
 	}
-	given, err := listing.ParamsOf(request.URL.Query())
-	if err != nil {
-		return nil, err
-	}
-	q, err := x.resource.Parse(listing.Params{Include: given.Include, Exclude: given.Exclude}, c.IsAdmin())
+	q, err := paged.Chosen(ctx, x.resource, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}

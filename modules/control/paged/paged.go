@@ -30,6 +30,15 @@ func Query(ctx context.Context, r *listing.Resource, admin bool) (*listing.Query
 	return q, request, err
 }
 
+// Chosen reads of the request of ctx what the answer about one thing should have, and what not. Admin is as in Query.
+func Chosen(ctx context.Context, r *listing.Resource, admin bool) (*listing.Query, error) {
+	params, err := listing.ParamsOf(api.RequestIn(ctx).URL.Query())
+	if err != nil {
+		return nil, err
+	}
+	return r.Parse(listing.Params{Include: params.Include, Exclude: params.Exclude}, admin)
+}
+
 // Page reads what a query is about, with the header Link. Total is how many there are in all, nil in a walk and without pages.
 func Page[T any](ctx context.Context, s *queries.Store, t *rows.Table[T], q *listing.Query, r *http.Request) (all []T, link string, total *int64, err error) {
 	if all, err = queries.List(ctx, s, t, q.Request); err != nil || !q.Paged {

@@ -105,11 +105,7 @@ func (s *Schedules) get(ctx context.Context, _ *struct {
 	if err != nil {
 		return nil, err
 	}
-	params, err := listing.ParamsOf(api.RequestIn(ctx).URL.Query())
-	if err != nil {
-		return nil, err
-	}
-	q, err := s.resource.Parse(listing.Params{Include: params.Include, Exclude: params.Exclude}, c.IsAdmin())
+	q, err := paged.Chosen(ctx, s.resource, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}

@@ -103,11 +103,7 @@ func (s *Scripts) get(ctx context.Context, _ *inPath) (*scriptAnswer, error) {
 	if err != nil {
 		return nil, err
 	}
-	params, err := listing.ParamsOf(api.RequestIn(ctx).URL.Query())
-	if err != nil {
-		return nil, err
-	}
-	q, err := s.scripts.Parse(listing.Params{Include: params.Include, Exclude: params.Exclude}, c.IsAdmin())
+	q, err := paged.Chosen(ctx, s.scripts, c.IsAdmin())
 	if err != nil {
 		return nil, err
 	}
