@@ -124,6 +124,7 @@ func (b *bench) cells(ctx context.Context, f *field) ([]*cell, error) {
 	all = append(all, f.callers()...)
 	all = append(all, f.people.cells()...)
 	all = append(all, f.document())
+	all = append(all, f.watching()...)
 
 	var wanted []*cell
 	for _, c := range all {

@@ -9,7 +9,7 @@ import (
 	"github.com/fairway-gateway/fairway/bench/process"
 )
 
-// field is what is started for W0 to W9, W11, W12, W14 and W15: backend and gateways, nil when absent.
+// field is what is started for W0 to W9, W11, W12, W14, W15 and W25: backend and gateways, nil when absent.
 type field struct {
 	backend, caddy, nginx, lura, fairway, csv *process.Process
 	// fairwayGC is fairway that collects garbage as often as Go programs do by default, as Caddy and Lura do.
@@ -20,6 +20,8 @@ type field struct {
 	people people
 	// documented has the services of W15.
 	documented *process.Process
+	// watched are those of W25.
+	watched []watched
 	// addresses, host:port; fairwayPass is fairway's site with Caddy's reverse_proxy, failing the backend's port for W9
 	backendAt, failingAt, caddyAt, nginxAt, luraAt, fairwayAt, fairwayPassAt, fairwayAdminAt, fairwayGCAt, staticAt, csvAt, documentedAt string
 }
@@ -105,6 +107,11 @@ func (b *bench) startField(ctx context.Context) (*field, error) {
 		if f.documented, f.documentedAt, err = b.startDocumented(ctx, backendPorts[0]); err != nil {
 			f.documented = nil
 			b.fail("W15", err)
+		}
+	}
+	if b.wants("W25") {
+		if f.watched, err = b.startWatched(ctx, backendPorts[0], backendPorts[1]); err != nil {
+			b.fail("W25", err)
 		}
 	}
 	if f.fairwayGC, err = b.startCaddy(ctx, "fairway", b.programs.fairway, "http://"+f.fairwayGCAt+"/w2/status", map[string]string{

@@ -43,7 +43,7 @@ type settings struct {
 }
 
 func allWorkloads() []string {
-	return []string{"W0", "W1", "W2", "W3", "W4", "W5", "W5b", "W5c", "W6", "W8", "W9", "W10", "W11", "W12", "W14", "W15", "W16", "W17", "W18", "W19", "W20", "W21", "W22", "W23", "W24"}
+	return []string{"W0", "W1", "W2", "W3", "W4", "W5", "W5b", "W5c", "W6", "W8", "W9", "W10", "W11", "W12", "W14", "W15", "W16", "W17", "W18", "W19", "W20", "W21", "W22", "W23", "W24", "W25"}
 }
 
 func main() {

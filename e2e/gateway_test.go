@@ -207,7 +207,14 @@ type collector struct {
 func startCollector(t testing.TB) *collector {
 	t.Helper()
 	c := &collector{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	server := httptest.NewServer(c.take(t))
+	t.Cleanup(server.Close)
+	c.url = server.URL
+	return c
+}
+
+func (c *collector) take(t testing.TB) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -216,10 +223,7 @@ func startCollector(t testing.TB) *collector {
 		defer c.mu.Unlock()
 		c.raw.Write(body)
 		w.Header().Set("Content-Type", "application/x-protobuf")
-	}))
-	t.Cleanup(server.Close)
-	c.url = server.URL
-	return c
+	})
 }
 
 // env tells a gateway of the collector.

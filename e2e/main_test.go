@@ -40,7 +40,7 @@ func run(m *testing.M) int {
 	defer func() { _ = os.RemoveAll(dir) }()
 	builder = &build.Builder{Tools: "tools", Repository: repository, Temporary: dir, Race: raceDetector}
 	// One after the other: the compiler uses all processors anyway.
-	for _, p := range []build.Peer{build.OAuth2Proxy(), build.Dex(), build.DexNext(), build.ZitadelOP()} {
+	for _, p := range []build.Peer{build.OAuth2Proxy(), build.Dex(), build.DexNext(), build.ZitadelOP(), build.OTelCollector()} {
 		if _, err := builder.Peer(p); err != nil {
 			fmt.Fprintln(os.Stderr, "e2e:", err)
 			if slices.Contains(strings.Split(os.Getenv("FAIRWAY_REQUIRE"), ","), "e2e") {

@@ -42,6 +42,9 @@ func VersityGW() Peer {
 	return Peer{Module: "versitygw", Package: "github.com/versity/versitygw/cmd/versitygw"}
 }
 
+// OTelCollector is the OpenTelemetry Collector, go.opentelemetry.io/collector, with a few of its components.
+func OTelCollector() Peer { return Peer{Module: "otel-collector", Package: "."} }
+
 // Builder builds each program once.
 type Builder struct {
 	// Tools is the directory of the peers' modules, Repository that of fairway's source.

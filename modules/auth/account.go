@@ -60,6 +60,7 @@ func accountWord(to **Account) caddyfiles.Word {
 
 // Field is a field of a login form with its value.
 type Field struct {
+	// Name of the field. Required.
 	Name string `json:"name"`
 	// Value is text or {env.X}, {file./path}.
 	Value string `json:"value"`

@@ -75,6 +75,7 @@ type OAuth2Proxy struct {
 
 // Client is an OAuth2 client.
 type Client struct {
+	// ID is the client's id at the provider. Required.
 	ID string `json:"id"`
 	// Secret is {env.X} or {file./path}. Default: none, it is a public client.
 	Secret string `json:"secret,omitempty"`

@@ -216,6 +216,7 @@ func (g *gateway) waitUntilItAnswers() error {
 func (g *gateway) stop() {
 	g.t.Helper()
 	defer func() {
+		wantDocumented(g.t, g.log.String())
 		if g.t.Failed() {
 			g.t.Logf("log of the gateway:\n%s", g.log.String())
 		}

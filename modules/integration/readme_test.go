@@ -156,7 +156,7 @@ func (f pageFence) caddyfile(t testing.TB) string {
 
 // ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
 func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/mail.md", "docs/events.md", "docs/credentials.md", "docs/caching.md", "docs/limits.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/identity.md", "docs/architecture.md", "docs/runners.md", "docs/console-jobs.md", "docs/README.md"}
+	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/mail.md", "docs/events.md", "docs/credentials.md", "docs/caching.md", "docs/limits.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/identity.md", "docs/architecture.md", "docs/runners.md", "docs/tracing.md", "docs/log-schema.md", "docs/console-jobs.md", "docs/README.md"}
 }
 
 // otherPages says who sees to the pages that are not ours.

@@ -64,6 +64,7 @@ type Identity struct {
 
 // Header is an identity header that the backend is sent.
 type Header struct {
+	// Name of the header.
 	Name string `json:"name"`
 	// Value may hold Caddy's placeholders. Where they leave nothing, no header is sent.
 	Value string `json:"value"`

@@ -120,7 +120,9 @@ type TLS struct {
 
 // Header is one header field; the value is a template where the field stands in a fetch.
 type Header struct {
-	Name  string `json:"name"`
+	// Name of the header.
+	Name string `json:"name"`
+	// Value may hold placeholders of a route: {job}, {query.x}, {env.X}.
 	Value string `json:"value"`
 }
 
@@ -196,6 +198,7 @@ type RequestBody struct {
 
 // ReplyHeader is a header of an answer.
 type ReplyHeader struct {
+	// Name of the header.
 	Name string `json:"name"`
 	// JQ is a program that gives a text, number or bool; null leaves the header out.
 	JQ string `json:"jq"`
@@ -213,6 +216,7 @@ type Each struct {
 
 // Param is one parameter of a route.
 type Param struct {
+	// Name is that of the path's wildcard, of the query's parameter or of the header; programs have it as $name.
 	Name string `json:"name"`
 	// In is path, query or header. Default: path where the pattern has the name, else query.
 	In string `json:"in,omitempty"`

@@ -24,6 +24,7 @@ const (
 
 // HTMLColumn declares a column of a table, which must be there.
 type HTMLColumn struct {
+	// Name is the head of the column, as it is in the table.
 	Name string `json:"name"`
 	typed.ValueType
 }
