@@ -25,6 +25,8 @@ var errExplained = errors.New("explained")
 type explains struct {
 	pool *pgxpool.Pool
 	said *string
+	// how is what stands between explain and the statement. Default: nothing.
+	how string
 }
 
 func (e explains) explain(ctx context.Context, query string, args []any) error {
@@ -33,7 +35,7 @@ func (e explains) explain(ctx context.Context, query string, args []any) error {
 		return err
 	}
 	defer func() { _ = tx.Rollback(ctx) }()
-	found, err := tx.Query(ctx, "explain "+query, args...)
+	found, err := tx.Query(ctx, "explain "+e.how+" "+query, args...)
 	if err != nil {
 		return err
 	}
@@ -146,7 +148,7 @@ func TestJobPlans(t *testing.T) {
 		var q db.Querier
 		switch e := s.engine.(type) {
 		case *server:
-			q = db.New(explains{e.pool, &said})
+			q = db.New(explains{pool: e.pool, said: &said})
 		case *file:
 			q = lite.Adapt(lite.New(liteExplains{db: e.write, said: &said}))
 		}

@@ -52,7 +52,7 @@ func TestSchedulePlans(t *testing.T) {
 		var q db.Querier
 		switch e := s.engine.(type) {
 		case *server:
-			q = db.New(explains{e.pool, &said})
+			q = db.New(explains{pool: e.pool, said: &said})
 		case *file:
 			q = lite.Adapt(lite.New(liteExplains{db: e.write, said: &said}))
 		}

@@ -36,6 +36,8 @@ type Client struct {
 	HTTP *http.Client
 	// Disturbed is when something was killed the last time, in seconds since 1970.
 	Disturbed atomic.Int64
+	// Refused counts answers that its token is not good.
+	Refused atomic.Int64
 
 	mu         sync.Mutex
 	url, token string
@@ -86,6 +88,7 @@ func (c *Client) Ask(ctx context.Context, method, path string, body []byte, head
 		return Answer{}
 	}
 	if response.StatusCode == http.StatusUnauthorized && path != "/auth" {
+		c.Refused.Add(1)
 		c.Login(ctx)
 		return Answer{}
 	}

@@ -78,7 +78,7 @@ func Start(t *testing.T, b *build.Builder, o Options) *Fleet {
 		addresses[i] = strings.TrimPrefix(g.URL, "http://")
 	}
 	balancer = regexp.MustCompile(`reverse_proxy [^{]*`).ReplaceAllLiteralString(balancer, "reverse_proxy "+strings.Join(addresses, " ")+" ")
-	f.Balancer = gateway.Start(t, b, gateway.Options{Caddyfile: "{\n\tskip_install_trust\n}\n" + strings.Replace(balancer, "api.example.org {", "{$SITE_ADDRESS} {", 1)})
+	f.Balancer = gateway.Start(t, b, gateway.Options{Stays: true, Caddyfile: "{\n\tskip_install_trust\n}\n" + strings.Replace(balancer, "api.example.org {", "{$SITE_ADDRESS} {", 1)})
 	return f
 }
 
