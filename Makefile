@@ -32,6 +32,12 @@ help: ## Show this help
 build: ## Build bin/fairway
 	CGO_ENABLED=0 $(GO) build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o $(BIN) ./caddy
 
+.PHONY: man
+man: build ## Write manual pages and completions for shells into bin/man and bin/completions
+	$(BIN) manpage --directory bin/man
+	mkdir -p bin/completions
+	for shell in bash zsh fish; do $(BIN) completion $$shell >bin/completions/fairway.$$shell; done
+
 .PHONY: xcaddy
 xcaddy: ## Build bin/fairway with xcaddy from xcaddy.json, with this source
 	$(GO) run -C tools/xcaddy . -recipe ../../xcaddy.json -replace github.com/fairway-gateway/fairway=$(CURDIR) -output $(CURDIR)/$(BIN)

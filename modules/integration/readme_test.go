@@ -165,6 +165,7 @@ func otherPages() map[string]string {
 		"docs/caddyfile.md":                       "docs_test.go",
 		"docs/errors.md":                          "docs_test.go",
 		"docs/commands.md":                        "commands_test.go",
+		"docs/tutorial.md":                        "tutorial_test.go",
 		"docs/backups.md":                         "backup_test.go",
 		"docs/monitoring.md":                      "monitoring_test.go",
 		"docs/try.md":                             "try_page_test.go",
