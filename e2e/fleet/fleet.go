@@ -167,9 +167,12 @@ func snippets(t *testing.T, docs string) (global, balancer string) {
 // SQL asks the store something and gives the rows as psql writes them.
 func (f *Fleet) SQL(t *testing.T, statement string) string {
 	t.Helper()
-	out, err := exec.CommandContext(context.Background(), "psql", "-h", f.Server.Dir(), "-U", "postgres", "-tAXc", statement, "postgres").CombinedOutput() //nolint:gosec // ours
+	var complaints strings.Builder
+	cmd := exec.CommandContext(context.Background(), "psql", "-h", f.Server.Dir(), "-U", "postgres", "-tAXc", statement, "postgres") //nolint:gosec // ours
+	cmd.Stderr = &complaints
+	out, err := cmd.Output()
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", statement, err, out)
+		t.Fatalf("%s: %v\n%s", statement, err, complaints.String())
 	}
 	return strings.TrimSpace(string(out))
 }
