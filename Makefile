@@ -10,6 +10,8 @@ TAGS := nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes
 VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
 LDFLAGS := -s -w $(if $(VERSION),-X github.com/fairway-gateway/fairway/caddy/identity.version=$(VERSION))
 BIN ?= bin/fairway
+# What images say of their source.
+IMAGE_ARGS = $(if $(VERSION),--build-arg VERSION=$(VERSION:v%=%)) --build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
 # Further flags for go test: make test GOTESTFLAGS=-v
 GOTESTFLAGS ?=
 # How long each target of make fuzz runs.
@@ -37,6 +39,11 @@ man: build ## Write manual pages and completions for shells into bin/man and bin
 	$(BIN) manpage --directory bin/man
 	mkdir -p bin/completions
 	for shell in bash zsh fish; do $(BIN) completion $$shell >bin/completions/fairway.$$shell; done
+
+.PHONY: image
+image: ## Build the image fairway, and fairway-python, whose runner runs scripts
+	docker build -t fairway $(IMAGE_ARGS) .
+	docker build -t fairway-python --build-arg BASE=python:3.13-slim-bookworm $(IMAGE_ARGS) .
 
 .PHONY: xcaddy
 xcaddy: ## Build bin/fairway with xcaddy from xcaddy.json, with this source
@@ -73,6 +80,10 @@ test-kube: setup ## Test the executor kubernetes and deploy/kubernetes before a 
 .PHONY: test-kubelet
 test-kubelet: setup build ## Test the executor kubernetes before a whole Kubernetes of one node, as root (not in CI)
 	.ci/test-kubelet
+
+.PHONY: test-image
+test-image: setup ## Build the images and run them as docs/docker.md says, with a real Docker Engine
+	.ci/test-image
 
 .PHONY: lint
 lint: ## Check formatting and run golangci-lint

@@ -147,3 +147,15 @@ func TestRecipeAgreesWithMakefile(t *testing.T) {
 		}
 	}
 }
+
+// TestDockerfileVersion holds the version that an image has where nobody says another to that of the source.
+func TestDockerfileVersion(t *testing.T) {
+	raw, err := os.ReadFile("../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`(?m)^ARG VERSION=(.*)$`).FindAllStringSubmatch(string(raw), -1)
+	if len(found) != 2 || found[0][1] != identity.Version() || found[1][1] != identity.Version() {
+		t.Errorf("the Dockerfile says %q, the source %s", found, identity.Version())
+	}
+}

@@ -14,7 +14,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -34,11 +33,10 @@ const Image = "fairway-test/busybox:1"
 
 // Engine is an engine that runs, or was killed.
 type Engine struct {
-	dir      string
-	host     string
-	networks []string // by name
-	bridges  []string // their devices
-	bridge   string   // the device of a swarm's network; empty: it is no node of one
+	dir     string
+	host    string
+	bridges []string // devices of networks
+	bridge  string   // the device of a swarm's network; empty: it is no node of one
 
 	dockerd    *daemon
 	containerd *daemon // which outlives it, as it does where systemd starts both
@@ -210,9 +208,7 @@ func (e *Engine) Close() error {
 	}
 	e.killShims()
 	for _, bridge := range slices.Concat(e.bridges, []string{e.bridge}) { // which engines forget that leave a swarm, or keep that were killed
-		if _, err := net.InterfaceByName(bridge); err == nil {
-			errs = append(errs, exec.CommandContext(context.Background(), "ip", "link", "delete", bridge).Run())
-		}
+		errs = append(errs, remove(bridge))
 	}
 	errs = append(errs, e.unmount())
 	if err := os.RemoveAll(e.dir); err != nil {
@@ -245,10 +241,11 @@ func (e *Engine) empty() error {
 		err = errors.Join(err, left)
 		_, _ = api.NetworkRemove(ctx, "docker_gwbridge", client.NetworkRemoveOptions{}) // which swarms make beside their own, and another engine may have
 	}
-	for _, name := range e.networks {
-		_, _ = api.NetworkRemove(ctx, name, client.NetworkRemoveOptions{}) // one that was killed may believe that there is still somebody in it
+	networks, listed := api.NetworkList(ctx, client.NetworkListOptions{Filters: make(client.Filters).Add("type", "custom")})
+	for _, n := range networks.Items {
+		_, _ = api.NetworkRemove(ctx, n.ID, client.NetworkRemoveOptions{}) // one that was killed may believe that there is still somebody in it
 	}
-	if err != nil {
+	if err = errors.Join(err, listed); err != nil {
 		return fmt.Errorf("end what the engine has: %w", err)
 	}
 	return nil

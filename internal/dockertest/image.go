@@ -64,7 +64,6 @@ func Busybox(to io.Writer, more func(*Archive)) error {
 	}
 	a.Add(tar.Header{Name: "tmp/", Typeflag: tar.TypeDir, Mode: 0o1777}, nil)
 	a.Add(tar.Header{Name: "anybody/", Typeflag: tar.TypeDir, Mode: 0o777}, nil)
-	a.Add(tar.Header{Name: "etc/passwd", Mode: 0o644}, []byte("root:x:0:0::/:/bin/sh\n"))
 	a.Add(tar.Header{Name: "etc/shadow", Mode: 0o600}, []byte("root:*::::::\n"))
 	a.Add(tar.Header{Name: "bin/busybox"}, program)
 	for name := range strings.FieldsSeq(string(applets)) {
@@ -76,23 +75,28 @@ func Busybox(to io.Writer, more func(*Archive)) error {
 	if more != nil {
 		more(a)
 	}
+	a.Add(tar.Header{Name: "etc/passwd", Mode: 0o644}, []byte("root:x:0:0::/:/bin/sh\n"))
 	return a.Close()
 }
 
 // Archive is a tar archive that is written; Close tells the first error.
 type Archive struct {
-	to  *tar.Writer
-	err error
+	to    *tar.Writer
+	added map[string]bool
+	err   error
 }
 
 // NewArchive begins one.
-func NewArchive(to io.Writer) *Archive { return &Archive{to: tar.NewWriter(to)} }
+func NewArchive(to io.Writer) *Archive {
+	return &Archive{to: tar.NewWriter(to), added: map[string]bool{}}
+}
 
-// Add adds a file of text, or whatever else the header says. Without a mode it is 0755.
+// Add adds a file of text, or whatever else the header says, unless there is one of that name. Without a mode it is 0755.
 func (a *Archive) Add(header tar.Header, text []byte) {
-	if a.err != nil {
+	if a.err != nil || a.added[header.Name] {
 		return
 	}
+	a.added[header.Name] = true
 	header.Size = int64(len(text))
 	if header.Mode == 0 {
 		header.Mode = 0o755

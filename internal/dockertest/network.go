@@ -25,7 +25,7 @@ func (e *Engine) Network(name string) (address string, err error) {
 	defer api.Close()
 	const attempts = 20 // other tests make such networks, too
 	for range attempts {
-		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + rand.IntN(2)), byte(rand.IntN(256)), 0}), 24) //nolint:gosec // no secret
+		subnet := block()
 		if used(subnet) {
 			continue
 		}
@@ -34,7 +34,7 @@ func (e *Engine) Network(name string) (address string, err error) {
 			Driver: "bridge", Internal: true, Options: map[string]string{"com.docker.network.bridge.name": bridge}, IPAM: &network.IPAM{Config: []network.IPAMConfig{{Subnet: subnet, Gateway: gateway}}},
 		})
 		if made == nil {
-			e.networks, e.bridges = append(e.networks, name), append(e.bridges, bridge)
+			e.bridges = append(e.bridges, bridge)
 			return gateway.String(), nil
 		}
 		err = errors.Join(err, made)

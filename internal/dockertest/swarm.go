@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	mathrand "math/rand/v2"
-	"net/netip"
 	"strings"
 
 	"github.com/moby/moby/api/types/network"
@@ -31,7 +30,7 @@ func (e *Engine) Swarm(name string) (address string, err error) {
 	e.bridge = "fwt-" + strings.ToLower(rand.Text()[:8])
 	const attempts = 20 // other tests make such networks, too
 	for range attempts {
-		subnet := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, byte(18 + mathrand.IntN(2)), byte(mathrand.IntN(256)), 0}), 24) //nolint:gosec // as above
+		subnet := block()
 		if used(subnet) {
 			continue
 		}

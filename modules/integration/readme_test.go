@@ -185,6 +185,7 @@ func otherPages() map[string]string {
 		"docs/jq.md":                              "proxies/reply",
 		"docs/benchmarks.md":                      "make bench writes it; its commands take twenty minutes",
 		"docs/script-protocol.md":                 "runner/process",
+		"docs/docker.md":                          "make test-image, with a real engine",
 		"docs/containers.md":                      "runner/docker; its Caddyfile here",
 		"docs/kubernetes.md":                      "runner/kubernetes; its Caddyfile here",
 		"docs/swarm.md":                           "runner/swarm; its Caddyfile here",
