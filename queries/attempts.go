@@ -359,6 +359,18 @@ func (s *Store) SetHandle(ctx context.Context, h Holder, handle string) error {
 	return err
 }
 
+// ErrAnotherPod says that an attempt runs in another pod.
+var ErrAnotherPod = errors.New("another pod has the attempt") //nolint:gochecknoglobals // a sentinel
+
+// GiveToPod says that an attempt runs in a pod; ErrAnotherPod: it does in another one, or is not the holder's any more.
+func (s *Store) GiveToPod(ctx context.Context, h Holder, pod string) error {
+	n, err := s.queries().GiveToPod(ctx, db.GiveToPodParams{ID: h.Attempt, Fence: h.Fence, Pod: pod})
+	if err == nil && n == 0 {
+		err = ErrAnotherPod
+	}
+	return err
+}
+
 // AttemptOfToken gives the attempt that runs now and has the token of this SHA-256; sql.ErrNoRows: there is none, or it has ended.
 func (s *Store) AttemptOfToken(ctx context.Context, hash []byte) (db.ExecutionAttempt, error) {
 	now := s.clock.Now()

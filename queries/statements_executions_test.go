@@ -253,6 +253,16 @@ func executionSteps() []step {
 			a, err := q.GetAttemptByToken(ctx, db.GetAttemptByTokenParams{TokenHash: token, Now: &now})
 			return a.ID == attempts[0], err
 		}, true},
+		{"GiveToPod", func(ctx context.Context, q db.Querier) (any, error) {
+			give := func(pod string, fence int64) int64 {
+				n, err := q.GiveToPod(ctx, db.GiveToPodParams{ID: attempts[0], Fence: fence, Pod: pod})
+				if err != nil {
+					return -1
+				}
+				return n
+			}
+			return []any{give("a", 1), give("b", 1), give("a", 1), give("a", 2)}, nil
+		}, []any{int64(1), int64(0), int64(1), int64(0)}},
 		{"SetHandle", func(ctx context.Context, q db.Querier) (any, error) {
 			return q.SetHandle(ctx, db.SetHandleParams{ID: attempts[0], Fence: 1, Handle: "i"})
 		}, int64(1)},

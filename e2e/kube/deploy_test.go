@@ -97,7 +97,7 @@ func checkTime(t *testing.T, m manifests, pod object) {
 			t.Errorf("port %v is %v", want, got)
 		}
 	}
-	wait := m.container(t, "gateway").number("lifecycle", "preStop", "sleep", "seconds")
+	wait := config.number("apps", "http", "shutdown_delay") / float64(time.Second)
 	drain := config.number("apps", "fairway", "runner", "drain") / float64(time.Second)
 	grace := config.number("apps", "http", "grace_period") / float64(time.Second)
 	if have := pod.number("spec", "terminationGracePeriodSeconds"); wait == 0 || drain == 0 || grace == 0 || have < wait+max(drain, grace)+10 {

@@ -105,7 +105,7 @@ func deploy(t *testing.T, cluster *kubetest.Cluster, m manifests, program, servi
 	// As no pod: a loopback address, the token of the account in a file, the images and the network of the tests' node.
 	data := t.TempDir()
 	change := placed(t, map[string]string{
-		`\tadmin off\n`: "\tadmin off\n\tdefault_bind 127.0.0.1\n", `servers :8080`: "servers 127.0.0.1:" + ports[0], `http://:8080`: "http://:" + ports[0], "private_ranges": "127.0.0.1/32", `:8081`: ":" + ports[1], `:9090`: ":" + ports[2], "/data/runner": data,
+		`\tadmin off\n`: "\tadmin off\n\tdefault_bind 127.0.0.1\n", `servers :8080`: "servers 127.0.0.1:" + ports[0], `http://:8080`: "http://:" + ports[0], `shutdown_delay 10s`: "shutdown_delay 0s", "private_ranges": "127.0.0.1/32", `:8081`: ":" + ports[1], `:9090`: ":" + ports[2], "/data/runner": data,
 		`namespace fairway-scripts\n`: "namespace fairway-scripts\n\t\t\t\tkubeconfig " + config + "\n\t\t\t\tpull never\n", `http://fairway-scripts\.fairway\.svc`: "http://127.0.0.1",
 	})
 	_, dir := configured(t, m, func(name, text string) string {

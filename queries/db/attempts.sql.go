@@ -408,7 +408,7 @@ func (q *Queries) EndQueuedAttempt(ctx context.Context, arg EndQueuedAttemptPara
 }
 
 const getAttempt = `-- name: GetAttempt :one
-select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at, pod
 from execution_attempts
 where id = $1
 `
@@ -441,12 +441,13 @@ func (q *Queries) GetAttempt(ctx context.Context, id uuid.UUID) (ExecutionAttemp
 		&i.StartedAt,
 		&i.HeartbeatAt,
 		&i.EndedAt,
+		&i.Pod,
 	)
 	return i, err
 }
 
 const getAttemptByToken = `-- name: GetAttemptByToken :one
-select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at, pod
 from execution_attempts
 where token_hash = $1 and state = 'RUNNING' and lease_until > $2
 `
@@ -485,8 +486,30 @@ func (q *Queries) GetAttemptByToken(ctx context.Context, arg GetAttemptByTokenPa
 		&i.StartedAt,
 		&i.HeartbeatAt,
 		&i.EndedAt,
+		&i.Pod,
 	)
 	return i, err
+}
+
+const giveToPod = `-- name: GiveToPod :execrows
+update execution_attempts
+set pod = $1
+where id = $2 and fence = $3 and state = 'RUNNING' and pod in ('', $1)
+`
+
+type GiveToPodParams struct {
+	Pod   string    `db:"pod"`
+	ID    uuid.UUID `db:"id"`
+	Fence int64     `db:"fence"`
+}
+
+// The first pod that asks has an attempt, however often it asks.
+func (q *Queries) GiveToPod(ctx context.Context, arg GiveToPodParams) (int64, error) {
+	result, err := q.db.Exec(ctx, giveToPod, arg.Pod, arg.ID, arg.Fence)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected(), nil
 }
 
 const insertAttempts = `-- name: InsertAttempts :many
@@ -544,7 +567,7 @@ func (q *Queries) InsertAttempts(ctx context.Context, arg InsertAttemptsParams) 
 }
 
 const listAttempts = `-- name: ListAttempts :many
-select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at, pod
 from execution_attempts
 where execution_id = $1
 order by number
@@ -585,6 +608,7 @@ func (q *Queries) ListAttempts(ctx context.Context, executionID uuid.UUID) ([]Ex
 			&i.StartedAt,
 			&i.HeartbeatAt,
 			&i.EndedAt,
+			&i.Pod,
 		); err != nil {
 			return nil, err
 		}

@@ -197,6 +197,8 @@ type Querier interface {
 	GetUserByNumber(ctx context.Context, number int64) (User, error)
 	GetUserByUsername(ctx context.Context, usernameKey *string) (User, error)
 	GetWebhook(ctx context.Context, id uuid.UUID) (Webhook, error)
+	// The first pod that asks has an attempt, however often it asks.
+	GiveToPod(ctx context.Context, arg GiveToPodParams) (int64, error)
 	// Deleted ones, too.
 	HasUsers(ctx context.Context) (bool, error)
 	InsertAPIToken(ctx context.Context, arg InsertAPITokenParams) (ApiToken, error)

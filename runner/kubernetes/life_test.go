@@ -388,6 +388,50 @@ func TestAgentIsKilled(t *testing.T) {
 	}
 }
 
+// Of the pods that a cluster makes for one attempt by mistake one runs the script, and the other one waits until it is removed.
+func TestTwoPods(t *testing.T) {
+	t.Parallel()
+	s := use(t)
+	e := s.opened(t, s.options(t))
+	const id, path = "two-pods", "/api/v1/namespaces/default/pods"
+	run := begin(t, e, attemptOf(id, `{}`))
+	executortest.Says(t, run, "one")
+	var pods struct {
+		Items []map[string]any `json:"items"`
+	}
+	if err := s.cluster.Call(t.Context(), http.MethodGet, path+"?labelSelector=batch.kubernetes.io%2Fjob-name%3D"+kubernetes.JobName(id), nil, &pods); err != nil || len(pods.Items) != 1 {
+		t.Fatal(err, pods)
+	}
+	spec, _ := pods.Items[0]["spec"].(map[string]any)
+	delete(spec, "nodeName")
+	another := map[string]any{"apiVersion": "v1", "kind": "Pod", "metadata": map[string]any{"name": "another"}, "spec": spec}
+	if err := s.cluster.Call(t.Context(), http.MethodPost, path, another, nil); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(kubetest.Patience); s.gateway.Refused(id) < 2; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("nobody asked")
+		}
+	}
+	var now struct {
+		Status struct {
+			Phase string `json:"phase"`
+		} `json:"status"`
+	}
+	if err := s.cluster.Call(t.Context(), http.MethodGet, path+"/another", nil, &now); err != nil || now.Status.Phase != "Pending" || s.gateway.Count(id) != 1 {
+		t.Errorf("it is %v, and files were given %d times: %v", now, s.gateway.Count(id), err)
+	}
+	if err := s.cluster.Call(t.Context(), http.MethodDelete, path+"/another", nil, nil); err != nil {
+		t.Error(err)
+	}
+	if err := run.Cancel(t.Context(), executor.CauseCancel); err != nil {
+		t.Fatal(err)
+	}
+	if exit, said := executortest.End(t, run); exit.Outcome != executor.Cancelled || !strings.HasSuffix(said, "two\n") {
+		t.Errorf("%+v %q", exit, said)
+	}
+}
+
 // A pod that somebody deletes was lost.
 func TestPodIsDeleted(t *testing.T) {
 	t.Parallel()

@@ -160,6 +160,7 @@ func (e *Executor) newPod(attempt executor.Attempt, p *prepared, limits executor
 		SecurityContext: &podSecurity{RunAsNonRoot: true, RunAsUser: e.user, RunAsGroup: e.group, FSGroup: e.group, SeccompProfile: map[string]string{"type": "RuntimeDefault"}},
 		InitContainers: []container{{
 			Name: containerFiles, Image: e.options.Agent, ImagePullPolicy: policy, Command: []string{e.options.Program, agent.Word, agent.WordPrepare},
+			Env: []variable{ofPod(agent.EnvPod, "metadata.uid")},
 			// No more than the script has at most, if that is a processor, since a pod's limit is the largest of its containers.
 			Resources:    asked(20_000_000, 64<<20, max(limits.CPU, 1_000_000_000), 256<<20),
 			VolumeMounts: []volumeMount{{Name: "attempt", MountPath: agent.Secret, ReadOnly: true}, {Name: "code", MountPath: agent.Code}}, SecurityContext: security,

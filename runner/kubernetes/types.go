@@ -130,8 +130,22 @@ type container struct {
 }
 
 type variable struct {
-	Name  string `json:"name"`
-	Value string `json:"value"`
+	Name  string       `json:"name"`
+	Value string       `json:"value,omitempty"`
+	From  *valueSource `json:"valueFrom,omitempty"`
+}
+
+type valueSource struct {
+	Field struct {
+		Path string `json:"fieldPath"`
+	} `json:"fieldRef"`
+}
+
+// ofPod is a variable that has what the cluster says of a pod.
+func ofPod(name, path string) variable {
+	v := variable{Name: name, From: new(valueSource)}
+	v.From.Field.Path = path
+	return v
 }
 
 type resources struct {

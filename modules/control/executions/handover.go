@@ -13,8 +13,10 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/modules/control/api"
+	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
 	"github.com/fairway-gateway/fairway/proxies/problem"
+	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 	"github.com/fairway-gateway/fairway/runner/blobs"
 )
@@ -32,13 +34,25 @@ func (x *Executions) registerHandover(a *api.API, t *typed.API) {
 	a.HandleFunc("execution.hand_over", x.handOver)
 }
 
-func (x *Executions) files(ctx context.Context, _ *InPath) (*huma.StreamResponse, error) {
+// forPod is an execution, and which pod asks.
+type forPod struct {
+	InPath
+	Pod string `header:"Fairway-Pod" maxLength:"64" doc:"The pod that asks with the token of an attempt. The first one has the attempt: another one is refused (409)." example:"0b8b7f0e-4f0e-4c53-9d3b-8d1f3f6a1c55"`
+}
+
+func (x *Executions) files(ctx context.Context, in *forPod) (*huma.StreamResponse, error) {
 	head, err := found(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := x.script(ctx); err != nil {
+	run, err := x.script(ctx)
+	if err != nil {
 		return nil, err
+	}
+	if run != nil && in.Pod != "" {
+		if err := x.give(ctx, run, in.Pod); err != nil {
+			return nil, err
+		}
 	}
 	e, err := x.store.Execution(ctx, head.ID)
 	if err != nil {
@@ -76,6 +90,20 @@ func (x *Executions) files(ctx context.Context, _ *InPath) (*huma.StreamResponse
 			panic(http.ErrAbortHandler) // nobody takes a part for the whole
 		}
 	}}, nil
+}
+
+// give has a pod be the one of an attempt: clusters may make two of them by mistake, and only one is to do something.
+func (x *Executions) give(ctx context.Context, run *tokens.Run, pod string) error {
+	for _, c := range []byte(pod) {
+		if c <= ' ' || c > '~' {
+			return refused("Fairway-Pod is no name of a pod")
+		}
+	}
+	err := x.store.GiveToPod(ctx, holder(run), pod)
+	if errors.Is(err, queries.ErrAnotherPod) {
+		return api.Failure{Status: http.StatusConflict, Detail: "Another pod has the attempt"}
+	}
+	return failure(err)
 }
 
 // handOver keeps what a script left as its results for its runner, who judges them when the script has ended. The body goes where blobs are as it comes.

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/uuid"
@@ -14,6 +15,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/executions"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/runner/blobs"
+	"github.com/fairway-gateway/fairway/runner/kubernetes/agent"
 )
 
 // handed is what was handed over for an attempt; empty: nothing.
@@ -75,6 +77,55 @@ func TestHandover(t *testing.T) {
 		w.Want(t, token, "PUT", path(e, "/handover"), "late", 401)
 		if got := w.handed(t, h.Attempt); got == "late" {
 			t.Error("it was taken")
+		}
+	})
+}
+
+// TestFilesAreOnePods: the first pod of an attempt has its files, however often it asks, and nobody else.
+func TestFilesAreOnePods(t *testing.T) {
+	t.Parallel()
+	both(t, func(t *testing.T, w *world) {
+		t.Helper()
+		e, h, token := w.scripted(t)
+		version, err := w.Store.ScriptVersion(t.Context(), *e.ScriptID, *e.ScriptVersion)
+		must(t, err)
+		_, err = w.blobs.Write(t.Context(), version.BlobKey, "application/gzip", 100, func(to io.Writer) error {
+			_, err := io.WriteString(to, "the bundle")
+			return err
+		})
+		must(t, err)
+		ask := func(bearer, pod string) int {
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, path(e, "/files"), nil)
+			r.Header.Set("Authorization", "Bearer "+bearer)
+			r.Header.Set(agent.HeaderPod, pod)
+			return w.Do(r).Status
+		}
+		for _, wrong := range []string{strings.Repeat("a", 65), "a b", "a\x7f", "ä"} {
+			if status := ask(string(token), wrong); status/100 != 4 || status == http.StatusConflict {
+				t.Errorf("%q: %d", wrong, status)
+			}
+		}
+		// Both at once.
+		pods := []string{"0b8b7f0e-4f0e-4c53-9d3b-8d1f3f6a1c55", "1b8b7f0e-4f0e-4c53-9d3b-8d1f3f6a1c55"}
+		statuses := make([]int, len(pods))
+		var all sync.WaitGroup
+		for i, pod := range pods {
+			all.Go(func() { statuses[i] = ask(string(token), pod) })
+		}
+		all.Wait()
+		if statuses[0]+statuses[1] != http.StatusOK+http.StatusConflict {
+			t.Fatal(statuses)
+		}
+		for range 2 {
+			for i, pod := range pods {
+				if status := ask(string(token), pod); status != statuses[i] {
+					t.Errorf("%d after %d", status, statuses[i])
+				}
+			}
+		}
+		w.finish(t, h, queries.OutcomeSucceeded)
+		if status := ask(string(token), pods[0]); status != http.StatusUnauthorized {
+			t.Error(status)
 		}
 	})
 }

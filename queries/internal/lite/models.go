@@ -142,6 +142,7 @@ type ExecutionAttempt struct {
 	StartedAt   *time.Time `db:"started_at"`
 	HeartbeatAt *time.Time `db:"heartbeat_at"`
 	EndedAt     *time.Time `db:"ended_at"`
+	Pod         string     `db:"pod"`
 }
 
 type ExecutionLimit struct {

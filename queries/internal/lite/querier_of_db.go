@@ -579,6 +579,10 @@ func (a Adapter) GetWebhook(ctx context.Context, id uuid.UUID) (db.Webhook, erro
 	return db.Webhook(row), err
 }
 
+func (a Adapter) GiveToPod(ctx context.Context, arg db.GiveToPodParams) (int64, error) {
+	return a.q.GiveToPod(ctx, GiveToPodParams(arg))
+}
+
 func (a Adapter) HasUsers(ctx context.Context) (bool, error) {
 	return a.q.HasUsers(ctx)
 }

@@ -144,20 +144,26 @@ update execution_attempts
 set state = 'ENDED', outcome = sqlc.arg(outcome), reason = sqlc.arg(reason), lease_until = null, token_hash = null, ended_at = sqlc.arg(now)
 where execution_id = sqlc.arg(execution_id) and state in ('STARTING', 'RUNNING');
 
+-- name: GiveToPod :execrows
+-- The first pod that asks has an attempt, however often it asks.
+update execution_attempts
+set pod = sqlc.arg(pod)
+where id = sqlc.arg(id) and fence = sqlc.arg(fence) and state = 'RUNNING' and pod in ('', sqlc.arg(pod));
+
 -- name: GetAttempt :one
-select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at, pod
 from execution_attempts
 where id = sqlc.arg(id);
 
 -- name: GetAttemptByToken :one
 -- That of a token, as long as it is held.
-select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at, pod
 from execution_attempts
 where token_hash = sqlc.arg(token_hash) and state = 'RUNNING' and lease_until > sqlc.arg(now);
 
 -- name: ListAttempts :many
 -- Those of an execution, in order.
-select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at
+select id, execution_id, number, state, outcome, reason, stop, queue, priority, available_at, timeout_ms, fence, runner_id, lease_until, deadline_at, handle, token_hash, log_seq, exit_code, created_at, claimed_at, started_at, heartbeat_at, ended_at, pod
 from execution_attempts
 where execution_id = sqlc.arg(execution_id)
 order by number;

@@ -52,6 +52,12 @@ const (
 	WordHandOver = "hand-over" // the results are open as ResultsFile
 )
 
+// HeaderPod says which pod asks, as EnvPod says it in the pod: an attempt is given to one of them.
+const (
+	HeaderPod = "Fairway-Pod"
+	EnvPod    = "FAIRWAY_POD"
+)
+
 // ResultsFile is the number of the file of results in the process that hands them over.
 const ResultsFile = 3
 

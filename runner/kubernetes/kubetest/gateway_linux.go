@@ -27,12 +27,13 @@ type Gateway struct {
 	// Before, if it is there, is asked before each answer, and answers itself if it says so.
 	Before func(w http.ResponseWriter, r *http.Request) bool
 
-	given map[string]int
+	given, refused map[string]int
+	pods           map[string]string // that have attempts
 }
 
 // NewGateway makes one that knows nothing.
 func NewGateway() *Gateway {
-	return &Gateway{files: map[string][]byte{}, attempts: map[string]executor.Attempt{}, results: map[string][]byte{}, given: map[string]int{}}
+	return &Gateway{files: map[string][]byte{}, attempts: map[string]executor.Attempt{}, results: map[string][]byte{}, given: map[string]int{}, refused: map[string]int{}, pods: map[string]string{}}
 }
 
 // Token is that of an attempt, as a Gateway knows it.
@@ -125,10 +126,11 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case !known || r.URL.Path != agent.PathExecution(attempt.Execution)+what:
 		http.Error(w, "whose token is that?", http.StatusUnauthorized)
 	case r.Method == http.MethodGet && what == agent.PathFiles:
-		g.mu.Lock()
-		g.given[id]++
-		files := g.files[attempt.Script.Version]
-		g.mu.Unlock()
+		files, first := g.give(id, attempt.Script.Version, r.Header.Get(agent.HeaderPod))
+		if !first {
+			http.Error(w, "another pod has the attempt", http.StatusConflict)
+			return
+		}
 		_, _ = w.Write(files)
 	case r.Method == http.MethodGet && what == agent.PathParams:
 		if len(attempt.Params) == 0 {
@@ -146,6 +148,26 @@ func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	default:
 		http.NotFound(w, r)
 	}
+}
+
+// give gives the files of an attempt to the first pod that asks.
+func (g *Gateway) give(id, version, pod string) (files []byte, first bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if has := g.pods[id]; has != "" && pod != has {
+		g.refused[id]++
+		return nil, false
+	}
+	g.pods[id] = pod
+	g.given[id]++
+	return g.files[version], true
+}
+
+// Refused is how often a pod asked for files of an attempt that another one has.
+func (g *Gateway) Refused(id string) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.refused[id]
 }
 
 // Results opens what was handed over.

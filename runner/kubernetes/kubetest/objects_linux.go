@@ -36,11 +36,20 @@ type pod struct {
 }
 
 type container struct {
-	Name      string   `json:"name"`
-	Image     string   `json:"image"`
-	Command   []string `json:"command"`
-	Args      []string `json:"args"`
-	Dir       string   `json:"workingDir"`
+	Name    string   `json:"name"`
+	Image   string   `json:"image"`
+	Command []string `json:"command"`
+	Args    []string `json:"args"`
+	Dir     string   `json:"workingDir"`
+	Env     []struct {
+		Name  string `json:"name"`
+		Value string `json:"value"`
+		From  struct {
+			Field struct {
+				Path string `json:"fieldPath"`
+			} `json:"fieldRef"`
+		} `json:"valueFrom"`
+	} `json:"env"`
 	Resources struct {
 		Limits map[string]string `json:"limits"`
 	} `json:"resources"`

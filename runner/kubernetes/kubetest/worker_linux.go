@@ -351,11 +351,18 @@ func (w *worker) bundle(p *pod, c container, root string) (string, error) {
 		mounts = append(mounts, mount{m.MountPath, "bind", filepath.Join(w.directory, "volumes", m.Name), []string{"bind", "nosuid", "nodev", how}})
 	}
 	s := p.Spec.SecurityContext
+	env := []string{"PATH=/bin:/usr/bin", "HOSTNAME=pod", "KUBERNETES_SERVICE_HOST=10.0.0.1"}
+	for _, v := range c.Env {
+		if v.From.Field.Path == "metadata.uid" {
+			v.Value = p.Metadata.UID
+		}
+		env = append(env, v.Name+"="+v.Value)
+	}
 	config := map[string]any{
 		"ociVersion": "1.0.2", "hostname": "pod", "root": map[string]any{"path": root, "readonly": c.SecurityContext.ReadOnlyRootFilesystem}, "mounts": mounts,
 		"process": map[string]any{
 			"user": map[string]any{"uid": s.RunAsUser, "gid": s.RunAsGroup, "additionalGids": []int{s.FSGroup}}, "args": append(c.Command, c.Args...),
-			"env": []string{"PATH=/bin:/usr/bin", "HOSTNAME=pod", "KUBERNETES_SERVICE_HOST=10.0.0.1"}, "cwd": firstOf(c.Dir, "/"), "noNewPrivileges": true, "capabilities": map[string]any{},
+			"env": env, "cwd": firstOf(c.Dir, "/"), "noNewPrivileges": true, "capabilities": map[string]any{},
 		},
 		"linux": map[string]any{
 			"cgroupsPath": "/fairway-kube/" + w.id(c.Name),

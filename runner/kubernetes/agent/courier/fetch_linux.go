@@ -117,7 +117,9 @@ func (g *gateway) insist(ctx context.Context, ask func(context.Context) error) e
 	defer stop()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		err := ask(ctx)
-		if refused, is := errors.AsType[*refusedError](err); err == nil || is && refused.status != http.StatusTooManyRequests && refused.status < http.StatusInternalServerError {
+		// 409: another pod of the attempt was first. Were this one to fail, the cluster would take that for the end of both; so it waits
+		// until it is removed.
+		if refused, is := errors.AsType[*refusedError](err); err == nil || is && refused.status != http.StatusTooManyRequests && refused.status != http.StatusConflict && refused.status < http.StatusInternalServerError {
 			return err
 		}
 		timer := time.NewTimer(pause)
@@ -136,6 +138,9 @@ func (g *gateway) once(ctx context.Context, method, path string, body io.Reader,
 		return err
 	}
 	request.Header.Set("Authorization", "Bearer "+g.spec.Token)
+	if pod := os.Getenv(agent.EnvPod); pod != "" {
+		request.Header.Set(agent.HeaderPod, pod)
+	}
 	if body != nil {
 		request.ContentLength = size
 		request.Header.Set("Content-Type", "application/octet-stream")
