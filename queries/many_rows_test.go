@@ -47,13 +47,13 @@ func appendedRows(t *testing.T, s *Store, all int) uuid.UUID {
 	id := "(lpad(to_hex(floor(extract(epoch from " + at + ") * 1000)::bigint), 12, '0') || '7' || substr(md5(n::text), 1, 3) || '8' || substr(md5(n::text), 4, 15))::uuid"
 	series := fmt.Sprintf("generate_series(0, %d) n", executions-1)
 	of := "(select " + id + " as id, " + at + " as at, n from " + series + ") e"
-	for _, text := range []string{ //nolint:dupword // values of several columns
+	for _, text := range []string{
 		"alter table executions disable trigger user",
 		`insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms,
 			is_plugin_execution, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at)
-			select id, '` + sc.ID.String() + "', 1, '" + u.ID.String() + "', 'FINISHED', '', 100, '{}', '', '{}', '', 0, 'default', 0, 1, 1, '', 0, 1000, false, 4, 800, at, at, at, at, at, at from " + of,
+			select id, '` + sc.ID.String() + "', 1, '" + u.ID.String() + "', 'FINISHED', '', 100, '{}', '', '{}', '', 0, 'default', 0, 1, 1, '', 0, 1000, false, 4, 800, at as created_at, at as queued_at, at as dispatched_at, at as started_at, at as ended_at, at as updated_at from " + of,
 		"alter table executions enable trigger user",
-		"insert into log_chunks (execution_id, attempt, seq, first_id, last_id, first_at, last_at, data, level, notice, created_at) select id, 1, seq, seq, seq, at, at, decode(repeat(md5(n::text), 6), 'hex'), '', '', at from " + of + ", generate_series(1, 4) seq",
+		"insert into log_chunks (execution_id, attempt, seq, first_id, last_id, first_at, last_at, data, level, notice, created_at) select id, 1, seq as seq, seq as first_id, seq as last_id, at as first_at, at as last_at, decode(repeat(md5(n::text), 6), 'hex'), '', '', at from " + of + ", generate_series(1, 4) seq",
 		"insert into status_log (execution_id, at, status_from, status_to, reason, attempt) select id, at, (array['', 'PENDING', 'READY', 'RUNNING'])[m], (array['PENDING', 'READY', 'RUNNING', 'FINISHED'])[m], '', 1 from " + of + ", generate_series(1, 4) m",
 		"insert into audit_log (id, at, actor, request_id, action, subject, diff) select id, at, 'user', '', 'user.change', 'user ' || n % 1000, '{}' from " + of,
 		"insert into events (at, type, subject, data) select at, 'execution.finished', 'execution/' || id, '{\"execution_id\":\"' || id || '\"}' from " + of,
