@@ -7,6 +7,7 @@ import (
 	_ "github.com/fairway-gateway/fairway/modules/control"
 	_ "github.com/fairway-gateway/fairway/modules/db"
 	_ "github.com/fairway-gateway/fairway/modules/decoders"
+	_ "github.com/fairway-gateway/fairway/modules/doctor"
 	_ "github.com/fairway-gateway/fairway/modules/executors"
 	_ "github.com/fairway-gateway/fairway/modules/fairway"
 	_ "github.com/fairway-gateway/fairway/modules/guard"

@@ -133,7 +133,7 @@ func inspect(ctx context.Context, path string) (version int64, err error) {
 	if err := db.QueryRowContext(ctx, "select coalesce(max(version_id), 0) from "+storeTable).Scan(&version); err != nil {
 		return 0, ofBackup(ctx, err)
 	}
-	newest, err := newestOfStore()
+	newest, err := newestOf(sqliteMigrations, "migrations/sqlite")
 	if err != nil {
 		return 0, err
 	}
@@ -156,19 +156,6 @@ func ofBackup(ctx context.Context, err error) error {
 		return &NoBackupError{"it has no tables of a store"}
 	}
 	return &NoBackupError{"it cannot be read: " + said.Error()}
-}
-
-// newestOfStore is the number of the last migration of the store that this program knows.
-func newestOfStore() (newest int64, err error) {
-	names, err := fs.Glob(sqliteMigrations, "migrations/sqlite/*.sql")
-	for _, name := range names {
-		var n int64
-		if _, err := fmt.Sscanf(filepath.Base(name), "%d", &n); err != nil {
-			return 0, fmt.Errorf("%s: %w", name, err)
-		}
-		newest = max(newest, n)
-	}
-	return newest, err
 }
 
 // openAlone opens a file that exists for one connection, whatever it is.

@@ -96,9 +96,12 @@ func (c connector) Connect(context.Context) (driver.Conn, error) { return c.driv
 func (c connector) Driver() driver.Driver { return c.driver }
 
 // address is a DSN of the driver. Times are written so that their texts are ordered as they are.
-func address(path, options string) string {
+func address(path, options string) string { return addressFor("rw", path, options) }
+
+// addressFor is address in a mode of SQLite's.
+func addressFor(mode, path, options string) string {
 	u := url.URL{Scheme: "file", Path: filepath.ToSlash(path)}
-	u.RawQuery = "mode=rw&_busy_timeout=" + strconv.FormatInt(busyWait.Milliseconds(), 10) + "&_foreign_keys=1&_time_format=sqlite&" + options
+	u.RawQuery = "mode=" + mode + "&_busy_timeout=" + strconv.FormatInt(busyWait.Milliseconds(), 10) + "&_foreign_keys=1&_time_format=sqlite&" + options
 	return u.String()
 }
 

@@ -12,9 +12,17 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig"
 )
 
+// AdaptError says what is wrong in a configuration, mostly with file and line.
+type AdaptError struct{ Err error }
+
+func (e *AdaptError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the cause.
+func (e *AdaptError) Unwrap() error { return e.Err }
+
 // ReadConfig gives a configuration as JSON, for a command with the options --config and --adapter; empty they are the
 // Caddyfile of the working directory. It reads what Caddy's own commands read, but logs nothing between our lines, and
-// takes a file that is no JSON for a Caddyfile, whatever its name.
+// takes a file that is no JSON for a Caddyfile, whatever its name. The error is an *AdaptError where what it read is at fault.
 func ReadConfig(file, adapter string) ([]byte, error) {
 	name := file
 	if name == "" {
@@ -47,5 +55,8 @@ func ReadConfig(file, adapter string) ([]byte, error) {
 		return nil, fmt.Errorf("--adapter: there is none that is called %q", adapter)
 	}
 	adapted, _, err := a.Adapt(raw, map[string]any{"filename": name}) // fairway validate has the warnings
-	return adapted, err
+	if err != nil {
+		return nil, &AdaptError{err}
+	}
+	return adapted, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -33,31 +34,41 @@ func load(file, adapter string) (*loaded, error) {
 	return out, nil
 }
 
-// Provision reads a configuration, and provisions what answers requests: nothing listens, no certificate is asked for, and no store
-// is opened. It gives the app, and the configuration as Caddy's JSON. The process is expected to end soon. No secret is in an error.
+// Provision reads a configuration, and provisions what answers requests, as ProvisionJSON does. It gives the app, and the configuration as
+// Caddy's JSON.
 func Provision(file, adapter string) (*fairway.App, []byte, error) {
 	raw, err := caddyfiles.ReadConfig(file, adapter)
 	if err != nil {
 		return nil, nil, err
 	}
+	app, err := ProvisionJSON(raw)
+	return app, raw, err
+}
+
+// ProvisionJSON provisions what answers requests of a configuration in Caddy's JSON: nothing listens, no certificate is asked for, and no
+// store is opened. The process is expected to end soon. No secret is in an error.
+func ProvisionJSON(raw []byte) (*fairway.App, error) {
 	cfg, err := reduce(raw)
 	if err != nil {
-		return nil, nil, fmt.Errorf("configuration: %w", err)
+		return nil, fmt.Errorf("configuration: %w", err)
 	}
 	ctx, err := caddy.ProvisionContext(cfg)
 	if err != nil {
-		return nil, nil, errors.New(redactor(secretsIn(raw)).Replace(err.Error()))
+		return nil, errors.New(Redactor(raw).Replace(err.Error()))
 	}
 	v, err := ctx.App("fairway")
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	app, ok := v.(*fairway.App)
 	if !ok {
-		return nil, nil, fmt.Errorf("the app fairway is a %T", v)
+		return nil, fmt.Errorf("the app fairway is a %T", v)
 	}
-	return app, raw, nil
+	return app, nil
 }
+
+// Redactor replaces the secrets of a configuration in Caddy's JSON by ***, in all their spellings.
+func Redactor(raw []byte) *strings.Replacer { return redactor(secretsIn(raw)) }
 
 // reduce leaves of a configuration what answers requests: no admin endpoint, no certificate, no storage.
 func reduce(raw []byte) (*caddy.Config, error) {

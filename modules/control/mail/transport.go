@@ -244,3 +244,31 @@ func failure(err error, to string) error {
 	}
 	return told
 }
+
+// Greet connects to the server of a resolved configuration as who sends a letter does, encrypted as he would be, and says good-bye: it neither
+// logs in nor sends. It gives the server's address; empty: there is none.
+func (c *Config) Greet(ctx context.Context) (string, error) {
+	by, err := c.transport(nil)
+	r, ok := by.(*relay)
+	if err != nil || !ok {
+		return "", err
+	}
+	at := net.JoinHostPort(r.host, strconv.Itoa(r.port))
+	r.username, r.password = "", ""
+	conn, err := r.dial(ctx)
+	if err != nil {
+		return at, err
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { _ = conn.Close() })()
+	client, err := gomail.NewClient(r.host, r.options(conn, message{})...)
+	if err != nil {
+		return at, err
+	}
+	session, err := client.DialToSMTPClientWithContext(ctx)
+	if err != nil {
+		return at, withContext(ctx, err)
+	}
+	_ = client.CloseWithSMTPClient(session) // it answered
+	return at, nil
+}
