@@ -198,7 +198,7 @@ func (s *site) kills(r *rand.Rand, chosen []int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var scripts sync.Mutex
+	var scripts, building sync.Mutex
 	newest := first
 	script := func() string {
 		scripts.Lock()
@@ -218,8 +218,10 @@ func (s *site) kills(r *rand.Rand, chosen []int) {
 	for n, which := range chosen {
 		state := states()[r.IntN(len(states()))]
 		wait := time.Duration(r.IntN(400)) * time.Millisecond
-		if state == "BUILD" {
+		// One at a time: builds that are killed again and again are queued faster than they end.
+		if state == "BUILD" && building.TryLock() {
 			busy.Go(func() {
+				defer building.Unlock()
 				id, err := s.api.Upload(t.Context(), fmt.Sprintf("script%d", n), s.effects.script(s.tell))
 				if err != nil {
 					t.Error(err)
