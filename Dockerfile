@@ -17,7 +17,7 @@ WORKDIR /src
 COPY . .
 # What xcaddy.json says is what ./caddy is; tests hold the two together. The tags are those of the Makefile.
 RUN CGO_ENABLED=0 go build -trimpath -buildvcs=false -tags "$(sed -n 's/^TAGS := //p' Makefile)" \
-	-ldflags "-s -w -X github.com/fairway-gateway/fairway/caddy/identity.version=${VERSION}" -o /image/usr/bin/fairway ./caddy
+	-ldflags "-s -w -funcalign=16 -X github.com/fairway-gateway/fairway/caddy/identity.version=${VERSION}" -o /image/usr/bin/fairway ./caddy
 # Time zones are in the program; certificates are not, so that they can be replaced.
 RUN mkdir -p /image/etc/ssl/certs /image/etc/fairway /image/usr/share/doc/fairway /owned/data /owned/blobs \
 	&& cp /etc/ssl/certs/ca-certificates.crt /image/etc/ssl/certs/ \

@@ -8,7 +8,8 @@ SHELL := bash
 TAGS := nobadger,nomysql,nopgx,grpcnotrace,nopgxregisterdefaulttypes
 # Empty outside a tagged clone: the binary then says the version of its source.
 VERSION ?= $(shell git describe --tags --match 'v[0-9]*' --dirty 2>/dev/null)
-LDFLAGS := -s -w $(if $(VERSION),-X github.com/fairway-gateway/fairway/caddy/identity.version=$(VERSION))
+# Functions begin at multiples of 16 bytes as on most systems, not of Go's 32: 0.9 MB less.
+LDFLAGS := -s -w -funcalign=16 $(if $(VERSION),-X github.com/fairway-gateway/fairway/caddy/identity.version=$(VERSION))
 BIN ?= bin/fairway
 # What images say of their source.
 IMAGE_ARGS = $(if $(VERSION),--build-arg VERSION=$(VERSION:v%=%)) --build-arg REVISION=$(shell git rev-parse HEAD 2>/dev/null || echo unknown)
