@@ -83,7 +83,7 @@ func listener(t *testing.T, certificate *tls.Certificate) (address string, said 
 			}
 			go func() {
 				defer conn.Close()
-				n, _ := io.Copy(io.Discard, conn) //nolint:errcheck // an end is expected
+				n, _ := io.Copy(io.Discard, conn) // an end is expected
 				if secure, ok := conn.(*tls.Conn); ok {
 					n += int64(len(secure.ConnectionState().PeerCertificates))
 				}
@@ -165,7 +165,7 @@ func tells(t *testing.T, text string) net.Listener {
 			if err != nil {
 				return
 			}
-			_, _ = conn.Write([]byte(text)) //nolint:errcheck // who asked may be gone
+			_, _ = conn.Write([]byte(text)) // who asked may be gone
 			defer conn.Close()
 		}
 	}()

@@ -30,11 +30,11 @@ func TestDisk(t *testing.T) {
 func TestDiskOfAnother(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "some")
-	if err := os.Mkdir(folder, 0o755); err != nil { //nolint:gosec // to be read by nobody
+	if err := os.Mkdir(folder, 0o755); err != nil { // to be read by nobody
 		t.Fatal(err)
 	}
 	if os.Geteuid() != 0 {
-		if err := os.Chmod(folder, 0o500); err != nil { //nolint:gosec // to be read
+		if err := os.Chmod(folder, 0o500); err != nil { // to be read
 			t.Fatal(err)
 		}
 		want(t, disk("disk", folder), Failure, "permission denied", "give it to the user")
@@ -44,10 +44,10 @@ func TestDiskOfAnother(t *testing.T) {
 	found := make(chan Finding)
 	go func() {
 		runtime.LockOSThread()                                                      // and this thread ends with it
-		if err := os.Chmod(filepath.Dir(filepath.Dir(folder)), 0o755); err != nil { //nolint:gosec // to be passed through
+		if err := os.Chmod(filepath.Dir(filepath.Dir(folder)), 0o755); err != nil { // to be passed through
 			t.Error(err)
 		}
-		if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { //nolint:gosec // to be passed through
+		if err := os.Chmod(filepath.Dir(folder), 0o755); err != nil { // to be passed through
 			t.Error(err)
 		}
 		if err := unix.Setfsuid(nobody); err != nil {

@@ -36,7 +36,7 @@ func (e *examination) isolation(context.Context) []Finding {
 	for _, level := range []executor.Level{executor.Standard, executor.Strict} {
 		words.Level = level
 		check := "isolation " + string(level)
-		missing, err := keeps(words)
+		missing, err := keeps(words) //nolint:contextcheck // what is tried ends by itself
 		switch {
 		case err != nil:
 			out = append(out, Finding{check, Warning, "it could not be tried: " + err.Error(), "call this command with a temporary directory (TMPDIR) that all users may enter"})

@@ -26,8 +26,9 @@ func (e *examination) disks(context.Context) []Finding {
 	if e.provisioned {
 		runs, _ = e.app.Embeds()
 	}
-	var out []Finding
-	for _, d := range e.app.Directories(runs) {
+	directories := e.app.Directories(runs)
+	out := make([]Finding, 0, len(directories))
+	for _, d := range directories {
 		out = append(out, disk("disk "+d.What, d.Directory))
 	}
 	return out

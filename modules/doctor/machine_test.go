@@ -28,7 +28,7 @@ func smtp(t *testing.T, extensions string) net.Listener {
 			}
 			go func() {
 				defer conn.Close()
-				say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } //nolint:errcheck // who asked may be gone
+				say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } // who asked may be gone
 				say("220 doctor.test ESMTP")
 				for lines := bufio.NewScanner(conn); lines.Scan(); {
 					switch word, _, _ := strings.Cut(lines.Text(), " "); word {

@@ -18,7 +18,7 @@ func roomOf(directory string) (room, bool) {
 	if err := unix.Statfs(directory, &of); err != nil || of.Bsize <= 0 {
 		return room{}, false
 	}
-	return room{bytes: of.Bavail * uint64(of.Bsize), files: of.Ffree, mostFiles: of.Files}, true //nolint:unconvert,gosec // types differ between systems
+	return room{bytes: of.Bavail * uint64(of.Bsize), files: of.Ffree, mostFiles: of.Files}, true // types differ between systems
 }
 
 // openFiles is the limit that a process of Go gives itself.

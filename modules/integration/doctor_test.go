@@ -83,7 +83,7 @@ func TestDoctorPage(t *testing.T) {
 		t.Errorf("it ends with %d and says\n%s, the page\n%s", c.code, got, shown)
 	}
 
-	s.write(t, "Caddyfile", "http://127.0.0.1:1 {\n\tservice /x {\n\t\tversoin 1\n\t}\n}\n")
+	s.write(t, "Caddyfile", "http://127.0.0.1:1 {\n\tservice /x {\n\t\tverzion 1\n\t}\n}\n")
 	out, _ := s.doctor(t, 1)
 	if len(out.Checks) == 0 || out.State != "failure" || !strings.Contains(out.Checks[0].Found, "Caddyfile:3") {
 		t.Errorf("it does not say where: %v", out)
