@@ -86,6 +86,14 @@ test-kubelet: setup build ## Test the executor kubernetes before a whole Kuberne
 test-image: setup ## Build the images and run them as docs/docker.md says, with a real Docker Engine
 	.ci/test-image
 
+.PHONY: package
+package: build ## Make packages for Debian and for Fedora and its like in dist/
+	.ci/package $(BIN) $(or $(VERSION:v%=%),0.1.0) dist
+
+.PHONY: test-package
+test-package: setup ## Make the packages and install them, as root
+	.ci/test-package
+
 .PHONY: lint
 lint: ## Check formatting and run golangci-lint
 	status=0; \
