@@ -90,6 +90,14 @@ test-image: setup ## Build the images and run them as docs/docker.md says, with 
 package: build ## Make packages for Debian and for Fedora and its like in dist/
 	.ci/package $(BIN) $(or $(VERSION:v%=%),0.1.0) dist
 
+.PHONY: release
+release: ## Make all that a release of VERSION has, in dist/
+	.ci/release $(or $(VERSION:v%=%),0.1.0) dist
+
+.PHONY: test-release
+test-release: setup ## Make a release and look at it
+	.ci/test-release
+
 .PHONY: test-package
 test-package: setup ## Make the packages and install them, as root
 	.ci/test-package
