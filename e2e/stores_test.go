@@ -53,18 +53,7 @@ func stores(t *testing.T, run func(t *testing.T, o gateway.Options, secret strin
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		server, err := pgtest.Start()
-		if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := server.Stop(); err != nil {
-				t.Error(err)
-			}
-		})
+		server := pgtest.For(t)
 		run(t, gateway.Options{
 			Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}",
 			Env:     []string{"DATABASE_URL=" + server.DSN("postgres"), "FAIRWAY_SECRET=" + secret},

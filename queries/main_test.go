@@ -3,7 +3,6 @@ package queries
 import (
 	"context"
 	"encoding/binary"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -109,12 +108,7 @@ func run(m *testing.M) int {
 func postgresDSN(t testing.TB) string {
 	t.Helper()
 	s, err := startServer()
-	switch {
-	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-		t.Skip(err)
-	case err != nil:
-		t.Fatal(err)
-	}
+	pgtest.Check(t, err)
 	name := fmt.Sprintf("t%d", time.Now().UnixNano())
 	command(t, s.DSN("postgres"), "create database "+name)
 	return s.DSN(name) + poolOption

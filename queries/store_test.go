@@ -240,16 +240,7 @@ func TestUnavailable(t *testing.T) {
 // TestRestart holds that a store that is open outlives its server: it fails while that is away, and works when it is back.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	_ = postgresDSN(t) // leaves the test out where there is no server
-	own, err := pgtest.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := own.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	own := pgtest.For(t)
 	s, err := Open(t.Context(), Config{DSN: own.DSN("postgres")})
 	if err != nil {
 		t.Fatal(err)

@@ -6,7 +6,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -87,18 +86,7 @@ func onEngines(t *testing.T, run func(t *testing.T, address string)) {
 	})
 	t.Run("PostgreSQL", func(t *testing.T) {
 		t.Parallel()
-		server, err := pgtest.Start()
-		if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
-			t.Skip(err)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() {
-			if err := server.Stop(); err != nil {
-				t.Error(err)
-			}
-		})
+		server := pgtest.For(t)
 		run(t, shipped(t, server.DSN("postgres")))
 	})
 }

@@ -101,18 +101,7 @@ func sqlite(t testing.TB) engine {
 
 func postgres(t testing.TB) engine {
 	t.Helper()
-	server, err := pgtest.Start()
-	if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.For(t)
 	return engine{name: "PostgreSQL", server: server, dsn: server.DSN("postgres"), secret: newSecret(), dump: func() string {
 		out, err := exec.CommandContext(context.Background(), "pg_dump", "--inserts", "-h", server.Dir(), "-U", "postgres", "postgres").CombinedOutput() //nolint:gosec // ours
 		if err != nil {

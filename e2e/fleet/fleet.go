@@ -5,7 +5,6 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -51,7 +50,7 @@ type Fleet struct {
 // Start starts all of it, the gateways at once. It is left out where there is no PostgreSQL.
 func Start(t *testing.T, b *build.Builder, o Options) *Fleet {
 	t.Helper()
-	f := &Fleet{Server: startServer(t), Login: startLogin(t)}
+	f := &Fleet{Server: pgtest.For(t), Login: startLogin(t)}
 	f.Backend = startBackend(t, f.Login)
 	f.DSN = f.Server.DSN("postgres")
 	env := environment(f.DSN)
@@ -104,24 +103,6 @@ func startGateways(t *testing.T, b *build.Builder, n int, o gateway.Options) []*
 		}
 	}
 	return all
-}
-
-// startServer starts a PostgreSQL, or leaves the test out.
-func startServer(t *testing.T) *pgtest.Server {
-	t.Helper()
-	server, err := pgtest.Start()
-	if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
-	return server
 }
 
 // environment is what gateways and runners of a store are told.

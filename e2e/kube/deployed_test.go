@@ -15,7 +15,6 @@ import (
 
 	"github.com/fairway-gateway/fairway/e2e/process"
 	"github.com/fairway-gateway/fairway/internal/pgtest"
-	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/runner/kubernetes/kubetest"
 )
 
@@ -67,15 +66,7 @@ func TestDeployed(t *testing.T) {
 		t.Run(overlay, func(t *testing.T) {
 			env := map[string]string{"FAIRWAY_ADMIN_EMAIL": email, "FAIRWAY_ADMIN_PASSWORD": password}
 			if overlay == "postgres" {
-				server, err := pgtest.Start()
-				if err != nil {
-					required.Absent(t, "postgres", err)
-				}
-				t.Cleanup(func() {
-					if err := server.Stop(); err != nil {
-						t.Error(err)
-					}
-				})
+				server := pgtest.For(t)
 				env["DATABASE_URL"], env["FAIRWAY_DATABASE"] = server.DSN("postgres"), server.DSN("postgres")
 				env["FAIRWAY_SECRET"], env["FAIRWAY_BLOBS"] = newSecret(), "file://"+t.TempDir()
 			}

@@ -3,7 +3,6 @@ package pages_test
 import (
 	"crypto/rand"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"net/url"
 	"os"
@@ -24,18 +23,7 @@ func TestQueue(t *testing.T) {
 	if err := dependOnSources(); err != nil {
 		t.Fatal(err)
 	}
-	server, err := pgtest.Start()
-	if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.For(t)
 	secret := make([]byte, 32)
 	_, _ = rand.Read(secret) // it never fails
 	g := gateway.Start(t, builder, gateway.Options{

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"testing"
 	"time"
 
 	"github.com/fairway-gateway/fairway/internal/required"
@@ -38,9 +39,28 @@ type Server struct {
 	log   bytes.Buffer
 }
 
-// Required says whether tests may not be left out where there is no server.
-func Required() bool {
-	return required.Is("postgres")
+// For starts a server for a test, which stops it when it ends. It ends the test as Check does.
+func For(t testing.TB) *Server {
+	t.Helper()
+	s, err := Start()
+	Check(t, err)
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// Check ends a test for which Start gave an error: where PostgreSQL is not installed as required.Absent does.
+func Check(t testing.TB, err error) {
+	t.Helper()
+	switch {
+	case errors.Is(err, ErrAbsent):
+		required.Absent(t, "postgres", err)
+	case err != nil:
+		t.Fatal(err)
+	}
 }
 
 // Start makes a cluster and starts its server. The error is ErrAbsent where there is none to start. The caller stops it.

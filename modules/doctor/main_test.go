@@ -12,7 +12,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/fairway-gateway/fairway/internal/pgtest"
-	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/modules/fairway"
 	_ "github.com/fairway-gateway/fairway/modules/keeper" // the isolation is tried with the program that asks
 	"github.com/fairway-gateway/fairway/modules/try"
@@ -48,9 +47,7 @@ func TestMain(m *testing.M) {
 func newDatabase(t *testing.T) string {
 	t.Helper()
 	server.once.Do(func() { server.of, server.err = pgtest.Start() })
-	if server.err != nil {
-		required.Absent(t, "postgres", server.err)
-	}
+	pgtest.Check(t, server.err)
 	name := fmt.Sprintf("doctor%d", server.count.Add(1))
 	conn, err := pgx.Connect(t.Context(), server.of.DSN("postgres"))
 	if err != nil {

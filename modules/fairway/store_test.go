@@ -128,18 +128,7 @@ func useSessions(t *testing.T, s session.Store) {
 
 // TestStoreOnServer goes through a store of PostgreSQL, which needs a secret of its own, and comes back when it does.
 func TestStoreOnServer(t *testing.T) { //nolint:paralleltest // the environment is set
-	server, err := pgtest.Start()
-	if errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required() {
-		t.Skip(err)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := server.Stop(); err != nil {
-			t.Error(err)
-		}
-	})
+	server := pgtest.For(t)
 	t.Setenv("DATABASE_URL", server.DSN("postgres"))
 	t.Setenv("FAIRWAY_SECRET", fmt.Sprintf("%x", drawn()))
 	databases := []Database{{DSN: "{env.DATABASE_URL}"}}

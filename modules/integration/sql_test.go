@@ -54,12 +54,7 @@ func stopPostgres() error {
 func makePostgres(t testing.TB, statements string) (dsn, name string) {
 	t.Helper()
 	onePostgres.Do(func() { onePostgres.Server, onePostgres.err = pgtest.Start() })
-	switch {
-	case errors.Is(onePostgres.err, pgtest.ErrAbsent) && !pgtest.Required():
-		t.Skip(onePostgres.err)
-	case onePostgres.err != nil:
-		t.Fatal(onePostgres.err)
-	}
+	pgtest.Check(t, onePostgres.err)
 	name = fmt.Sprintf("t%d", time.Now().UnixNano())
 	onServer(t, "postgres", "create database "+name)
 	onServer(t, name, statements)

@@ -4,7 +4,6 @@ package runnertest
 import (
 	"context"
 	"crypto/sha256"
-	"errors"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -95,12 +94,7 @@ func SQLite(t testing.TB) string {
 func Postgres(t testing.TB) string {
 	t.Helper()
 	s, err := startServer()
-	switch {
-	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-		t.Skip(err)
-	case err != nil:
-		t.Fatal(err)
-	}
+	pgtest.Check(t, err)
 	name := "t" + strings.ReplaceAll(uuid.NewString(), "-", "")
 	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
 	if err != nil {

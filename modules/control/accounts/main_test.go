@@ -2,7 +2,6 @@ package accounts_test
 
 import (
 	"context"
-	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -57,12 +56,7 @@ var databases atomic.Int64
 func postgresDSN(t testing.TB) string {
 	t.Helper()
 	s, err := startServer()
-	switch {
-	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-		t.Skip(err)
-	case err != nil:
-		t.Fatal(err)
-	}
+	pgtest.Check(t, err)
 	name := fmt.Sprintf("t%d", databases.Add(1))
 	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
 	must(t, err)

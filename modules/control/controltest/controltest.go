@@ -84,12 +84,7 @@ func (e *Engines) Both(t *testing.T, test func(t *testing.T, dsn string)) {
 func (e *Engines) postgres(t *testing.T) string {
 	t.Helper()
 	s, err := e.start()
-	switch {
-	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-		t.Skip(err)
-	case err != nil:
-		t.Fatal(err)
-	}
+	pgtest.Check(t, err)
 	name := fmt.Sprintf("c%d", e.made.Add(1))
 	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
 	must(t, err)

@@ -86,16 +86,7 @@ func (l *lockedText) String() string {
 // TestRestart holds that connections that the server has closed meanwhile cost nobody an answer.
 func TestRestart(t *testing.T) {
 	t.Parallel()
-	postgresServer(t)
-	own, err := pgtest.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := own.Stop(); err != nil {
-			t.Error(err)
-		}
-	}()
+	own := pgtest.For(t)
 	p := open(t, own.DSN("postgres"), Options{})
 	var all sync.WaitGroup
 	for range 4 {

@@ -57,12 +57,7 @@ func run(m *testing.M) int {
 func postgresServer(t testing.TB) *pgtest.Server {
 	t.Helper()
 	s, err := startServer()
-	switch {
-	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-		t.Skip(err)
-	case err != nil:
-		t.Fatal(err)
-	}
+	pgtest.Check(t, err)
 	return s
 }
 

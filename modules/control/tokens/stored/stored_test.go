@@ -64,12 +64,7 @@ var databases atomic.Int64
 func postgresDSN(t *testing.T) string {
 	t.Helper()
 	s, err := startServer()
-	switch {
-	case errors.Is(err, pgtest.ErrAbsent) && !pgtest.Required():
-		t.Skip(err)
-	case err != nil:
-		t.Fatal(err)
-	}
+	pgtest.Check(t, err)
 	name := fmt.Sprintf("t%d", databases.Add(1))
 	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
 	must(t, err)
