@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -63,35 +64,48 @@ func write(t *testing.T, path string, text []byte) {
 
 const day = 24 * time.Hour
 
-// listener is a backend that shows a certificate, if it has one, and counts what it is sent.
-func listener(t *testing.T, certificate *tls.Certificate) (address string, said *atomic.Int64) {
+// listens has each connection that is made served, and closed then, until the test ends. It gives its address.
+func listens(t *testing.T, serve func(net.Conn)) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { l.Close() })
-	said = new(atomic.Int64)
-	go func() {
+	var all sync.WaitGroup
+	t.Cleanup(func() {
+		l.Close()
+		all.Wait()
+	})
+	all.Go(func() {
 		for {
 			conn, err := l.Accept()
 			if err != nil {
 				return
 			}
-			if certificate != nil {
-				conn = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12})
-			}
-			go func() {
+			all.Go(func() {
 				defer conn.Close()
-				n, _ := io.Copy(io.Discard, conn) // an end is expected
-				if secure, ok := conn.(*tls.Conn); ok {
-					n += int64(len(secure.ConnectionState().PeerCertificates))
-				}
-				said.Add(n)
-			}()
+				serve(conn)
+			})
 		}
-	}()
-	return l.Addr().String(), said
+	})
+	return l.Addr().String()
+}
+
+// listener is a backend that shows a certificate, if it has one, and counts what it is sent.
+func listener(t *testing.T, certificate *tls.Certificate) (address string, said *atomic.Int64) {
+	t.Helper()
+	said = new(atomic.Int64)
+	return listens(t, func(conn net.Conn) {
+		if certificate != nil {
+			conn = tls.Server(conn, &tls.Config{Certificates: []tls.Certificate{*certificate}, ClientAuth: tls.RequestClientCert, MinVersion: tls.VersionTLS12})
+			defer conn.Close()
+		}
+		n, _ := io.Copy(io.Discard, conn) // an end is expected
+		if secure, ok := conn.(*tls.Conn); ok {
+			n += int64(len(secure.ConnectionState().PeerCertificates))
+		}
+		said.Add(n)
+	}), said
 }
 
 // TestBackends looks at backends of every kind, most of which something is wrong with.
@@ -135,7 +149,7 @@ func TestBackends(t *testing.T) {
 		{"not begun", `{"addresses":["https://` + early + `"],"tls":{"ca":["` + fresh.certificate + `"]}}`, Failure, []string{"begins at", "clock"}},
 		{"no authority", `{"addresses":["https://` + secure + `"],"tls":{"ca":["/no/such/file"]}}`, Failure, []string{"/no/such/file"}},
 		{"client certificate", `{"addresses":["https://` + secure + `"],"tls":{"ca":["` + good.certificate + `"],"client_certificate":"` + good.certificate + `","client_key":"` + good.key + `"}}`, OK, []string{"valid until"}},
-		{"no TLS", `{"addresses":["https://127.0.0.1:` + port(t, tells(t, "HTTP/1.1 400 Bad Request\r\n\r\n")) + `"]}`, Failure, []string{"tls", "speaks what its address says"}},
+		{"no TLS", `{"addresses":["https://` + tells(t, "HTTP/1.1 400 Bad Request\r\n\r\n") + `"]}`, Failure, []string{"tls", "speaks what its address says"}},
 		{"proxy", `{"addresses":["https://backend.invalid"],"proxy":"http://` + plain + `"}`, OK, []string{"forward proxy", "beyond it"}},
 		{"no proxy", `{"addresses":["https://backend.invalid"],"proxy":"http://127.0.0.1:1"}`, Failure, []string{"forward proxy", "refuses"}},
 	} {
@@ -152,33 +166,12 @@ func TestBackends(t *testing.T) {
 }
 
 // tells is a backend that says something, whatever it is asked.
-func tells(t *testing.T, text string) net.Listener {
+func tells(t *testing.T, text string) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			_, _ = conn.Write([]byte(text)) // who asked may be gone
-			defer conn.Close()
-		}
-	}()
-	return l
-}
-
-func port(t *testing.T, l net.Listener) string {
-	t.Helper()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	return listens(t, func(conn net.Conn) {
+		_, _ = conn.Write([]byte(text))  // who asked may be gone
+		_, _ = io.Copy(io.Discard, conn) // to close before it has asked would take the text away
+	})
 }
 
 // TestHangingBackend: one that takes the connection and says nothing is given up.

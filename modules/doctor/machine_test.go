@@ -13,42 +13,27 @@ import (
 )
 
 // smtp is a mail server that greets, and fails the test if anybody wants more.
-func smtp(t *testing.T, extensions string) net.Listener {
+func smtp(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
+	return listens(t, func(conn net.Conn) {
+		say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } // who asked may be gone
+		say("220 doctor.test ESMTP")
+		for lines := bufio.NewScanner(conn); lines.Scan(); {
+			switch word, _, _ := strings.Cut(lines.Text(), " "); word {
+			case "EHLO":
+				say("250-doctor.test")
+				say("250 AUTH PLAIN LOGIN")
+			case "NOOP", "RSET":
+				say("250 ok")
+			case "QUIT":
+				say("221 bye")
 				return
+			default:
+				t.Errorf("the mail server was told %s", word)
+				say("502 no")
 			}
-			go func() {
-				defer conn.Close()
-				say := func(line string) { _, _ = conn.Write([]byte(line + "\r\n")) } // who asked may be gone
-				say("220 doctor.test ESMTP")
-				for lines := bufio.NewScanner(conn); lines.Scan(); {
-					switch word, _, _ := strings.Cut(lines.Text(), " "); word {
-					case "EHLO":
-						say("250-doctor.test" + extensions)
-						say("250 AUTH PLAIN LOGIN")
-					case "NOOP", "RSET":
-						say("250 ok")
-					case "QUIT":
-						say("221 bye")
-						return
-					default:
-						t.Errorf("the mail server was told %s", word)
-						say("502 no")
-					}
-				}
-			}()
 		}
-	}()
-	return l
+	})
 }
 
 // TestMail greets servers, and logs in nowhere.
@@ -64,8 +49,8 @@ func TestMail(t *testing.T) {
 		says      string
 	}{
 		{"none", `{}`, OK, "no server"},
-		{"plain", words("smtp://"+smtp(t, "").Addr().String(), "off"), OK, "nobody logged in"},
-		{"no STARTTLS", words("smtp://"+smtp(t, "").Addr().String(), "starttls"), Failure, "tls are right"},
+		{"plain", words("smtp://"+smtp(t), "off"), OK, "nobody logged in"},
+		{"no STARTTLS", words("smtp://"+smtp(t), "starttls"), Failure, "tls are right"},
 		{"refused", words("smtp://127.0.0.1:1", "off"), Failure, "refused"},
 		{"no password", strings.ReplaceAll(words("smtp://127.0.0.1:1", "off"), "DOCTOR_PASSWORD", "DOCTOR_NONE"), Failure, "DOCTOR_NONE"},
 	} {
