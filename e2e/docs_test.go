@@ -70,7 +70,7 @@ func TestPageLoggingIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	replace := strings.NewReplacer(farmAddress, proxy.URL, loginAddress, dex.Relay.URL)
-	env := []string{"CLIENT_SECRET=secret", "FARM_USER=user", "FARM_PASSWORD=password", "FAIRWAY_SECRET=" + newSecret(), "DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "store.db")}
+	env := []string{"CLIENT_SECRET=secret", "FARM_USER=user", "FARM_PASSWORD=password", "FAIRWAY_SECRET=" + gateway.NewSecret(), "DATABASE_URL=sqlite:" + filepath.Join(t.TempDir(), "store.db")}
 	blocks := 0
 	var served *gateway.Gateway
 	for _, m := range regexp.MustCompile("(?s)<!-- in ([a-z, ]+) -->\n```caddyfile\n(.*?)\n```").FindAllStringSubmatch(string(raw), -1) {

@@ -21,9 +21,6 @@ import (
 // startGateway runs a fairway.
 func startGateway(t testing.TB, o gateway.Options) *gateway.Gateway {
 	t.Helper()
-	if err := dependOnSources(); err != nil {
-		t.Fatal(err)
-	}
 	return gateway.Start(t, builder, o)
 }
 

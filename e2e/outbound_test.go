@@ -281,7 +281,7 @@ func TestOUT09CookiesOfTheProxyAreTheGateways(t *testing.T) {
 func TestOUT10StoresTellNothing(t *testing.T) {
 	t.Parallel()
 	s := startStack(t, peers.DexOptions{})
-	alice, secret := peers.Alice(), newSecret()
+	alice, secret := peers.Alice(), gateway.NewSecret()
 	o := gateway.Options{Site: s.site(), Fairway: "\t\tsecret {env.FAIRWAY_SECRET}", Env: []string{"FAIRWAY_SECRET=" + secret}, Data: t.TempDir()}
 	g := startGateway(t, o)
 	wantUser(t, who(g, alice), alice)
@@ -291,7 +291,7 @@ func TestOUT10StoresTellNothing(t *testing.T) {
 	told[secret] = "secret of the gateway"
 	wantNoFileHas(t, o.Data, told)
 
-	o.Env = []string{"FAIRWAY_SECRET=" + newSecret()}
+	o.Env = []string{"FAIRWAY_SECRET=" + gateway.NewSecret()}
 	thief := startGateway(t, o)
 	wantUser(t, who(thief, alice), alice)
 	if n := s.dex.Logins(); n != 2 {

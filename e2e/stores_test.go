@@ -2,8 +2,6 @@ package e2e_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
@@ -19,17 +17,10 @@ import (
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 )
 
-// newSecret makes the secret of a gateway, or of those that share a store: 32 bytes in base64.
-func newSecret() string {
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails
-	return base64.StdEncoding.EncodeToString(secret)
-}
-
 // stores are the ways in which gateways can share a store: the options for each of them, and what the store holds in the end.
 func stores(t *testing.T, run func(t *testing.T, o gateway.Options, secret string, dump func() string)) {
 	t.Helper()
-	secret := newSecret()
+	secret := gateway.NewSecret()
 	t.Run("SQLite", func(t *testing.T) {
 		t.Parallel()
 		file := filepath.Join(t.TempDir(), "store.db")

@@ -120,7 +120,7 @@ func await(t *testing.T, address string, trusted *x509.CertPool, good func(seria
 // TestCertificates: the shipped Caddyfile, with a name of one's own, gets a certificate, keeps it, and has another one before it ends.
 func TestCertificates(t *testing.T) {
 	t.Parallel()
-	builder := &build.Builder{Tools: "../tools", Repository: "../..", Temporary: t.TempDir()}
+	builder := &build.Builder{Module: "..", Temporary: t.TempDir()}
 	path, err := builder.Fairway()
 	if err != nil {
 		t.Fatal(err)

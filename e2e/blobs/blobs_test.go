@@ -59,7 +59,7 @@ func open(t *testing.T, address string) *blobs.Blobs {
 func startS3(t *testing.T, options ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	builder := build.Builder{Tools: filepath.Join("..", "tools"), Temporary: dir}
+	builder := build.Builder{Module: "..", Temporary: dir}
 	path, err := builder.Peer(build.VersityGW())
 	if err != nil {
 		required.Absent(t, "e2e", err)

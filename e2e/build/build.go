@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"sync"
+	"testing"
 )
 
 // Peer is a program of somebody else.
@@ -45,11 +46,11 @@ func VersityGW() Peer {
 // OTelCollector is the OpenTelemetry Collector, go.opentelemetry.io/collector, with a few of its components.
 func OTelCollector() Peer { return Peer{Module: "otel-collector", Package: "."} }
 
-// Builder builds each program once.
+// Builder builds each program once, when it is first wanted.
 type Builder struct {
-	// Tools is the directory of the peers' modules, Repository that of fairway's source.
-	Tools, Repository string
-	// Temporary takes fairway, which is built in each run.
+	// Module is this module's directory: the peers' modules are in its tools, fairway's source is above it.
+	Module string
+	// Temporary takes fairway, which is built in each run. Main makes it.
 	Temporary string
 	// Race builds fairway with the race detector.
 	Race bool
@@ -58,10 +59,25 @@ type Builder struct {
 	built map[string]func() (string, error)
 }
 
+// Main runs the tests of a package. What is built for them goes when they end. It gives the code to exit with.
+func (b *Builder) Main(m *testing.M) int {
+	var err error
+	if b.Temporary, err = os.MkdirTemp("", "fairway-e2e-"); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	code := m.Run()
+	if err := os.RemoveAll(b.Temporary); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e:", err)
+		return 1
+	}
+	return code
+}
+
 // Peer gives the path of a peer's program. It is kept in the user's cache, by the versions in its go.mod and of Go.
 func (b *Builder) Peer(p Peer) (string, error) {
 	return b.once(p.Module, func() (string, error) {
-		dir := filepath.Join(b.Tools, p.Module)
+		dir := filepath.Join(b.Module, "tools", p.Module)
 		key, err := fingerprint(dir)
 		if err != nil {
 			return "", err
@@ -96,7 +112,7 @@ func (b *Builder) Fairway() (string, error) {
 			// SQLite is C that became Go: to have it looked at as well takes most of the time, and tells nothing.
 			flags, env = append(flags, "-race", "-gcflags=modernc.org/sqlite/lib=-race=false", "-gcflags=modernc.org/libc/...=-race=false"), []string{"CGO_ENABLED=1"}
 		}
-		return path, build(b.Repository, path, env, append(flags, "./caddy")...)
+		return path, build(filepath.Join(b.Module, ".."), path, env, append(flags, "./caddy")...)
 	})
 }
 

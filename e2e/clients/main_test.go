@@ -4,9 +4,6 @@ package clients_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -30,23 +27,9 @@ const (
 	adminPassword = "The first one at the 1st tee"
 )
 
-var builder *build.Builder
+var builder = &build.Builder{Module: "..", Race: build.Race}
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fairway-e2e-clients")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	builder = &build.Builder{Tools: "../tools", Repository: repository, Temporary: dir, Race: raceDetector}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(builder.Main(m)) }
 
 // document is what `fairway openapi` prints of the shipped Caddyfile: a file with it.
 var document = sync.OnceValues(func() (string, error) {
@@ -103,14 +86,12 @@ func shipped(t *testing.T, dsn string) string {
 	if text == string(raw) {
 		t.Fatal("the shipped Caddyfile has no options to add the store to")
 	}
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails
 	legacy, err := process.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return gateway.Start(t, builder, gateway.Options{Caddyfile: text, Env: []string{
-		"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + base64.StdEncoding.EncodeToString(secret), "LEGACY_PORT=" + legacy,
+		"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + gateway.NewSecret(), "LEGACY_PORT=" + legacy,
 		"FAIRWAY_ADMIN_EMAIL=" + adminEmail, "FAIRWAY_ADMIN_PASSWORD=" + adminPassword,
 	}}).URL
 }

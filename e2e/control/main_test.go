@@ -7,27 +7,19 @@ package control_test
 
 import (
 	"flag"
-	"fmt"
-	"io/fs"
 	"os"
-	"path/filepath"
-	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/fairway-gateway/fairway/e2e/build"
 )
 
-// repository is the top of fairway's source, seen from here.
-const repository = "../.."
-
 // patience is how long a test waits for a condition before it gives up. Nothing asserts how long a thing took, but for what
 // revocations promise.
 const patience = 60 * time.Second
 
 var (
-	builder    *build.Builder
+	builder    = &build.Builder{Module: "..", Race: build.Race}
 	statements = flag.Bool("statements", false, "print each statement and the test of it, and run none")
 )
 
@@ -37,38 +29,5 @@ func TestMain(m *testing.M) {
 		printStatements(os.Stdout)
 		return
 	}
-	os.Exit(run(m))
+	os.Exit(builder.Main(m))
 }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fairway-e2e-control")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	builder = &build.Builder{Tools: "../tools", Repository: repository, Temporary: dir, Race: raceDetector}
-	if _, err := builder.Fairway(); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	return m.Run()
-}
-
-// dependOnSources looks at every file of the gateway's source, because go test keeps a result until a file changes that the tests
-// looked at.
-var dependOnSources = sync.OnceValue(func() error {
-	for _, dir := range []string{"caddy", "modules", "proxies", "queries", "go.mod", "go.sum"} {
-		err := filepath.WalkDir(filepath.Join(repository, dir), func(path string, d fs.DirEntry, err error) error {
-			if err != nil || !d.Type().IsRegular() || strings.Contains(path, "/testdata/") {
-				return err
-			}
-			_, err = os.Stat(path)
-			return err
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-})

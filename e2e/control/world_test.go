@@ -2,8 +2,6 @@ package control_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"net/http"
 	"net/netip"
@@ -76,17 +74,10 @@ func onEngines(t *testing.T, run func(t *testing.T, e engine)) {
 	})
 }
 
-// newSecret makes the secret of a gateway, or of those that share a store: 32 bytes in base64.
-func newSecret() string {
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails
-	return base64.StdEncoding.EncodeToString(secret)
-}
-
 func sqlite(t testing.TB) engine {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "store.db")
-	return engine{name: "SQLite", rateless: true, dsn: "sqlite:" + file, secret: newSecret(), dump: func() string {
+	return engine{name: "SQLite", rateless: true, dsn: "sqlite:" + file, secret: gateway.NewSecret(), dump: func() string {
 		var all string
 		for _, suffix := range []string{"", "-wal"} {
 			content, err := os.ReadFile(file + suffix) //nolint:gosec // ours
@@ -102,7 +93,7 @@ func sqlite(t testing.TB) engine {
 func postgres(t testing.TB) engine {
 	t.Helper()
 	server := pgtest.For(t)
-	return engine{name: "PostgreSQL", server: server, dsn: server.DSN("postgres"), secret: newSecret(), dump: func() string {
+	return engine{name: "PostgreSQL", server: server, dsn: server.DSN("postgres"), secret: gateway.NewSecret(), dump: func() string {
 		out, err := exec.CommandContext(context.Background(), "pg_dump", "--inserts", "-h", server.Dir(), "-U", "postgres", "postgres").CombinedOutput() //nolint:gosec // ours
 		if err != nil {
 			t.Fatalf("%v\n%s", err, out)
@@ -130,9 +121,6 @@ func cheap() passwords.Scheme {
 // start runs a gateway with options over an engine until the test ends.
 func start(t *testing.T, e engine, o gateway.Options) *world {
 	t.Helper()
-	if err := dependOnSources(); err != nil {
-		t.Fatal(err)
-	}
 	w := &world{engine: e, gateway: gateway.Start(t, builder, o)}
 	// What a store has from the start is there once the API answers, and not made where there are users already. A busy machine's
 	// first answers may be that the store is not there yet.

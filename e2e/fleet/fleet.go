@@ -3,8 +3,6 @@ package fleet
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"os"
 	"os/exec"
@@ -107,10 +105,8 @@ func startGateways(t *testing.T, b *build.Builder, n int, o gateway.Options) []*
 
 // environment is what gateways and runners of a store are told.
 func environment(dsn string) []string {
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails
 	return []string{
-		"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
+		"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + gateway.NewSecret(),
 		"FAIRWAY_ADMIN_EMAIL=" + AdminEmail, "FAIRWAY_ADMIN_PASSWORD=" + AdminPassword, "CLIENT_SECRET=" + clientSecret,
 	}
 }

@@ -2,7 +2,6 @@
 package fleet_test
 
 import (
-	"fmt"
 	"net/http"
 	"os"
 	"testing"
@@ -20,25 +19,10 @@ const (
 	patience = 3 * time.Minute
 )
 
-var builder *build.Builder
+// builder builds without the race detector: what stands between a script and the machine is a program without C.
+var builder = &build.Builder{Module: ".."}
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fairway-e2e-fleet")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	// Without the race detector: what stands between a script and the machine is a program without C.
-	builder = &build.Builder{Tools: "../tools", Repository: repository, Temporary: dir}
-	if _, err := builder.Fairway(); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(builder.Main(m)) }
 
 // await waits until something is as it must be.
 func await(t *testing.T, what string, is func() error) {

@@ -6,8 +6,6 @@ package fuzz_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"flag"
 	"fmt"
 	"io"
@@ -29,11 +27,8 @@ import (
 	"github.com/fairway-gateway/fairway/queries"
 )
 
-// repository is the top of fairway's source, seen from here.
-const repository = "../.."
-
 var (
-	builder  *build.Builder
+	builder  = &build.Builder{Module: "..", Race: build.Race}
 	requests = flag.Int("requests", 1300, "how many requests are made of each gateway")
 	seed     = flag.Uint64("seed", 1, "what the requests are made of")
 	most     = flag.Int("failures", 20, "how many different failures are told")
@@ -41,21 +36,7 @@ var (
 	only     = flag.String("operation", "", "only operations whose id begins so")
 )
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fairway-e2e-fuzz")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	builder = &build.Builder{Tools: "../tools", Repository: repository, Temporary: dir, Race: raceDetector}
-	return m.Run()
-}
+func TestMain(m *testing.M) { os.Exit(builder.Main(m)) }
 
 // world is a gateway, and the test's own way into its store.
 type world struct {
@@ -92,8 +73,6 @@ func onEngines(t *testing.T, run func(t *testing.T, w *world)) {
 
 func newWorld(t *testing.T, dsn string) *world {
 	t.Helper()
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails
 	// The engines are not asked the same, so that more is asked.
 	w := &world{maker: &maker{Rand: mathrand.New(mathrand.NewPCG(*seed, uint64(len(strings.Split(dsn, ":")[0])))), told: map[string][]any{"password": {password}}}} //nolint:gosec // no secret
 	w.client = &http.Client{
@@ -105,7 +84,7 @@ func newWorld(t *testing.T, dsn string) *world {
 		// Each request comes from an address of its own: limits by address are not what is looked at here.
 		Global:  "\tservers {\n\t\ttrusted_proxies static 127.0.0.1/32\n\t}",
 		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}\n\t\tmail {\n\t\t\tpublic_url http://localhost\n\t\t}",
-		Env:     []string{"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + base64.StdEncoding.EncodeToString(secret)},
+		Env:     []string{"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + gateway.NewSecret()},
 		Site:    "\tcontrol {\n\t\trate 100000/m by address\n\t}\n" + services(t),
 	})
 	if a := w.gateway.Get("/.well-known/jwks.json", "", ""); a.Status != http.StatusOK {

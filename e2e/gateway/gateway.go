@@ -3,6 +3,8 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/base64"
 	"fmt"
 	"io"
 	"net/http"
@@ -59,6 +61,13 @@ type Answer struct {
 	Status int
 	Header http.Header
 	Body   string
+}
+
+// NewSecret makes the secret of a gateway, or of those that share a store: 32 bytes in base64, as openssl would print them.
+func NewSecret() string {
+	secret := make([]byte, 32)
+	_, _ = rand.Read(secret) // it never fails
+	return base64.StdEncoding.EncodeToString(secret)
 }
 
 // Start runs a gateway until the test ends. It must then end in order, without a panic or a race.

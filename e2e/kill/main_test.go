@@ -10,7 +10,6 @@ package kill_test
 
 import (
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"strconv"
@@ -24,7 +23,8 @@ import (
 const patience = 5 * time.Minute
 
 var (
-	builder *build.Builder
+	// builder builds without the race detector: what stands between a script and the machine is a program without C.
+	builder = &build.Builder{Module: ".."}
 	kills   = flag.Int("kills", number("FAIRWAY_KILLS", 10), "how often something is killed, on each engine")
 	seed    = flag.Uint64("seed", uint64(number("FAIRWAY_KILL_SEED", 0)), "what chooses; 0: something does") //nolint:gosec // it is one
 )
@@ -41,21 +41,5 @@ func TestMain(m *testing.M) {
 	if *seed == 0 {
 		*seed = rand.Uint64N(1 << 32) //nolint:gosec // no secret
 	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fairway-kill")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	// Without the race detector: what stands between a script and the machine is a program without C.
-	builder = &build.Builder{Tools: "../tools", Repository: "../..", Temporary: dir}
-	if _, err := builder.Fairway(); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(builder.Main(m))
 }

@@ -1,8 +1,6 @@
 package kill_test
 
 import (
-	"crypto/rand"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -113,10 +111,8 @@ func open(t *testing.T, server *pgtest.Server, in isolation) *site {
 	if server != nil {
 		dsn = server.DSN("postgres")
 	}
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails
 	env := []string{
-		"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
+		"DATABASE_URL=" + dsn, "FAIRWAY_SECRET=" + gateway.NewSecret(),
 		"FAIRWAY_ADMIN_EMAIL=" + adminEmail, "FAIRWAY_ADMIN_PASSWORD=" + adminPassword,
 	}
 	blobs := filepath.Join(t.TempDir(), "blobs")

@@ -4,8 +4,6 @@ package kube_test
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -20,6 +18,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/fairway-gateway/fairway/e2e/gateway"
 	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/runner/kubernetes/kubetest"
 )
@@ -51,7 +50,7 @@ func configured(t testing.TB, m manifests, change func(name, text string) string
 	}
 	adapt := exec.CommandContext(t.Context(), program, "adapt", "--config", "Caddyfile", "--adapter", "caddyfile", "--validate") //nolint:gosec // ours
 	adapt.Dir = dir
-	adapt.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir(), "FAIRWAY_AGENT_IMAGE=fairway:1", "FAIRWAY_BLOBS=file:///tmp", "DATABASE_URL=postgres:///nowhere", "FAIRWAY_SECRET="+newSecret())
+	adapt.Env = append(os.Environ(), "XDG_DATA_HOME="+t.TempDir(), "FAIRWAY_AGENT_IMAGE=fairway:1", "FAIRWAY_BLOBS=file:///tmp", "DATABASE_URL=postgres:///nowhere", "FAIRWAY_SECRET="+gateway.NewSecret())
 	said, err := adapt.Output()
 	if err != nil {
 		var exit *exec.ExitError
@@ -64,13 +63,6 @@ func configured(t testing.TB, m manifests, change func(name, text string) string
 		t.Fatal(err)
 	}
 	return config, dir
-}
-
-// newSecret is what "openssl rand -base64 32" could print.
-func newSecret() string {
-	var secret [32]byte
-	_, _ = rand.Read(secret[:]) // it never fails
-	return base64.StdEncoding.EncodeToString(secret[:])
 }
 
 // checkTime holds the pod to its configuration: it listens where probes and Services look, believes the Ingress alone, and has the time that it needs to end.

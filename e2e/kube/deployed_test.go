@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/fairway-gateway/fairway/e2e/gateway"
 	"github.com/fairway-gateway/fairway/e2e/process"
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/runner/kubernetes/kubetest"
@@ -68,7 +69,7 @@ func TestDeployed(t *testing.T) {
 			if overlay == "postgres" {
 				server := pgtest.For(t)
 				env["DATABASE_URL"], env["FAIRWAY_DATABASE"] = server.DSN("postgres"), server.DSN("postgres")
-				env["FAIRWAY_SECRET"], env["FAIRWAY_BLOBS"] = newSecret(), "file://"+t.TempDir()
+				env["FAIRWAY_SECRET"], env["FAIRWAY_BLOBS"] = gateway.NewSecret(), "file://"+t.TempDir()
 			}
 			m := built(t, overlay, env, nil)
 			apply(t, cluster, m)

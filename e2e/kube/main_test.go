@@ -3,7 +3,6 @@
 package kube_test
 
 import (
-	"fmt"
 	"os"
 	"testing"
 
@@ -11,20 +10,6 @@ import (
 )
 
 // programs builds what the tests run.
-var programs = build.Builder{Tools: "../tools", Repository: "../.."}
+var programs = build.Builder{Module: ".."}
 
-func TestMain(m *testing.M) { os.Exit(run(m)) }
-
-func run(m *testing.M) (code int) {
-	temporary, err := os.MkdirTemp("", "fairway-kube-")
-	if err == nil {
-		programs.Temporary = temporary
-		code = m.Run()
-		err = os.RemoveAll(temporary)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	return code
-}
+func TestMain(m *testing.M) { os.Exit(programs.Main(m)) }

@@ -1,7 +1,6 @@
 package pages_test
 
 import (
-	"crypto/rand"
 	"encoding/base64"
 	"net/http"
 	"net/url"
@@ -20,16 +19,11 @@ import (
 // page under a path of its own.
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	if err := dependOnSources(); err != nil {
-		t.Fatal(err)
-	}
 	server := pgtest.For(t)
-	secret := make([]byte, 32)
-	_, _ = rand.Read(secret) // it never fails
 	g := gateway.Start(t, builder, gateway.Options{
 		Fairway: "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}",
 		Env: []string{
-			"DATABASE_URL=" + server.DSN("postgres"), "FAIRWAY_SECRET=" + base64.StdEncoding.EncodeToString(secret),
+			"DATABASE_URL=" + server.DSN("postgres"), "FAIRWAY_SECRET=" + gateway.NewSecret(),
 			"FAIRWAY_ADMIN_EMAIL=" + adminEmail, "FAIRWAY_ADMIN_PASSWORD=" + adminPassword,
 		},
 		Site: "\tlog\n" + fence(t, "caddyfile"),

@@ -10,7 +10,6 @@ package soak_test
 
 import (
 	"flag"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"testing"
@@ -28,7 +27,8 @@ const (
 )
 
 var (
-	builder  *build.Builder
+	// builder builds without the race detector: what stands between a script and the machine is a program without C.
+	builder  = &build.Builder{Module: ".."}
 	duration = flag.Duration("soak", 30*time.Second, "for how long")
 	seed     = flag.Uint64("seed", 0, "what chooses; 0: something does")
 )
@@ -38,21 +38,5 @@ func TestMain(m *testing.M) {
 	if *seed == 0 {
 		*seed = rand.Uint64N(1 << 32) //nolint:gosec // no secret
 	}
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "fairway-soak")
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-	// Without the race detector: what stands between a script and the machine is a program without C.
-	builder = &build.Builder{Tools: "../tools", Repository: repository, Temporary: dir}
-	if _, err := builder.Fairway(); err != nil {
-		fmt.Fprintln(os.Stderr, "e2e:", err)
-		return 1
-	}
-	return m.Run()
+	os.Exit(builder.Main(m))
 }

@@ -1,6 +1,0 @@
-//go:build race
-
-package clients_test
-
-// raceDetector has the gateway built with it as well.
-const raceDetector = true
