@@ -585,7 +585,7 @@ func TestCommandsPage(t *testing.T) {
 		s.env[0] = "PATH=" + filepath.Dir(binary) + string(filepath.ListSeparator) + os.Getenv("PATH")
 		steps := 0
 		for _, f := range pageFences(t, filepath.Join("docs", "commands.md")) {
-			if f.hint != "not run: commands_test.go runs it" {
+			if f.hint != "run by modules/integration/commands_test.go" {
 				continue
 			}
 			for _, block := range strings.Split("\n"+f.text, "\n$ ")[1:] {

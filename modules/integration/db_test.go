@@ -113,7 +113,7 @@ func TestDBOfStore(t *testing.T) {
 		s.want(t, "down", fmt.Sprintf("store is at version 0 of %d\n", newest))
 		steps := 0
 		for _, f := range pageFences(t, filepath.Join("docs", "store.md")) {
-			if f.hint != "not run: db_test.go runs it" {
+			if f.hint != "run by modules/integration/db_test.go" {
 				continue
 			}
 			for _, block := range strings.Split("\n"+f.text, "\n$ fairway db ")[1:] {

@@ -300,6 +300,9 @@ func validate(t testing.TB, caddyfile string) (string, error) {
 	g := &gateway{t: t, config: filepath.Join(dir, "Caddyfile")}
 	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+filepath.Join(dir, "any.db"), "FAIRWAY_SECRET="+someSecret, "FAIRWAY_OLD_SECRET="+olderSecret)
 	g.env = append(g.env, pageSecrets()...)
+	if strings.Contains(caddyfile, "/etc/fairway/") {
+		caddyfile = strings.ReplaceAll(caddyfile, "/etc/fairway/", operatorFiles(t)+"/")
+	}
 	if err := os.WriteFile(g.config, []byte(caddyfile), 0o600); err != nil {
 		t.Fatal(err)
 	}

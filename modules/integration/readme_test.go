@@ -4,7 +4,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"io/fs"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -33,37 +32,30 @@ func wantReadme(t *testing.T, g *gateway, name string, addresses ...string) {
 // wantPage does the same for any page, by its path from the root.
 func wantPage(t *testing.T, g *gateway, page string, addresses ...string) {
 	t.Helper()
-	raw, err := os.ReadFile(filepath.Join(root, page))
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(string(raw), "\n")
 	found := 0
-	for i, line := range lines {
-		call := curlLine.FindStringSubmatch(line)
-		if call == nil {
-			elsewhere := slices.Contains(ownPages(), filepath.ToSlash(page)) && pageCurl.MatchString(strings.TrimPrefix(line, "$ "))
-			if strings.HasPrefix(line, "$ curl") && !elsewhere {
-				t.Errorf("%s has a line that is not tried: %s", page, line)
-			}
+	for _, f := range pageFences(t, page) {
+		if f.language != "console" || f.elsewhere() {
 			continue
 		}
-		found++
-		var shown strings.Builder
-		for _, l := range lines[i+1:] {
-			if l == "" || l == "```" || strings.HasPrefix(l, "$ ") {
-				break
+		for _, block := range strings.Split("\n"+f.text, "\n$ ")[1:] {
+			line, shown, _ := strings.Cut(block, "\n")
+			call := curlLine.FindStringSubmatch("$ " + line)
+			if call == nil {
+				if !slices.Contains(ownPages(), filepath.ToSlash(page)) || !pageCurl.MatchString(line) {
+					t.Errorf("%s has a line that is not tried: %s", page, line)
+				}
+				continue
 			}
-			shown.WriteString(l + "\n")
+			found++
+			t.Run("README"+call[5], func(t *testing.T) {
+				t.Parallel()
+				r := request{method: call[2], path: call[5], user: call[1], body: call[4]}
+				if call[3] != "" {
+					r.header = http.Header{"Content-Type": {call[3]}}
+				}
+				wantShown(t, strings.NewReplacer(addresses...).Replace(shown), g.ask(t, r).body)
+			})
 		}
-		t.Run("README"+call[5], func(t *testing.T) {
-			t.Parallel()
-			r := request{method: call[2], path: call[5], user: call[1], body: call[4]}
-			if call[3] != "" {
-				r.header = http.Header{"Content-Type": {call[3]}}
-			}
-			wantShown(t, strings.NewReplacer(addresses...).Replace(shown.String()), g.ask(t, r).body)
-		})
 	}
 	if found == 0 {
 		t.Errorf("%s has no curl line", page)
@@ -142,6 +134,9 @@ func (f pageFence) caddyfile(t testing.TB) string {
 	case "in backend":
 		return site("service /page {\n" + words + "backend http://127.0.0.1:1 {\n" + f.text + "\n}\nGET /x {\nfetch /x {\ndecode text\n}\n}\n}")
 	case "in service":
+		if !strings.Contains(f.text, "GET ") {
+			return site("service /page {\n" + words + f.text + "GET /x {\nfetch /x {\ndecode text\n}\n}\n}")
+		}
 		return site("service /page {\n" + words + f.text + "\n}")
 	case "in site", "in site, served":
 		return siteWith(f.options, f.text)
@@ -152,82 +147,6 @@ func (f pageFence) caddyfile(t testing.TB) string {
 	}
 	t.Errorf("%s:%d: the hint %q is not known", f.page, f.line, f.hint)
 	return ""
-}
-
-// ownPages are executed here. Their curl lines go to the shipped Caddyfile, with what the page adds to it.
-func ownPages() []string {
-	return []string{"README.md", "docs/wrap-a-backend.md", "docs/observability.md", "docs/joining.md", "docs/writing.md", "docs/sql.md", "docs/store.md", "docs/mail.md", "docs/events.md", "docs/credentials.md", "docs/caching.md", "docs/limits.md", "docs/streaming.md", "docs/output.md", "docs/pass-through.md", "docs/identity.md", "docs/architecture.md", "docs/runners.md", "docs/tracing.md", "docs/log-schema.md", "docs/console-jobs.md", "docs/README.md"}
-}
-
-// otherPages says who sees to the pages that are not ours.
-func otherPages() map[string]string {
-	return map[string]string{
-		"docs/caddyfile.md":                       "docs_test.go",
-		"docs/errors.md":                          "docs_test.go",
-		"docs/commands.md":                        "commands_test.go",
-		"docs/tutorial.md":                        "tutorial_test.go",
-		"docs/backups.md":                         "backup_test.go",
-		"docs/monitoring.md":                      "monitoring_test.go",
-		"docs/try.md":                             "try_page_test.go",
-		"docs/callers.md":                         "callers_page_test.go",
-		"docs/tokens.md":                          "tokens_page_test.go",
-		"docs/api-document.md":                    "apidocument_test.go",
-		"docs/users.md":                           "users_page_test.go",
-		"docs/scripts.md":                         "scripts_page_test.go",
-		"docs/live.md":                            "live_linux_test.go",
-		"docs/first-script.md":                    "scripting_page_test.go",
-		"docs/scripts-in-any-language.md":         "scripting_page_test.go",
-		"docs/executions.md":                      "executions_page_test.go",
-		"docs/schedules.md":                       "schedules_page_test.go",
-		"docs/long-answers.md":                    "long_answers_test.go",
-		"docs/teams.md":                           "teams_page_test.go",
-		"docs/charsets.md":                        "charsets_page_test.go",
-		"docs/jq.md":                              "proxies/reply",
-		"docs/benchmarks.md":                      "make bench writes it; its commands take twenty minutes",
-		"docs/script-protocol.md":                 "runner/process",
-		"docs/docker.md":                          "make test-image, with a real engine",
-		"docs/containers.md":                      "runner/docker; its Caddyfile here",
-		"docs/kubernetes.md":                      "runner/kubernetes; its Caddyfile here",
-		"docs/swarm.md":                           "runner/swarm; its Caddyfile here",
-		"docs/examples/toy/README.md":             "examples_test.go",
-		"docs/examples/metricdeviation/README.md": "examples_test.go",
-		"docs/examples/buildstatus/README.md":     "examples_test.go",
-		"docs/examples/status/README.md":          "examples_test.go",
-		"docs/examples/ltdstatus/README.md":       "example_ltdstatus_test.go",
-		"docs/examples/ltdindexer/README.md":      "example_ltdindexer_test.go",
-		"docs/examples/ghslacker/README.md":       "example_ghslacker_test.go",
-		"docs/examples/nbreport/README.md":        "example_nbreport_test.go",
-		"docs/examples/plugin/README.md":          "make test-plugin does what it says",
-		"docs/examples/behindproxy/README.md":     "make test-e2e, before a real proxy",
-		"docs/logging-in.md":                      "make test-e2e, as above",
-	}
-}
-
-// TestEveryPageIsExecuted fails for a page that nobody sees to.
-func TestEveryPageIsExecuted(t *testing.T) {
-	t.Parallel()
-	for _, page := range ownPages() {
-		if _, err := os.Stat(filepath.Join(root, page)); err != nil {
-			t.Error(err)
-		}
-	}
-	err := filepath.WalkDir(filepath.Join(root, "docs"), func(path string, _ fs.DirEntry, err error) error {
-		page, _ := filepath.Rel(root, path)
-		page = filepath.ToSlash(page)
-		if err != nil || filepath.Ext(path) != ".md" || slices.Contains(ownPages(), page) || otherPages()[page] != "" ||
-			strings.HasPrefix(page, "docs/formats/") { // modules/decoders executes them
-			return err
-		}
-		for _, f := range pageFences(t, page) {
-			if f.language != "text" && f.language != "json" && !strings.HasPrefix(f.hint, "not run: ") {
-				t.Errorf("%s:%d: nobody executes this block of %s", page, f.line, f.language)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // TestPages executes every block of our pages.
@@ -248,7 +167,7 @@ func TestPages(t *testing.T) {
 				}
 			}
 			for _, f := range all {
-				if f.language == "console" {
+				if f.language == "console" && !f.elsewhere() {
 					g, legacy = startPage(t, all)
 					break
 				}
@@ -308,7 +227,7 @@ func pageSecrets() []string {
 
 func (f pageFence) execute(t *testing.T, g *gateway, legacy string) {
 	t.Helper()
-	if strings.HasPrefix(f.hint, "not run: ") {
+	if f.elsewhere() {
 		return
 	}
 	switch f.language {
@@ -361,6 +280,7 @@ func (f pageFence) run(t *testing.T, g *gateway, legacy, command, shown string) 
 		to.url = "http://" + legacy
 	case "http://localhost:2019":
 		to.url = "http://" + g.admin
+		to.ask(t, request{path: "/config/"}) // it waits for what is being loaded
 	}
 	a := to.ask(t, r)
 	got := a.body

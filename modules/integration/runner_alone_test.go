@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -262,6 +263,40 @@ func TestRoleOfRunners(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestRunnersPage makes a role, and starts a runner of the gateway's configuration, by the command lines of docs/runners.md.
+func TestRunnersPage(t *testing.T) {
+	t.Parallel()
+	g, owner, asRunner, _ := fenced(t, "")
+	address, err := url.Parse(asRunner)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var started bool
+	for _, f := range pageFences(t, "docs/runners.md") {
+		for _, line := range strings.Split("\n"+f.text, "\n$ ")[1:] {
+			line = strings.TrimSpace(line)
+			if words, ok := strings.CutPrefix(line, "fairway runner "); ok {
+				started = true
+				words = strings.NewReplacer("/etc/fairway/Caddyfile", g.config, "127.0.0.1:9090", freeAddress(t)).Replace(words)
+				args := strings.Fields(words)
+				startAlone(t, args[:len(args)-2], "DATABASE_URL="+owner, "FAIRWAY_SECRET="+someSecret, "SITE_ADDRESS=http://127.0.0.1:1")
+				continue
+			}
+			// The role is the test's own, since all tests share a server; whoever types the password has no terminal here.
+			line = strings.NewReplacer("role runner", "role "+address.User.Username(), "password runner", "password "+address.User.Username()).Replace(line)
+			cmd := exec.CommandContext(t.Context(), "sh", "-ec", line)
+			cmd.Dir, cmd.Stdin, cmd.SysProcAttr = filepath.Dir(g.config), strings.NewReader(strings.Repeat(runnerPassword+"\n", 2)), &syscall.SysProcAttr{Setsid: true}
+			cmd.Env = append(append([]string{}, g.env...), "DATABASE_URL="+owner, "PATH="+filepath.Dir(binary)+string(filepath.ListSeparator)+os.Getenv("PATH"))
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%s: %v\n%s", line, err, out)
+			}
+		}
+	}
+	if !started {
+		t.Error("the page starts no runner")
 	}
 }
 

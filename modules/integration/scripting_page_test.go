@@ -74,7 +74,7 @@ func (s dbShell) runShell(t *testing.T, page string, replace ...string) (steps i
 	}
 	s.env[0] = "PATH=" + filepath.Dir(binary) + string(filepath.ListSeparator) + os.Getenv("PATH")
 	for _, f := range pageFences(t, page) {
-		hint, is := strings.CutPrefix(f.hint, "not run: scripting_page_test.go runs it")
+		hint, is := strings.CutPrefix(f.hint, "run by modules/integration/scripting_page_test.go")
 		if !is {
 			continue
 		}
@@ -114,6 +114,33 @@ func TestFirstScriptPage(t *testing.T) {
 			t.Errorf("the page has %d steps", steps)
 		}
 	})
+}
+
+// TestReadmeScript executes the block of README.md, whose lines print what docs/first-script.md shows.
+func TestReadmeScript(t *testing.T) {
+	t.Parallel()
+	g := startScriptGateway(t, "sqlite:"+filepath.Join(t.TempDir(), "some.db"))
+	s := userShell(t)
+	s.env[0] = "PATH=" + filepath.Dir(binary) + string(filepath.ListSeparator) + os.Getenv("PATH")
+	var out strings.Builder
+	for _, f := range pageFences(t, "README.md") {
+		if f.hint != "run by modules/integration/scripting_page_test.go" {
+			continue
+		}
+		for line := range strings.Lines(f.text) {
+			line = strings.Replace(strings.TrimPrefix(line, "$ "), "fairway login", "fairway login --url "+g.url+" --email ann@example.org", 1)
+			cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
+			cmd.Dir, cmd.Env, cmd.Stdin = s.dir, s.env, strings.NewReader(goodPassword+"\n")
+			printed, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", line, err, printed)
+			}
+			out.Write(printed)
+		}
+	}
+	if strings.Count(out.String(), `"Hello, Ada!"`) != 2 {
+		t.Error(out.String())
+	}
 }
 
 // TestScriptsInAnyLanguagePage executes the page, as far as the languages are installed.

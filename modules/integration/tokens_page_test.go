@@ -166,7 +166,9 @@ func curl(t *testing.T, line string, files map[string]string) request {
 			r.header.Set(name, value)
 		case "-d":
 			r.body = next()
-			r.header.Set("Content-Type", "application/x-www-form-urlencoded")
+			if r.header.Get("Content-Type") == "" {
+				r.header.Set("Content-Type", "application/x-www-form-urlencoded")
+			}
 		case "-F":
 			name, value, _ := strings.Cut(next(), "=")
 			many = true

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -60,6 +61,10 @@ func TestTutorial(t *testing.T) {
 					}
 					f.run(t, g, legacy, command, shown)
 				}
+			case f.language == "sh":
+				for line := range strings.Lines(f.text) {
+					tutorialLine(t, g, strings.TrimSpace(line))
+				}
 			case f.hint == "stand-in":
 			default:
 				f.execute(t, g, legacy)
@@ -68,5 +73,25 @@ func TestTutorial(t *testing.T) {
 	}
 	if steps < 3 {
 		t.Errorf("%d steps", steps)
+	}
+}
+
+// tutorialLine does what a line of the page's shell does to the gateway that runs; that was started as the page starts it.
+func tutorialLine(t *testing.T, g *gateway, line string) {
+	t.Helper()
+	if env, ok := strings.CutSuffix(line, " bin/fairway run"); ok {
+		for one := range strings.FieldsSeq(env) {
+			if !slices.Contains(g.env, one) {
+				t.Errorf("the gateway runs without %s", one)
+			}
+		}
+		return
+	}
+	args, ok := strings.CutPrefix(line, "bin/fairway ")
+	if !ok {
+		return // of the compiler
+	}
+	if out, err := g.command(strings.Fields(args)...); err != nil {
+		t.Errorf("%s: %v\n%s", line, err, out)
 	}
 }

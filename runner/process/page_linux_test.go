@@ -25,7 +25,7 @@ func TestProtocolPage(t *testing.T) {
 		t.Fatal(err)
 	}
 	examples := regexp.MustCompile("(?s)```(sh|python)\n(.*?)```\n.*?```text\n(.*?)```\n").FindAllStringSubmatch(string(page), -1)
-	if len(examples) != 2 {
+	if blocks := regexp.MustCompile("(?m)^```(sh|python)$").FindAllString(string(page), -1); len(examples) != len(blocks) || len(blocks) != 2 {
 		t.Fatalf("there are %d examples", len(examples))
 	}
 	p := open(t, nil)
