@@ -253,6 +253,11 @@ func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExe
 		}
 		*full--
 	}
+	if n.RerunOf != nil && n.ParamsKey != "" { // the blob is the other one's, with which it were removed
+		if _, err := q.HoldExecution(ctx, *n.RerunOf); err != nil {
+			return Created{}, err
+		}
+	}
 	row, err := q.InsertExecution(ctx, db.InsertExecutionParams{
 		ID: n.ID, ScriptID: &n.Script, ScriptVersion: &n.Version, UserID: &n.User, Params: n.Params, ParamsKey: n.ParamsKey,
 		Queue: n.Queue, Priority: n.Priority, MaxAttempts: int64(n.MaxAttempts), RetryOn: words(n.RetryOn), RetryDelayMs: milliseconds(n.RetryDelay),

@@ -67,6 +67,10 @@ type liteExplains struct {
 	said *string
 }
 
+func (e liteExplains) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return nil, e.explain(ctx, query, args)
+}
+
 func (e liteExplains) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return nil, e.explain(ctx, query, args)
 }
@@ -216,6 +220,21 @@ func TestJobPlans(t *testing.T) {
 				_, err := q.GetAttemptByToken(t.Context(), db.GetAttemptByTokenParams{TokenHash: index(1), Now: &now})
 				return err
 			}, "execution_attempts_by_token", false},
+			"what may be removed": {func() error {
+				before := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
+				_, err := q.LockRemovable(t.Context(), db.LockRemovableParams{Since: &time.Time{}, Before: &before, AtMost: removeRows})
+				return err
+			}, "executions_ended", false},
+			"remove attempts": {func() error { _, err := q.DeleteAttemptsOf(t.Context(), one); return err }, "execution_attempts", false},
+			"remove logs": {func() error {
+				_, err := q.DeleteLogChunksOf(t.Context(), db.DeleteLogChunksOfParams{First: some, Last: some, Ids: one})
+				return err
+			}, "log_chunks", false},
+			"remove": {func() error { _, err := q.RemoveExecutions(t.Context(), one); return err }, "executions_pkey", false},
+			"blobs that nobody needs": {func() error {
+				_, err := q.ListBlobRemovals(t.Context(), db.ListBlobRemovalsParams{AtMost: 10})
+				return err
+			}, "executions_by_params", true},
 		} {
 			said = ""
 			if err := c.run(); err != nil && !errors.Is(err, errExplained) && said == "" {
@@ -256,9 +275,9 @@ func jobLists(t *testing.T, s *Store, user uuid.UUID) {
 	}{
 		{"executions_by_created", rows.Request{Order: []rows.Order{{Column: created, Descending: true}}}},
 		{"executions_by_user", rows.Request{Where: mine, Order: []rows.Order{{Column: created, Descending: true}}}},
-		{"executions_by_end", rows.Request{Order: []rows.Order{{Column: ended, Descending: true}, {Column: created, Descending: true}}}},
+		{"executions_ended", rows.Request{Order: []rows.Order{{Column: ended, Descending: true}, {Column: created, Descending: true}}}},
 	} {
-		if c.index == "executions_by_end" && s.dialect() == rows.SQLite {
+		if c.index == "executions_ended" && s.dialect() == rows.SQLite {
 			continue // it has NULL first in its indexes
 		}
 		for range 2 {

@@ -27,12 +27,20 @@ type Retention struct {
 	Firings time.Duration
 	// Arrivals are what became of events that arrived.
 	Arrivals time.Duration
+	// Executions are those that ended, by when that was, with all that the store has of them: whatever else is said here, their logs and moves go with
+	// them. Those that have not ended stay.
+	Executions time.Duration
+	// MostEvents is how many events are kept, the newest, however young they are: nobody may have told them. 0: DefaultMostEvents.
+	MostEvents int64
 }
 
-// DefaultRetention is what gateways keep: logs of executions and what schedules and events that arrived did for 90 days, moves for a year, events for a week, the audit log without end.
+// DefaultMostEvents is about 1 GB.
+const DefaultMostEvents = 5_000_000
+
+// DefaultRetention is what gateways keep: logs of executions and what schedules and events that arrived did for 90 days, moves for a year, events for a week, the audit log and executions without end.
 func DefaultRetention() Retention {
 	const day = 24 * time.Hour
-	return Retention{Logs: 90 * day, StatusLog: 365 * day, Events: 7 * day, Firings: 90 * day, Arrivals: 90 * day}
+	return Retention{Logs: 90 * day, StatusLog: 365 * day, Events: 7 * day, Firings: 90 * day, Arrivals: 90 * day, MostEvents: DefaultMostEvents}
 }
 
 // Keep says for how long what is only ever added to is kept from now on. Before, and of nil, the store does not look after it.
@@ -54,16 +62,18 @@ func (s *Store) maintainEvery(ctx context.Context) {
 		if r := s.retention.Load(); r != nil {
 			done, err = s.Maintain(ctx, *r)
 		}
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return
+		}
+		if done != (Maintained{}) {
+			s.log.InfoContext(ctx, "the store was maintained", slog.Int("made", done.Made), slog.Int("dropped", done.Dropped), slog.Int64("deleted", done.Deleted), slog.Int64("executions", done.Executions))
+		}
+		switch {
 		case codeOf(err) == "42501":
 			// Somebody else migrates, and is to call it too; until then all is in the partitions that there are.
 			s.log.InfoContext(ctx, "the store may not make partitions", slog.Any("error", err))
 		case err != nil:
 			s.log.WarnContext(ctx, "the store could not be maintained", slog.Any("error", err))
-		case done != Maintained{}:
-			s.log.InfoContext(ctx, "the store was maintained", slog.Int("made", done.Made), slog.Int("dropped", done.Dropped), slog.Int64("deleted", done.Deleted))
 		}
 		select {
 		case <-ctx.Done():
@@ -79,13 +89,22 @@ type Maintained struct {
 	// Made and Dropped count partitions of PostgreSQL, Deleted rows of SQLite.
 	Made, Dropped int
 	Deleted       int64
+	// Executions counts those that were removed.
+	Executions int64
 }
 
 // Maintain makes the partitions of the weeks to come, and has what was kept for long enough be gone: with PostgreSQL whole partitions,
-// each of a week, with SQLite rows. Any gateway may call it at any time, and one does it: for the others there is nothing to do. It
-// needs the right to change the schema; without it everything is in the partitions that there are.
+// each of a week, with SQLite rows; and executions one by one. Any gateway may call it at any time: what one does, the others have not to do.
+// Partitions need the right to change the schema; without it everything is in those that there are.
 func (s *Store) Maintain(ctx context.Context, r Retention) (Maintained, error) {
-	return s.maintain(ctx, s.clock.Now(), r)
+	now := s.clock.Now()
+	done, err := s.maintain(ctx, now, r)
+	if r.Executions <= 0 {
+		return done, err
+	}
+	removed, also := s.removeEnded(ctx, now.Add(-r.Executions))
+	done.Executions = removed
+	return done, errors.Join(err, also)
 }
 
 const (

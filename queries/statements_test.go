@@ -22,7 +22,7 @@ type step struct {
 
 // statements runs each of the Querier once, in an order in which all find something.
 func statements() []step {
-	return slices.Concat(sessionSteps(), userSteps(), linkSteps(), clientSteps(), familySteps(), apiTokenSteps(), keySteps(), outboxSteps(), rateSteps(), onceSteps(), refusalSteps(), scriptSteps(), executionSteps(), longAnswerSteps(), scheduleSteps(), userClientSteps(), eventSteps(), webhookSteps(), arrivalSteps())
+	return slices.Concat(sessionSteps(), userSteps(), linkSteps(), clientSteps(), familySteps(), apiTokenSteps(), keySteps(), outboxSteps(), rateSteps(), onceSteps(), refusalSteps(), scriptSteps(), executionSteps(), longAnswerSteps(), scheduleSteps(), userClientSteps(), eventSteps(), webhookSteps(), arrivalSteps(), removalSteps())
 }
 
 func sessionSteps() []step {

@@ -239,9 +239,8 @@ const (
 	// many addresses could fill the disk.
 	keepRefusals = 30 * 24 * time.Hour
 	mostRefusals = 100_000
-	// mostEvents is how many events are kept that nobody may have told, about 1 GB; eventRows how many of them one statement deletes.
-	mostEvents = 5_000_000
-	eventRows  = 10_000
+	// eventRows is how many events one statement deletes.
+	eventRows = 10_000
 	// keepGone is for how long runners are kept that have gone.
 	keepGone = 30 * 24 * time.Hour
 	// sweepRows is how many rows one statement deletes, sweepRounds how many statements run for one table at a time.
@@ -267,6 +266,10 @@ func (s *Store) sweepEvery(ctx context.Context, every time.Duration, sweep func(
 
 func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 	q := s.queries()
+	events := int64(DefaultMostEvents)
+	if r := s.retention.Load(); r != nil && r.MostEvents > 0 {
+		events = r.MostEvents
+	}
 	gone := s.clock.Now().Add(-keepGone)
 	return errors.Join(
 		s.setClock(ctx),
@@ -290,7 +293,7 @@ func (s *Store) sweep(ctx context.Context, leases time.Duration) error {
 			return q.DeleteSurplusRefusals(ctx, db.DeleteSurplusRefusalsParams{Keep: mostRefusals, AtMost: sweepRows})
 		}),
 		rounds(func() (int64, error) {
-			return q.DeleteSurplusEvents(ctx, db.DeleteSurplusEventsParams{Keep: mostEvents, AtMost: eventRows})
+			return q.DeleteSurplusEvents(ctx, db.DeleteSurplusEventsParams{Keep: events, AtMost: eventRows})
 		}),
 		rounds(func() (int64, error) {
 			return q.DeleteEndedFamilies(ctx, db.DeleteEndedFamiliesParams{KeepMs: keepFamilies.Milliseconds(), AtMost: sweepRows})

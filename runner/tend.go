@@ -20,7 +20,8 @@ type Tending struct {
 	Again func(ctx context.Context, waiting []queries.Ready) error
 	// Watch has it admit as soon as something of executions moved: where those who end them do not admit. Default: it does not.
 	Watch bool
-	// Blobs are where results are handed over. Default nowhere: nobody removes those whose runners never came back.
+	// Blobs are where results are handed over, and what is too long for the store. Default nowhere: nobody removes those whose runners never came back,
+	// nor those of executions that are removed.
 	Blobs func(ctx context.Context) (*blobs.Blobs, error)
 	// Every is how often it looks. Default 5s.
 	Every time.Duration
@@ -36,8 +37,8 @@ const (
 )
 
 // Tend does for a store what no runner has to be there for, until ctx ends: it admits what may run, ends attempts whose runners were not heard of, takes those
-// runners for gone, has runners be told again of attempts that nobody took, and removes results that were handed over and that nobody took. Any number of
-// processes may do so at once.
+// runners for gone, has runners be told again of attempts that nobody took, and removes results that were handed over and that nobody took, and blobs
+// of executions that are removed. Any number of processes may do so at once.
 func Tend(ctx context.Context, t Tending) {
 	if t.Every <= 0 {
 		t.Every = 5 * time.Second
@@ -53,6 +54,7 @@ func Tend(ctx context.Context, t Tending) {
 	}
 	holder := rand.Text()
 	var told, swept time.Time
+	var removed removals
 	for {
 		t.report(ctx, "attempts without a runner", Sweep(ctx, t.Store))
 		_, err := t.Store.SweepRunners(ctx)
@@ -65,6 +67,9 @@ func Tend(ctx context.Context, t Tending) {
 		if t.Blobs != nil && time.Since(swept) >= handoversEvery {
 			swept = time.Now()
 			t.report(ctx, "results that nobody took", t.sweepHandovers(ctx, holder))
+		}
+		if t.Blobs != nil {
+			t.report(ctx, "blobs of executions that are removed", removed.some(ctx, &t, holder))
 		}
 		if !t.wait(ctx, tick.C, moved) {
 			return

@@ -25,9 +25,11 @@ type Executions struct {
 	Waiting *int `json:"waiting,omitempty"`
 	// Timeout is how long an attempt may run whose execution does not say it. Default 24h, at least a second.
 	Timeout caddy.Duration `json:"timeout,omitempty"`
-	// Retention is for how long logs of executions are kept, by when these were made, and what became of the times of schedules. Default 90
-	// days, at least an hour.
+	// Retention is for how long logs of executions are kept, by when these were made, and what became of the times of schedules and of events that
+	// arrived. Below 0: without end. Default 90 days, at least an hour.
 	Retention caddy.Duration `json:"retention,omitempty"`
+	// Keep is for how long all else is kept.
+	Keep *Keep `json:"keep,omitempty"`
 }
 
 const (
@@ -36,7 +38,6 @@ const (
 	// mostExecutions is the largest number that a limit may be.
 	mostExecutions = 1_000_000
 	leastTimeout   = caddy.Duration(time.Second)
-	leastRetention = caddy.Duration(time.Hour)
 )
 
 func (e *Executions) check() error {
@@ -51,13 +52,10 @@ func (e *Executions) check() error {
 			return fmt.Errorf("%s is from 1 to 1000000, or unlimited", l.word)
 		}
 	}
-	switch {
-	case e.Timeout != 0 && e.Timeout < leastTimeout:
+	if e.Timeout != 0 && e.Timeout < leastTimeout {
 		return errors.New("timeout is at least 1s")
-	case e.Retention != 0 && e.Retention < leastRetention:
-		return errors.New("retention is at least 1h")
 	}
-	return nil
+	return e.checkRetention()
 }
 
 // executionsConfig is what who makes executions is told.
@@ -87,15 +85,6 @@ func (e *Executions) config() realm.Executions {
 	return out
 }
 
-// retention says for how long the store keeps what is only ever added to.
-func (e *Executions) retention() queries.Retention {
-	keep := queries.DefaultRetention()
-	if e != nil && e.Retention != 0 {
-		keep.Logs, keep.Firings, keep.Arrivals = time.Duration(e.Retention), time.Duration(e.Retention), time.Duration(e.Retention)
-	}
-	return keep
-}
-
 // parseExecutions reads:
 //
 //	executions {
@@ -103,7 +92,8 @@ func (e *Executions) retention() queries.Retention {
 //		global    <n> | unlimited
 //		waiting   <n> | unlimited
 //		timeout   <duration>
-//		retention <duration>
+//		retention <duration> | forever
+//		retention { ... }
 //	}
 func parseExecutions(d *caddyfile.Dispenser, app *App) error {
 	if app.Executions != nil {
@@ -115,7 +105,7 @@ func parseExecutions(d *caddyfile.Dispenser, app *App) error {
 		return d.Err("executions takes nothing on its line; write: executions { per_user 3 }")
 	}
 	numbers := map[string]**int{"per_user": &e.PerUser, "global": &e.Global, "waiting": &e.Waiting}
-	times := map[string]*caddy.Duration{"timeout": &e.Timeout, "retention": &e.Retention}
+	times := map[string]*caddy.Duration{"timeout": &e.Timeout}
 	for d.NextBlock(1) {
 		word := d.Val()
 		var err error
@@ -123,6 +113,8 @@ func parseExecutions(d *caddyfile.Dispenser, app *App) error {
 			err = parseNumber(d, to)
 		} else if to, ok := times[word]; ok {
 			err = parseDuration(d, to)
+		} else if word == "retention" {
+			err = parseRetention(d, e)
 		} else {
 			err = d.Errf("executions has no word %s%s", word, wrap.Suggest(word, []string{"per_user", "global", "waiting", "timeout", "retention"}))
 		}

@@ -61,6 +61,11 @@ type AuditLog struct {
 	Diff      json.RawMessage `db:"diff"`
 }
 
+type BlobRemoval struct {
+	Key   string    `db:"key"`
+	Since time.Time `db:"since"`
+}
+
 type Event struct {
 	ID      int64     `db:"id"`
 	At      time.Time `db:"at"`

@@ -65,6 +65,8 @@ type Querier interface {
 	CountTeams(ctx context.Context) (int64, error)
 	CountUsers(ctx context.Context) (int64, error)
 	CountWaitingOf(ctx context.Context, userID *uuid.UUID) (int64, error)
+	DeleteAttemptsOf(ctx context.Context, ids string) (int64, error)
+	DeleteBlobRemovals(ctx context.Context, keys string) (int64, error)
 	// Deletes some of those that were laid aside long ago.
 	DeleteDeadOutbox(ctx context.Context, arg DeleteDeadOutboxParams) (int64, error)
 	// Deletes some of those that have been empty for a while.
@@ -91,6 +93,8 @@ type Querier interface {
 	// It works again, or there is none any more.
 	DeleteLane(ctx context.Context, lane string) (int64, error)
 	DeleteLimit(ctx context.Context, userID uuid.UUID) error
+	// Those of executions that are from first to last: partitions of others are not looked at.
+	DeleteLogChunksOf(ctx context.Context, arg DeleteLogChunksOfParams) (int64, error)
 	DeleteLongAnswer(ctx context.Context, arg DeleteLongAnswerParams) (int64, error)
 	// Deletes some of those that were long ago.
 	DeleteOldRefusals(ctx context.Context, arg DeleteOldRefusalsParams) (int64, error)
@@ -103,6 +107,8 @@ type Querier interface {
 	DeleteScriptUser(ctx context.Context, arg DeleteScriptUserParams) (int64, error)
 	DeleteScriptUsers(ctx context.Context, scriptID uuid.UUID) (int64, error)
 	DeleteSession(ctx context.Context, arg DeleteSessionParams) (int64, error)
+	// The same of their moves.
+	DeleteStatusLogOf(ctx context.Context, arg DeleteStatusLogOfParams) (int64, error)
 	// Deletes some of those that are beyond the newest.
 	DeleteSurplusEvents(ctx context.Context, arg DeleteSurplusEventsParams) (int64, error)
 	// Deletes some of those that are beyond the newest.
@@ -201,6 +207,8 @@ type Querier interface {
 	GiveToPod(ctx context.Context, arg GiveToPodParams) (int64, error)
 	// Deleted ones, too.
 	HasUsers(ctx context.Context) (bool, error)
+	// Nobody removes it until the transaction ends.
+	HoldExecution(ctx context.Context, id uuid.UUID) (uuid.UUID, error)
 	InsertAPIToken(ctx context.Context, arg InsertAPITokenParams) (ApiToken, error)
 	InsertArrival(ctx context.Context, arg InsertArrivalParams) error
 	// Statements that name attempts by id ask for their states by (state || ''), and for their ids by an array. Few attempts are in those states, so PostgreSQL
@@ -209,6 +217,7 @@ type Querier interface {
 	// The numbers are those of the executions, which count them.
 	InsertAttempts(ctx context.Context, arg InsertAttemptsParams) ([]InsertAttemptsRow, error)
 	InsertAudit(ctx context.Context, arg InsertAuditParams) error
+	InsertBlobRemovals(ctx context.Context, arg InsertBlobRemovalsParams) error
 	InsertClient(ctx context.Context, arg InsertClientParams) (OauthClient, error)
 	InsertEvent(ctx context.Context, arg InsertEventParams) error
 	// No row: the user has one with this idempotency key.
@@ -266,6 +275,8 @@ type Querier interface {
 	ListAudit(ctx context.Context, arg ListAuditParams) ([]AuditLog, error)
 	// The newest first.
 	ListAuditOf(ctx context.Context, arg ListAuditOfParams) ([]AuditLog, error)
+	// Those that no execution has any more.
+	ListBlobRemovals(ctx context.Context, arg ListBlobRemovalsParams) ([]string, error)
 	ListClients(ctx context.Context, arg ListClientsParams) ([]OauthClient, error)
 	ListClientsOf(ctx context.Context, ownerID *uuid.UUID) ([]OauthClient, error)
 	// The oldest first.
@@ -356,6 +367,8 @@ type Querier interface {
 	LockExecutions(ctx context.Context, ids string) ([]LockExecutionsRow, error)
 	// The same of those that nobody else has locked.
 	LockFreeExecutions(ctx context.Context, ids string) ([]LockFreeExecutionsRow, error)
+	// The first that ended in a span of time and that nobody else has locked, but those that a schedule or a long answer still has.
+	LockRemovable(ctx context.Context, arg LockRemovableParams) ([]LockRemovableRow, error)
 	// Nobody else changes it until the transaction ends.
 	LockSchedule(ctx context.Context, id uuid.UUID) (Schedule, error)
 	// Nobody else changes it until the transaction ends.
@@ -383,6 +396,8 @@ type Querier interface {
 	ReleaseIdempotencyKey(ctx context.Context, arg ReleaseIdempotencyKeyParams) (int64, error)
 	// The row stays for its fence.
 	ReleaseLease(ctx context.Context, arg ReleaseLeaseParams) (int64, error)
+	// Nothing refers to them any more, and they are locked.
+	RemoveExecutions(ctx context.Context, ids string) (int64, error)
 	// Leases last longer, of those whose holder asks. What somebody changes at this moment is left out, so that it waits for nobody.
 	RenewAttempts(ctx context.Context, arg RenewAttemptsParams) ([]RenewAttemptsRow, error)
 	RenewBuild(ctx context.Context, arg RenewBuildParams) (int64, error)

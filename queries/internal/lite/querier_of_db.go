@@ -177,6 +177,14 @@ func (a Adapter) CountWaitingOf(ctx context.Context, userID *uuid.UUID) (int64, 
 	return a.q.CountWaitingOf(ctx, userID)
 }
 
+func (a Adapter) DeleteAttemptsOf(ctx context.Context, ids string) (int64, error) {
+	return a.q.DeleteAttemptsOf(ctx, ids)
+}
+
+func (a Adapter) DeleteBlobRemovals(ctx context.Context, keys string) (int64, error) {
+	return a.q.DeleteBlobRemovals(ctx, keys)
+}
+
 func (a Adapter) DeleteDeadOutbox(ctx context.Context, arg db.DeleteDeadOutboxParams) (int64, error) {
 	return a.q.DeleteDeadOutbox(ctx, DeleteDeadOutboxParams(arg))
 }
@@ -237,6 +245,10 @@ func (a Adapter) DeleteLimit(ctx context.Context, userID uuid.UUID) error {
 	return a.q.DeleteLimit(ctx, userID)
 }
 
+func (a Adapter) DeleteLogChunksOf(ctx context.Context, arg db.DeleteLogChunksOfParams) (int64, error) {
+	return a.q.DeleteLogChunksOf(ctx, DeleteLogChunksOfParams(arg))
+}
+
 func (a Adapter) DeleteLongAnswer(ctx context.Context, arg db.DeleteLongAnswerParams) (int64, error) {
 	return a.q.DeleteLongAnswer(ctx, DeleteLongAnswerParams(arg))
 }
@@ -276,6 +288,10 @@ func (a Adapter) DeleteScriptUsers(ctx context.Context, scriptID uuid.UUID) (int
 
 func (a Adapter) DeleteSession(ctx context.Context, arg db.DeleteSessionParams) (int64, error) {
 	return a.q.DeleteSession(ctx, DeleteSessionParams(arg))
+}
+
+func (a Adapter) DeleteStatusLogOf(ctx context.Context, arg db.DeleteStatusLogOfParams) (int64, error) {
+	return a.q.DeleteStatusLogOf(ctx, DeleteStatusLogOfParams(arg))
 }
 
 func (a Adapter) DeleteSurplusEvents(ctx context.Context, arg db.DeleteSurplusEventsParams) (int64, error) {
@@ -587,6 +603,10 @@ func (a Adapter) HasUsers(ctx context.Context) (bool, error) {
 	return a.q.HasUsers(ctx)
 }
 
+func (a Adapter) HoldExecution(ctx context.Context, id uuid.UUID) (uuid.UUID, error) {
+	return a.q.HoldExecution(ctx, id)
+}
+
 func (a Adapter) InsertAPIToken(ctx context.Context, arg db.InsertAPITokenParams) (db.ApiToken, error) {
 	row, err := a.q.InsertAPIToken(ctx, InsertAPITokenParams(arg))
 	return db.ApiToken(row), err
@@ -607,6 +627,10 @@ func (a Adapter) InsertAttempts(ctx context.Context, arg db.InsertAttemptsParams
 
 func (a Adapter) InsertAudit(ctx context.Context, arg db.InsertAuditParams) error {
 	return a.q.InsertAudit(ctx, InsertAuditParams(arg))
+}
+
+func (a Adapter) InsertBlobRemovals(ctx context.Context, arg db.InsertBlobRemovalsParams) error {
+	return a.q.InsertBlobRemovals(ctx, InsertBlobRemovalsParams(arg))
 }
 
 func (a Adapter) InsertClient(ctx context.Context, arg db.InsertClientParams) (db.OauthClient, error) {
@@ -794,6 +818,10 @@ func (a Adapter) ListAuditOf(ctx context.Context, arg db.ListAuditOfParams) ([]d
 		out[i] = db.AuditLog(rows[i])
 	}
 	return out, err
+}
+
+func (a Adapter) ListBlobRemovals(ctx context.Context, arg db.ListBlobRemovalsParams) ([]string, error) {
+	return a.q.ListBlobRemovals(ctx, ListBlobRemovalsParams(arg))
 }
 
 func (a Adapter) ListClients(ctx context.Context, arg db.ListClientsParams) ([]db.OauthClient, error) {
@@ -1224,6 +1252,15 @@ func (a Adapter) LockFreeExecutions(ctx context.Context, ids string) ([]db.LockF
 	return out, err
 }
 
+func (a Adapter) LockRemovable(ctx context.Context, arg db.LockRemovableParams) ([]db.LockRemovableRow, error) {
+	rows, err := a.q.LockRemovable(ctx, LockRemovableParams(arg))
+	out := make([]db.LockRemovableRow, len(rows))
+	for i := range rows {
+		out[i] = db.LockRemovableRow(rows[i])
+	}
+	return out, err
+}
+
 func (a Adapter) LockSchedule(ctx context.Context, id uuid.UUID) (db.Schedule, error) {
 	row, err := a.q.LockSchedule(ctx, id)
 	return db.Schedule(row), err
@@ -1288,6 +1325,10 @@ func (a Adapter) ReleaseIdempotencyKey(ctx context.Context, arg db.ReleaseIdempo
 
 func (a Adapter) ReleaseLease(ctx context.Context, arg db.ReleaseLeaseParams) (int64, error) {
 	return a.q.ReleaseLease(ctx, ReleaseLeaseParams(arg))
+}
+
+func (a Adapter) RemoveExecutions(ctx context.Context, ids string) (int64, error) {
+	return a.q.RemoveExecutions(ctx, ids)
 }
 
 func (a Adapter) RenewAttempts(ctx context.Context, arg db.RenewAttemptsParams) ([]db.RenewAttemptsRow, error) {
