@@ -35,6 +35,47 @@ func documentedRole(t testing.TB) map[string]any {
 	return documents["Role"]
 }
 
+// TestPageBegins copies an overlay by the commands of docs/deploy-kubernetes.md, and builds the copy, whose files are those that the page has one edit.
+// Other tests give such a one to a cluster.
+func TestPageBegins(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/deploy-kubernetes.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, block, _ := strings.Cut(string(text), "```console\n")
+	block, _, _ = strings.Cut(block, "```")
+	dir := t.TempDir()
+	if err := os.CopyFS(filepath.Join(dir, "deploy/kubernetes"), os.DirFS(deployments)); err != nil {
+		t.Fatal(err)
+	}
+	var began, said []string
+	for line := range strings.Lines(block) {
+		line = strings.TrimPrefix(strings.TrimSpace(line), "$ ")
+		switch word, rest, _ := strings.Cut(line, " "); word {
+		case "cd", "cp":
+			began = append(began, line)
+		case "$EDITOR":
+			began = append(began, "ls "+rest) // they are there
+		case "kubectl":
+			said = append(said, rest)
+		default:
+			t.Errorf("nobody does %q", line)
+		}
+	}
+	sh := exec.CommandContext(t.Context(), "sh", "-ec", strings.Join(append(began, "pwd"), "\n"))
+	sh.Dir = dir
+	out, err := sh.CombinedOutput()
+	if err != nil || len(began) != 3 {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	m := kustomized(t, lines[len(lines)-1])
+	if of := m.one(t, "Deployment", "fairway"); !slices.Equal(said, []string{"apply --server-side -k .", "-n " + of.text("metadata", "namespace") + " rollout status deployment/" + of.name()}) {
+		t.Errorf("the page says %q", said)
+	}
+}
+
 // configured is what the program makes of the ConfigMap's Caddyfile, and the directory where it lies.
 func configured(t testing.TB, m manifests, change func(name, text string) string) (config object, dir string) {
 	t.Helper()

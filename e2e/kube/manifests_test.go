@@ -144,6 +144,12 @@ func built(t testing.TB, overlay string, secrets map[string]string, change func(
 	if change != nil {
 		change(mine)
 	}
+	return kustomized(t, mine)
+}
+
+// kustomized is what kustomize makes of a directory.
+func kustomized(t testing.TB, mine string) manifests {
+	t.Helper()
 	program, err := programs.Peer(build.Peer{Module: "kustomize", Package: "."})
 	if err != nil {
 		t.Fatal(err)
