@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// removalsLease is under which one of all processes removes blobs, for so long.
+	// removalsLease is under which one of all processes removes blobs. Who has not got it, or has failed, rests for so long.
 	removalsLease = "blob removals"
-	removalsEvery = time.Minute
+	removalsRest  = time.Minute
 	// removedAtOnce is how many blobs are removed at a time, removers how many of them at the same time.
 	removedAtOnce = 500
 	removers      = 8
@@ -62,22 +62,29 @@ func RemoveBlobs(ctx context.Context, s *queries.Store, open func(context.Contex
 
 // removals removes blobs a part at a time, so that what else is looked after does not wait.
 type removals struct {
-	looked time.Time // when the first part was
-	after  string    // where the next part begins
+	after string    // where the next part begins
+	rests time.Time // until when it does nothing: another process does it, or it failed
 }
 
-// some removes the next part, if it is time to and no other process does.
+// some removes the next part, if there is one and no other process does.
 func (r *removals) some(ctx context.Context, t *Tending, holder string) error {
-	if r.after == "" && time.Since(r.looked) < removalsEvery {
+	if time.Now().Before(r.rests) {
 		return nil
 	}
-	if r.after == "" {
-		r.looked = time.Now()
+	found, err := t.Store.BlobsToRemove(ctx, r.after, 1)
+	if err == nil && len(found) == 0 {
+		r.after = ""
+		return nil
 	}
-	_, mine, err := t.Store.Lease(ctx, removalsLease, holder, removalsEvery)
+	mine := false
+	if err == nil {
+		_, mine, err = t.Store.Lease(ctx, removalsLease, holder, removalsRest)
+	}
+	if mine {
+		r.after, err = RemoveBlobs(ctx, t.Store, t.Blobs, r.after, removedAtOnce)
+	}
 	if err != nil || !mine {
-		return err
+		r.rests = time.Now().Add(removalsRest)
 	}
-	r.after, err = RemoveBlobs(ctx, t.Store, t.Blobs, r.after, removedAtOnce)
 	return err
 }
