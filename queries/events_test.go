@@ -307,6 +307,10 @@ func TestSurplusEvents(t *testing.T) {
 		if got := read(t, s, "r", 99); len(got) != 5 {
 			t.Error(len(got))
 		}
+		s.retention.Store(&Retention{MostEvents: 3}) // as Keep does, which would also have it be looked after now
+		if err := s.sweep(t.Context(), keepLeases); err != nil || count(t, s, "events") != 3 {
+			t.Error(count(t, s, "events"), err)
+		}
 	})
 }
 
