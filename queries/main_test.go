@@ -3,30 +3,20 @@ package queries
 import (
 	"context"
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 )
 
-// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
-var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
-	s, err := pgtest.Start()
-	started.Store(s)
-	return s, err
-})
-
-var started atomic.Pointer[pgtest.Server]
+// shared is the server that the tests have in common.
+var shared pgtest.Shared
 
 // writeEnv has the tests' binary write sessions into the store of a DSN without end, and print the number of each that is written.
 const writeEnv = "FAIRWAY_TEST_WRITE"
@@ -50,8 +40,7 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, writeMany(dsn))
 		os.Exit(1)
 	}
-	flag.Parse()
-	os.Exit(run(m))
+	os.Exit(shared.Main(m))
 }
 
 func writeMany(dsn string) error {
@@ -89,29 +78,10 @@ func openOnce(dsn string) error {
 	return err
 }
 
-func run(m *testing.M) int {
-	code := m.Run()
-	// What waits for the server to end is pgtest's own.
-	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if s := started.Load(); s != nil {
-		if err := s.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	return code
-}
-
 // postgresDSN is the address of a database of its own for the test.
 func postgresDSN(t testing.TB) string {
 	t.Helper()
-	s, err := startServer()
-	pgtest.Check(t, err)
-	name := fmt.Sprintf("t%d", time.Now().UnixNano())
-	command(t, s.DSN("postgres"), "create database "+name)
-	return s.DSN(name) + poolOption
+	return shared.Database(t) + poolOption
 }
 
 // poolOption keeps the pools of all tests under what the server has.

@@ -35,7 +35,7 @@ func TestStore(t *testing.T) {
 			t.Run(engine+" "+c.name, func(t *testing.T) {
 				dsn := "sqlite:" + filepath.Join(t.TempDir(), "some.db")
 				if engine == "postgres" {
-					dsn = newDatabase(t)
+					dsn = server.Database(t)
 				}
 				c.change(t, dsn)
 				t.Setenv("DOCTOR_STORE", dsn)
@@ -112,7 +112,7 @@ func TestStoreUntouched(t *testing.T) {
 	if diff := cmp.Diff(before, listed(t, folder)); diff != "" {
 		t.Errorf("looking changed the folder (-want +got):\n%s", diff)
 	}
-	empty := newDatabase(t)
+	empty := server.Database(t)
 	want(t, of(t, `{"apps":{"fairway":{"databases":[{"dsn":"`+empty+`"}]}}}`).store(t.Context())[0], Warning, "schema 0 of")
 	conn, err := sql.Open("pgx", empty)
 	if err != nil {
@@ -145,7 +145,7 @@ func TestDatabase(t *testing.T) {
 	if err := os.WriteFile(folder+"/00002_jobs.sql", []byte("-- +goose Up\ncreate table jobs (id integer);\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	raw := `{"apps":{"fairway":{"databases":[{"name":"jobs","dsn":"` + newDatabase(t) + `","migrations":"` + folder + `"}]}}}`
+	raw := `{"apps":{"fairway":{"databases":[{"name":"jobs","dsn":"` + server.Database(t) + `","migrations":"` + folder + `"}]}}}`
 	want(t, of(t, raw).database(t.Context(), "jobs")[0], Failure, "schema 0 of 2", "fairway db up jobs")
 	want(t, of(t, strings.ReplaceAll(raw, folder, folder+"/no")).database(t.Context(), "jobs")[0], Failure, "no such file")
 	want(t, of(t, strings.ReplaceAll(raw, `,"migrations":"`+folder+`"`, "")).database(t.Context(), "jobs")[0], OK, "PostgreSQL", "answers")

@@ -4,12 +4,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/jackc/pgx/v5"
 
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/modules/fairway"
@@ -21,43 +17,19 @@ import (
 // patience is how long who is asked has to answer in tests, where nothing else is said.
 const patience = time.Minute
 
-// server is the one that tests share, started when it is first wanted.
-var server struct { //nolint:gochecknoglobals // stopped by TestMain
-	once  sync.Once
-	of    *pgtest.Server
-	err   error
-	count atomic.Int64
-}
+// server is the one that tests share.
+var server pgtest.Shared //nolint:gochecknoglobals // stopped by TestMain
 
 func TestMain(m *testing.M) {
 	if os.Args[0] == keeper.Name {
 		os.Exit(1) // it was to keep a script: tests that start tests would never end
 	}
 	code := m.Run()
-	if server.of != nil {
-		if err := server.of.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
+	if err := server.Stop(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
 	}
 	os.Exit(code)
-}
-
-// newDatabase makes an empty one.
-func newDatabase(t *testing.T) string {
-	t.Helper()
-	server.once.Do(func() { server.of, server.err = pgtest.Start() })
-	pgtest.Check(t, server.err)
-	name := fmt.Sprintf("doctor%d", server.count.Add(1))
-	conn, err := pgx.Connect(t.Context(), server.of.DSN("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(t.Context())
-	if _, err := conn.Exec(t.Context(), "create database "+name); err != nil {
-		t.Fatal(err)
-	}
-	return server.of.DSN(name)
 }
 
 // of is an examination of a configuration, Caddy's JSON, that is read and not provisioned.

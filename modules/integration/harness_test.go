@@ -51,7 +51,7 @@ func run(m *testing.M) int {
 	}
 	nextPort.Store(20000 + int64(os.Getpid()%10)*1000)
 	code := m.Run()
-	if err := stopPostgres(); err != nil {
+	if err := onePostgres.Stop(); err != nil {
 		fmt.Fprintln(os.Stderr, "integration:", err)
 	}
 	selected := flag.Lookup("test.run").Value.String() + flag.Lookup("test.list").Value.String()

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -37,34 +36,22 @@ func makeSQLite(t testing.TB, path, statements string) string {
 }
 
 // onePostgres is the server that the tests here share; TestMain stops it.
-var onePostgres = struct {
-	sync.Once
-	*pgtest.Server
-	err error
-}{}
-
-func stopPostgres() error {
-	if onePostgres.Server == nil {
-		return nil
-	}
-	return onePostgres.Stop()
-}
+var onePostgres pgtest.Shared
 
 // makePostgres makes a database of statements and gives its address, and its name.
 func makePostgres(t testing.TB, statements string) (dsn, name string) {
 	t.Helper()
-	onePostgres.Do(func() { onePostgres.Server, onePostgres.err = pgtest.Start() })
-	pgtest.Check(t, onePostgres.err)
+	server := onePostgres.For(t)
 	name = fmt.Sprintf("t%d", time.Now().UnixNano())
 	onServer(t, "postgres", "create database "+name)
 	onServer(t, name, statements)
-	return onePostgres.DSN(name), name
+	return server.DSN(name), name
 }
 
 // onServer runs statements, and gives the first value of the last.
 func onServer(t testing.TB, name, statements string) string {
 	t.Helper()
-	conn, err := pgx.Connect(t.Context(), onePostgres.DSN(name))
+	conn, err := pgx.Connect(t.Context(), onePostgres.For(t).DSN(name))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,20 +4,14 @@ package runnertest
 import (
 	"context"
 	"crypto/sha256"
-	"flag"
-	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/queries"
@@ -32,35 +26,11 @@ import (
 // Patience is how long a test waits for what must come.
 const Patience = 2 * time.Minute
 
-// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
-var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
-	s, err := pgtest.Start()
-	started.Store(s)
-	return s, err
-})
-
-var started atomic.Pointer[pgtest.Server]
+// server is the one that the tests of a package share.
+var server pgtest.Shared
 
 // Main runs the tests of a package, looks for goroutines that were left, and ends the server.
-func Main(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	code := m.Run()
-	// What waits for the server to end is pgtest's own.
-	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if s := started.Load(); s != nil {
-		if err := s.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	return code
-}
+func Main(m *testing.M) { os.Exit(server.Main(m)) }
 
 // Site is a store with a user and a script, and what a runner needs.
 type Site struct {
@@ -93,18 +63,7 @@ func SQLite(t testing.TB) string {
 // Postgres is the address of a database of its own for the test.
 func Postgres(t testing.TB) string {
 	t.Helper()
-	s, err := startServer()
-	pgtest.Check(t, err)
-	name := "t" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	if _, err := conn.Exec(t.Context(), "create database "+name); err != nil {
-		t.Fatal(err)
-	}
-	return s.DSN(name) + "&pool_max_conns=8"
+	return server.Database(t) + "&pool_max_conns=8"
 }
 
 // New opens a store with a user and a script that is built.

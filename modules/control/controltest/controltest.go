@@ -8,22 +8,14 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"path/filepath"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
-	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
@@ -33,73 +25,6 @@ import (
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
-
-// Engines are the two that a test is run with. The server is started when it is first wanted.
-type Engines struct {
-	start   func() (*pgtest.Server, error)
-	started atomic.Pointer[pgtest.Server]
-	made    atomic.Int64
-}
-
-// NewEngines makes Engines, one for the tests of a package. Run them by Main.
-func NewEngines() *Engines {
-	e := &Engines{}
-	e.start = sync.OnceValues(func() (*pgtest.Server, error) {
-		s, err := pgtest.Start()
-		e.started.Store(s)
-		return s, err
-	})
-	return e
-}
-
-// Main runs the tests, looks for goroutines that they have left, and stops the server.
-func (e *Engines) Main(m *testing.M) int {
-	code := m.Run()
-	// What waits for the server to end is pgtest's own.
-	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if s := e.started.Load(); s != nil {
-		if err := s.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	return code
-}
-
-// Both runs a test with each engine, over an empty database.
-func (e *Engines) Both(t *testing.T, test func(t *testing.T, dsn string)) {
-	t.Helper()
-	t.Run("sqlite", func(t *testing.T) {
-		t.Parallel()
-		test(t, "sqlite:"+filepath.Join(t.TempDir(), "store.db"))
-	})
-	t.Run("postgres", func(t *testing.T) {
-		t.Parallel()
-		test(t, e.postgres(t))
-	})
-}
-
-func (e *Engines) postgres(t *testing.T) string {
-	t.Helper()
-	s, err := e.start()
-	pgtest.Check(t, err)
-	name := fmt.Sprintf("c%d", e.made.Add(1))
-	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
-	must(t, err)
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	_, err = conn.Exec(t.Context(), "create database "+name)
-	must(t, err)
-	return s.DSN(name) + "&pool_max_conns=5"
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
 
 // Gateway is a control API of which a part is served, and what it stands on.
 type Gateway struct {
@@ -113,14 +38,13 @@ type Gateway struct {
 // are their names.
 func Open(t testing.TB, dsn string, register func(*Gateway)) *Gateway {
 	t.Helper()
-	store, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
-	must(t, err)
-	t.Cleanup(store.Close)
+	store := Store(t, dsn)
 	g := &Gateway{Store: store, people: &people{store: store}}
+	var err error
 	g.Authority, err = tokens.New(t.Context(), stored.New(store), g.people, tokens.Config{
 		Issuer: "https://gateway.example.org", Secrets: [][]byte{[]byte(strings.Repeat("s", 32))}, Run: stored.Runs(store),
 	})
-	must(t, err)
+	Must(t, err)
 	t.Cleanup(g.Authority.Close)
 	address := func(r *http.Request) string { return r.RemoteAddr }
 	g.API = api.New(permit.New(), callers.New(g.people.check, g.Authority, address, nil).WithScripts(), api.Options{RequestID: func(*http.Request) string { return "r1" }})
@@ -140,7 +64,7 @@ func Open(t testing.TB, dsn string, register func(*Gateway)) *Gateway {
 		})
 	}
 	register(g)
-	must(t, g.Seal())
+	Must(t, g.Seal())
 	return g
 }
 
@@ -180,7 +104,7 @@ func (g *Gateway) User(t testing.TB, name string, role permit.Role) db.User {
 	u, err := g.Store.CreateUser(t.Context(), By(), db.User{
 		Email: name + "@example.org", Name: name, Role: string(role), IsActive: true, IsRegularUser: true,
 	})
-	must(t, err)
+	Must(t, err)
 	return u
 }
 
@@ -188,7 +112,7 @@ func (g *Gateway) User(t testing.TB, name string, role permit.Role) db.User {
 func (g *Gateway) Role(t testing.TB, id uuid.UUID, role permit.Role) {
 	t.Helper()
 	_, err := g.Store.ChangeUser(t.Context(), By(), id, func(u *db.User) error { u.Role = string(role); return nil })
-	must(t, err)
+	Must(t, err)
 	g.Authority.Forget(tokens.Revocation{Kind: tokens.RevokedUser, ID: id.String()})
 }
 

@@ -4,17 +4,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
-	"fmt"
 	"os"
 	"path/filepath"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/proxies/database"
@@ -22,53 +17,10 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 )
 
-// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
-var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
-	s, err := pgtest.Start()
-	started.Store(s)
-	return s, err
-})
+// server is the one that the tests share.
+var server pgtest.Shared
 
-var started atomic.Pointer[pgtest.Server]
-
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(run(m))
-}
-
-func run(m *testing.M) int {
-	code := m.Run()
-	s := started.Load()
-	if s == nil {
-		return code
-	}
-	// What waits for the server to end is the helper's own.
-	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if err := s.Stop(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
-	return code
-}
-
-// postgresServer gives the server that the tests share.
-func postgresServer(t testing.TB) *pgtest.Server {
-	t.Helper()
-	s, err := startServer()
-	pgtest.Check(t, err)
-	return s
-}
-
-// postgresDSN is the address of a database of its own for the test.
-func postgresDSN(t testing.TB) string {
-	t.Helper()
-	server := postgresServer(t)
-	name := fmt.Sprintf("t%d", time.Now().UnixNano())
-	command(t, server.DSN("postgres"), "create database "+name)
-	return server.DSN(name)
-}
+func TestMain(m *testing.M) { os.Exit(server.Main(m)) }
 
 // command runs statements on a connection of its own.
 func command(t testing.TB, dsn, text string) {
@@ -107,7 +59,7 @@ func both(t *testing.T, made string, test func(t *testing.T, dsn string)) {
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		dsn := postgresDSN(t)
+		dsn := server.Database(t)
 		command(t, dsn, made)
 		test(t, dsn)
 	})

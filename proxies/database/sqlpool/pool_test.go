@@ -212,7 +212,7 @@ func waitUntil(t testing.TB, what func() bool) {
 
 func TestValueErrors(t *testing.T) {
 	t.Parallel()
-	dsn := postgresDSN(t)
+	dsn := server.Database(t)
 	command(t, dsn, items)
 	p := open(t, dsn, Options{})
 	for _, q := range []*database.Query{
@@ -235,7 +235,7 @@ func TestValueErrors(t *testing.T) {
 // TestPooler holds that parameters of all kinds are sent also where the server is not asked for their types, as behind a pooler.
 func TestPooler(t *testing.T) {
 	t.Parallel()
-	p := open(t, postgresDSN(t)+"&default_query_exec_mode=exec", Options{})
+	p := open(t, server.Database(t)+"&default_query_exec_mode=exec", Options{})
 	want(
 		t, p, `[{"s":"a","n":3,"f":2.5,"b":true,"z":null}]`, "select {s}::text as s, {n}::int as n, {f}::float8 as f, {b}::bool as b, {z}::text as z",
 		"a", json.Number("3"), json.Number("2.5"), true, nil,

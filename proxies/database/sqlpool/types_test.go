@@ -7,7 +7,7 @@ import (
 
 func TestPostgresTypes(t *testing.T) {
 	t.Parallel()
-	dsn := postgresDSN(t)
+	dsn := server.Database(t)
 	command(t, dsn, `create type mood as enum ('sad', 'so so', 'happy'); create domain small as int check (value < 100);
 		create type pair as (a int, b text); create table d (s small, m mood, ss small[])`)
 	command(t, dsn, `insert into d values (5, 'happy', '{1,2}')`)
@@ -43,7 +43,7 @@ func TestPostgresTypes(t *testing.T) {
 
 func TestPostgresArgs(t *testing.T) {
 	t.Parallel()
-	dsn := postgresDSN(t)
+	dsn := server.Database(t)
 	command(t, dsn, `create table t (i int, b bigint, n numeric, f float8, s text, d date, y bool, at timestamptz, j jsonb);
 		insert into t values (1, 9223372036854775807, 1.10, 0.5, 'it''s', '2024-02-29', true, '2024-02-29 12:00:00+00', '{"a": 1}'); insert into t values (null)`)
 	p := open(t, dsn, Options{})
