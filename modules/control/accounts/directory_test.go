@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
@@ -20,7 +21,7 @@ func cheap() passwords.Scheme {
 
 func put(t testing.TB, s *queries.Store, email, username, hash string) db.User {
 	t.Helper()
-	u, err := s.CreateUser(t.Context(), by(), db.User{
+	u, err := s.CreateUser(t.Context(), controltest.By(), db.User{
 		Email: email, Username: &username, Name: "Some Body", Role: "USER", IsActive: true, IsRegularUser: true, PasswordHash: hash,
 	})
 	must(t, err)
@@ -43,10 +44,10 @@ func TestDirectoryFinds(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := open(t, dsn)
+		s := controltest.Store(t, dsn)
 		u := put(t, s, "Ann@Example.org", "ann", hashA)
 		off := put(t, s, "off@example.org", "off", hashA)
-		_, err := s.ChangeUser(t.Context(), by(), off.ID, func(u *db.User) error { u.IsActive = false; return nil })
+		_, err := s.ChangeUser(t.Context(), controltest.By(), off.ID, func(u *db.User) error { u.IsActive = false; return nil })
 		must(t, err)
 		d := accounts.NewDirectory(s, accounts.DirectoryConfig{Protected: []string{"ANN@example.org"}})
 		d.Heard(nil)
@@ -82,7 +83,7 @@ func TestDirectoryKeeps(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := open(t, dsn)
+		s := controltest.Store(t, dsn)
 		u := put(t, s, "ann@example.org", "ann", hashA)
 		d := accounts.NewDirectory(s, accounts.DirectoryConfig{})
 		// Who is not told by anything changes the password: what is kept is the old one.
@@ -171,7 +172,7 @@ func TestDirectoryHears(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s, other := open(t, dsn), open(t, dsn)
+		s, other := controltest.Store(t, dsn), controltest.Store(t, dsn)
 		u := put(t, s, "ann@example.org", "ann", hashA)
 		d := accounts.NewDirectory(s, accounts.DirectoryConfig{})
 		a, err := tokens.New(t.Context(), stored.New(s), nobody{}, tokens.Config{
@@ -190,9 +191,9 @@ func TestDirectoryHears(t *testing.T) {
 		} {
 			find(t, d, "ann@example.org")
 			find(t, d, "ann")
-			next, err := other.ChangeUser(t.Context(), by(), u.ID, change)
+			next, err := other.ChangeUser(t.Context(), controltest.By(), u.ID, change)
 			must(t, err)
-			until(t, func() bool {
+			controltest.Eventually(t, "the other gateway has the change", func() bool {
 				one, hash, ok := find(t, d, *next.Username)
 				_, _, old := find(t, d, "ann")
 				_, _, byMail := find(t, d, "ann@example.org")
@@ -200,15 +201,15 @@ func TestDirectoryHears(t *testing.T) {
 					one.Email == next.Email && one.Name == next.Name && old == (*next.Username == "ann") && byMail == (next.Email == "ann@example.org")
 			})
 		}
-		_, err = other.DeleteUser(t.Context(), by(), u.ID)
+		_, err = other.DeleteUser(t.Context(), controltest.By(), u.ID)
 		must(t, err)
-		until(t, func() bool { _, _, ok := find(t, d, "annie"); return !ok })
+		controltest.Eventually(t, "the other gateway has forgotten her", func() bool { _, _, ok := find(t, d, "annie"); return !ok })
 	})
 }
 
 // BenchmarkCachedCheck is a cached check of a password: neither a hash nor a query.
 func BenchmarkCachedCheck(b *testing.B) {
-	s := open(b, liteDSN(b))
+	s := controltest.Store(b, engines.SQLite(b))
 	d := accounts.NewDirectory(s, accounts.DirectoryConfig{})
 	d.Heard(nil)
 	c, err := passwords.New(d, passwords.Config{Scheme: cheap()})

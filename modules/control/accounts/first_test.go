@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
@@ -63,7 +64,7 @@ func TestFirstAdmin(t *testing.T) {
 			t.Errorf("%+v, %v", u, err)
 		}
 		// There is none again, also not where the first one was deleted.
-		_, err = w.store.DeleteUser(t.Context(), by(), u.ID)
+		_, err = w.store.DeleteUser(t.Context(), controltest.By(), u.ID)
 		must(t, err)
 		if made, err := w.starter.EnsureFirstAdmin(t.Context(), first); made || err != nil {
 			t.Errorf("%v, %v", made, err)
@@ -114,7 +115,7 @@ func TestFirstAdminRace(t *testing.T) {
 		if err != nil || c.Confidential || len(c.SecretHash) != 0 || c.Grants != "password refresh_token" || !strings.Contains(c.Scopes, "users:read") || strings.Contains(" "+c.Scopes+" ", " all ") {
 			t.Errorf("%+v, %v", c, err)
 		}
-		_, err = gateways[0].store.RevokeClient(t.Context(), by(), c.ID)
+		_, err = gateways[0].store.RevokeClient(t.Context(), controltest.By(), c.ID)
 		must(t, err)
 		must(t, gateways[0].starter.EnsureDocumentation(t.Context()))
 		if _, err := gateways[0].store.Queries().GetLivingClient(t.Context(), "documentation"); err == nil {
@@ -129,7 +130,7 @@ func TestSeed(t *testing.T) {
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
 		w := newWorld(t, dsn)
-		must(t, w.starter.SeedDevelopment(t.Context(), by()))
+		must(t, w.starter.SeedDevelopment(t.Context(), controltest.By()))
 		for i, c := range []struct {
 			login, password, role      string
 			regular, internal, isFirst bool
@@ -148,7 +149,7 @@ func TestSeed(t *testing.T) {
 		if err != nil || client.Confidential || client.OwnerID == nil || !bytes.Equal(client.SecretHash, tokens.HashSecret("KQ()SWK)SQK)QWSKQW(SKQ)S(QWSQW(SJ*HQ&HQW*SQ*^SSQWSGQSG")) {
 			t.Errorf("%+v, %v", client, err)
 		}
-		if err := w.starter.SeedDevelopment(t.Context(), by()); !errors.Is(err, accounts.ErrSeeded) {
+		if err := w.starter.SeedDevelopment(t.Context(), controltest.By()); !errors.Is(err, accounts.ErrSeeded) {
 			t.Error(err)
 		}
 		must(t, w.starter.EnsureDocumentation(t.Context()))
@@ -168,7 +169,7 @@ func TestSeedRefusesUsers(t *testing.T) {
 		var seeded, started error
 		var made bool
 		var wait sync.WaitGroup
-		wait.Go(func() { seeded = w.starter.SeedDevelopment(t.Context(), by()) })
+		wait.Go(func() { seeded = w.starter.SeedDevelopment(t.Context(), controltest.By()) })
 		wait.Go(func() { made, started = w.starter.EnsureFirstAdmin(t.Context(), accounts.FirstAdmin{Password: good}) })
 		wait.Wait()
 		n, err := w.store.Queries().CountUsers(t.Context())
@@ -177,10 +178,10 @@ func TestSeedRefusesUsers(t *testing.T) {
 			t.Errorf("%v, %v, %v: %d users", seeded, made, started, n)
 		}
 	})
-	w := newWorld(t, liteDSN(t))
-	_, err := w.store.DeleteUser(t.Context(), by(), w.ofRole(t, permit.User, "ann@example.org").ID)
+	w := newWorld(t, engines.SQLite(t))
+	_, err := w.store.DeleteUser(t.Context(), controltest.By(), w.ofRole(t, permit.User, "ann@example.org").ID)
 	must(t, err)
-	if err := w.starter.SeedDevelopment(t.Context(), by()); !errors.Is(err, accounts.ErrSeeded) {
+	if err := w.starter.SeedDevelopment(t.Context(), controltest.By()); !errors.Is(err, accounts.ErrSeeded) {
 		t.Error(err)
 	}
 }

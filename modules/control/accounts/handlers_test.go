@@ -211,7 +211,7 @@ func TestTrends(t *testing.T) {
 
 // FuzzCreate holds that no body makes a 500, or a user with more than it may have.
 func FuzzCreate(f *testing.F) {
-	w := newWorld(f, liteDSN(f), func(c *accounts.Config) { c.SignUps = 1 << 30 })
+	w := newWorld(f, engines.SQLite(f), func(c *accounts.Config) { c.SignUps = 1 << 30 })
 	h := w.serve(f)
 	for _, seed := range []string{
 		`{"email":"ann@example.org","name":"Ann"}`, `{"email":"x@example.org","name":"x","role":"SUPERADMIN","profile":{},"sector":"a\nb"}`,

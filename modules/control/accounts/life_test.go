@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/queries"
@@ -86,7 +87,7 @@ func TestCreate(t *testing.T) {
 // TestCreateRefuses holds what no user can be.
 func TestCreateRefuses(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, liteDSN(t))
+	w := newWorld(t, engines.SQLite(t))
 	for name, c := range map[string]struct {
 		user  accounts.NewUser
 		field string
@@ -258,7 +259,7 @@ func TestSetPassword(t *testing.T) {
 		if _, err := w.SetPassword(t.Context(), accounts.Operator("command"), all[permit.User].ID, "q"); !is[*accounts.WeakError](err) {
 			t.Error(err)
 		}
-		_, err := w.store.DeleteUser(t.Context(), by(), all[permit.User].ID)
+		_, err := w.store.DeleteUser(t.Context(), controltest.By(), all[permit.User].ID)
 		must(t, err)
 		if _, err := w.SetPassword(t.Context(), accounts.Operator("command"), all[permit.User].ID, good); !errors.Is(err, accounts.ErrNoUser) {
 			t.Error(err)
@@ -275,12 +276,12 @@ func TestWrongAndInactiveAreTheSameWork(t *testing.T) {
 		w := newWorld(t, dsn)
 		w.ofRole(t, permit.User, "ann@example.org")
 		off := w.ofRole(t, permit.User, "off@example.org")
-		_, err := w.store.ChangeUser(t.Context(), by(), off.ID, func(u *db.User) error { u.IsActive = false; return nil })
+		_, err := w.store.ChangeUser(t.Context(), controltest.By(), off.ID, func(u *db.User) error { u.IsActive = false; return nil })
 		must(t, err)
 		_, err = w.Create(t.Context(), accounts.Operator("test"), accounts.NewUser{Email: "new@example.org", Name: "New"})
 		must(t, err)
 		gone := w.ofRole(t, permit.User, "gone@example.org")
-		_, err = w.store.DeleteUser(t.Context(), by(), gone.ID)
+		_, err = w.store.DeleteUser(t.Context(), controltest.By(), gone.ID)
 		must(t, err)
 		for _, c := range []struct {
 			user, password string

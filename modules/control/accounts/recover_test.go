@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -39,7 +40,7 @@ func TestRecoverTellsNothing(t *testing.T) {
 		t.Helper()
 		w := newWorld(t, dsn, func(c *accounts.Config) { c.LinkLasts = time.Nanosecond }) // so that they can be counted
 		ann, gone := w.ofRole(t, permit.User, "Ann@example.org"), w.ofRole(t, permit.User, "gone@example.org")
-		_, err := w.store.DeleteUser(t.Context(), by(), gone.ID)
+		_, err := w.store.DeleteUser(t.Context(), controltest.By(), gone.ID)
 		must(t, err)
 		before := w.hashes.Load()
 		for i, c := range []struct {
@@ -108,7 +109,7 @@ func TestRecoverIsLimited(t *testing.T) {
 // TestRecoverHasAMostForAUser holds that a user gets three letters an hour, and that the fourth who asks is told nothing else.
 func TestRecoverHasAMostForAUser(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, liteDSN(t), func(c *accounts.Config) { c.Recoveries = 1 })
+	w := newWorld(t, engines.SQLite(t), func(c *accounts.Config) { c.Recoveries = 1 })
 	ann := w.ofRole(t, permit.User, "ann@example.org")
 	for i, login := range []string{"ann@example.org", ann.ID.String()} {
 		must(t, w.RecoverPassword(t.Context(), nobodyFrom(fmt.Sprintf("192.0.2.%d", i)), login))
@@ -199,10 +200,10 @@ func TestResetEnds(t *testing.T) {
 				return err
 			},
 			func(u db.User) error {
-				_, err := w.store.ChangeUser(t.Context(), by(), u.ID, func(u *db.User) error { u.Email = "new." + u.Email; return nil })
+				_, err := w.store.ChangeUser(t.Context(), controltest.By(), u.ID, func(u *db.User) error { u.Email = "new." + u.Email; return nil })
 				return err
 			},
-			func(u db.User) error { _, err := w.store.DeleteUser(t.Context(), by(), u.ID); return err },
+			func(u db.User) error { _, err := w.store.DeleteUser(t.Context(), controltest.By(), u.ID); return err },
 		} {
 			email := fmt.Sprintf("%d@example.org", i)
 			u := w.ofRole(t, permit.User, email)

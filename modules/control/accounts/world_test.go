@@ -19,6 +19,7 @@ import (
 	"github.com/fairway-gateway/fairway/modules/control/accounts"
 	"github.com/fairway-gateway/fairway/modules/control/api"
 	"github.com/fairway-gateway/fairway/modules/control/callers"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/passwords"
 	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
@@ -67,7 +68,7 @@ func enqueue(kind string) func(ctx context.Context, q db.Querier, to, path strin
 
 func newWorld(t testing.TB, dsn string, change ...func(*accounts.Config)) *world {
 	t.Helper()
-	w := &world{store: open(t, dsn)}
+	w := &world{store: controltest.Store(t, dsn)}
 	w.directory = accounts.NewDirectory(w.store, accounts.DirectoryConfig{})
 	w.directory.Heard(nil)
 	var err error

@@ -31,12 +31,7 @@ func both(t *testing.T, test func(t *testing.T, dsn string)) {
 	engines.Both(t, test)
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = controltest.Must
 
 // patience is how long anything may take on a busy machine.
 const patience = 90 * time.Second

@@ -201,18 +201,9 @@ func TestTokensOfDemotedUsers(t *testing.T) {
 		if _, err := w.Store.DeleteUser(t.Context(), controltest.By(), chief.ID); err != nil {
 			t.Fatal(err)
 		}
-		until(t, func() bool { return scopes(all) == "Invalid token" })
+		controltest.Eventually(t, "the token of who is gone is refused", func() bool { return scopes(all) == "Invalid token" })
 		check("Invalid token", "Invalid token", "Invalid token")
 	})
-}
-
-func until(t *testing.T, done func() bool) {
-	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !done(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("it never came")
-		}
-	}
 }
 
 // TestCommands is what the commands do: no caller is asked, the rules hold.

@@ -3,11 +3,13 @@ package events
 import (
 	"context"
 	"testing"
+
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 )
 
 // BenchmarkRelay tells a backlog within the process, to one who acknowledges at once: events/s.
 func BenchmarkRelay(b *testing.B) {
-	s := openStore(b, "sqlite:"+b.TempDir()+"/s.db")
+	s := controltest.Store(b, "sqlite:"+b.TempDir()+"/s.db")
 	must(b, s.BeginEvents(b.Context(), "p"))
 	write(b, s, 100, 0, max(b.N/100, 1))
 	bus := NewBus()

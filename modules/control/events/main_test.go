@@ -56,20 +56,7 @@ func relayInto(ctx context.Context, dsn, path string) error {
 	return nil
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func openStore(t testing.TB, dsn string) *queries.Store {
-	t.Helper()
-	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
-	must(t, err)
-	t.Cleanup(s.Close)
-	return s
-}
+var must = controltest.Must
 
 // write writes events of so many subjects, numbered from first to last each.
 func write(t testing.TB, s *queries.Store, subjects, first, last int) {
@@ -114,16 +101,6 @@ func (o *order) all(subjects, last int) bool {
 		}
 	}
 	return true
-}
-
-// eventually waits until something is so.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(2 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-	}
 }
 
 // run runs a relay until the function is called, or the test ends.

@@ -15,6 +15,7 @@ import (
 	"github.com/ThreeDotsLabs/watermill/message"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/queries"
 )
@@ -67,16 +68,16 @@ func TestRelay(t *testing.T) {
 		t.Helper()
 		for _, atOnce := range []int{1, 4} {
 			var p failing
-			s := openStore(t, dsn)
+			s := controltest.Store(t, dsn)
 			m := observe.New()
 			reg := prometheus.NewRegistry()
 			must(t, m.Register(reg))
 			cfg := RelayConfig{Name: "p", Tell: Publish(&p, "/x", "t", atOnce), Batch: 8, Every: 10 * time.Millisecond, First: time.Millisecond, Longest: 20 * time.Millisecond, Metrics: m}
 			must(t, s.BeginEvents(t.Context(), "p"))
 			stop := run(t, s, cfg)
-			other := run(t, openStore(t, dsn), cfg)
+			other := run(t, controltest.Store(t, dsn), cfg)
 			write(t, s, 10, 0, 9)
-			eventually(t, "the first are told", func() bool { return p.has(10, 9) })
+			controltest.Eventually(t, "the first are told", func() bool { return p.has(10, 9) })
 			p.mu.Lock()
 			p.down = true
 			p.mu.Unlock()
@@ -86,11 +87,11 @@ func TestRelay(t *testing.T) {
 			p.down = false
 			p.mu.Unlock()
 			write(t, s, 10, 15, 19)
-			eventually(t, "all are told", func() bool { return p.has(10, 19) })
+			controltest.Eventually(t, "all are told", func() bool { return p.has(10, 19) })
 			if p.bad != "" {
 				t.Error(p.bad)
 			}
-			eventually(t, "the reader has passed them", func() bool {
+			controltest.Eventually(t, "the reader has passed them", func() bool {
 				n, err := s.EventsBehind(t.Context(), "p")
 				return err == nil && n == 0
 			})
@@ -105,7 +106,7 @@ func TestRelayThatIsKilled(t *testing.T) {
 	t.Parallel()
 	engines.Both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		path := filepath.Join(t.TempDir(), "told")
 		must(t, s.BeginEvents(t.Context(), "file"))
 		told := func() string {
@@ -123,9 +124,9 @@ func TestRelayThatIsKilled(t *testing.T) {
 			cmd.Env = append(os.Environ(), relayEnv+"="+dsn+"\n"+path)
 			must(t, cmd.Start())
 			if i < kills {
-				eventually(t, "it tells", func() bool { return len(told()) > before+10*i })
+				controltest.Eventually(t, "it tells", func() bool { return len(told()) > before+10*i })
 			} else {
-				eventually(t, "the last tells all", func() bool {
+				controltest.Eventually(t, "the last tells all", func() bool {
 					n, err := s.EventsBehind(t.Context(), "file")
 					return err == nil && n == 0
 				})
@@ -149,7 +150,7 @@ func TestRelayBehindHungPublisher(t *testing.T) {
 	t.Parallel()
 	engines.Both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		must(t, s.BeginEvents(t.Context(), "p"))
 		write(t, s, 1, 0, 0)
 		hangs := make(chan struct{}, 100)
@@ -160,8 +161,8 @@ func TestRelayBehindHungPublisher(t *testing.T) {
 		}})
 		<-hangs
 		var p failing
-		run(t, openStore(t, dsn), RelayConfig{Name: "p", Every: 10 * time.Millisecond, Tell: Publish(&p, "/x", "t", 1)})
-		eventually(t, "another goes on", func() bool { return p.has(1, 0) })
+		run(t, controltest.Store(t, dsn), RelayConfig{Name: "p", Every: 10 * time.Millisecond, Tell: Publish(&p, "/x", "t", 1)})
+		controltest.Eventually(t, "another goes on", func() bool { return p.has(1, 0) })
 		stop()
 	})
 }

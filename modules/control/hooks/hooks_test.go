@@ -33,12 +33,7 @@ var engines = controltest.NewEngines()
 
 func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = controltest.Must
 
 // world is the API of hooks over a store with the users root, ann and ben, and ann's script land.
 type world struct {

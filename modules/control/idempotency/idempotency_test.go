@@ -92,7 +92,7 @@ func TestHandler(t *testing.T) {
 	t.Parallel()
 	engines.Both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		store := open(t, dsn)
+		store := controltest.Store(t, dsn)
 		things := &shop{}
 		h := idempotency.Handler("thing.create", things, options(store))
 		other := idempotency.Handler("other.create", things, options(store))
@@ -133,19 +133,9 @@ func TestHandler(t *testing.T) {
 	})
 }
 
-func open(t testing.TB, dsn string) *queries.Store {
-	t.Helper()
-	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(s.Close)
-	return s
-}
-
 func lite(t testing.TB) *queries.Store {
 	t.Helper()
-	return open(t, "sqlite:"+t.TempDir()+"/store.db")
+	return controltest.Store(t, "sqlite:"+t.TempDir()+"/store.db")
 }
 
 // TestWhichAnswersAreKept holds that a failure can be tried again, and that what the caller did wrong stays wrong.
@@ -182,7 +172,7 @@ func TestAtOnce(t *testing.T) {
 			<-end
 			w.WriteHeader(http.StatusCreated)
 		}}
-		gateways := []http.Handler{idempotency.Handler("a", things, options(open(t, dsn))), idempotency.Handler("a", things, options(open(t, dsn)))}
+		gateways := []http.Handler{idempotency.Handler("a", things, options(controltest.Store(t, dsn))), idempotency.Handler("a", things, options(controltest.Store(t, dsn)))}
 		var all sync.WaitGroup
 		var first string
 		all.Go(func() { first = ask(gateways[0], "k", "ann", "/", "", "x") })

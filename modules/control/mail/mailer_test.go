@@ -127,7 +127,7 @@ func TestALetterOfALaterVersionWaitsForIt(t *testing.T) {
 	p := newPost(t, Config{}, quick())
 	must(t, p.enqueue(t.Context(), p.store.Queries(), envelope{ID: "1", Kind: "greeting"}, letter{To: "a@example.org", Expires: soon().Unix()}))
 	run(t, p.Mailer)
-	eventually(t, "it is tried again", func() bool { return strings.Count(p.log.String(), "knows no letters of the kind") > 1 })
+	controltest.Eventually(t, "it is tried again", func() bool { return strings.Count(p.log.String(), "knows no letters of the kind") > 1 })
 	if waiting, dead := p.left(t); waiting != 1 || dead != 0 {
 		t.Error(waiting, dead)
 	}
@@ -170,7 +170,7 @@ func TestWhatIsNoLetterIsRefused(t *testing.T) {
 		"no UTF-8 inside":       {"html", good(func(m *Message) { m.HTML = "\xff" })},
 		"much text beside HTML": {"html", good(func(m *Message) { m.Text = strings.Repeat("x", MostBody+1) })},
 	} {
-		_, _, err := p.Send(t.Context(), by(), one.msg)
+		_, _, err := p.Send(t.Context(), controltest.By(), one.msg)
 		if no, ok := errors.AsType[*InvalidError](err); !ok || no.Field != one.field || strings.ContainsAny(err.Error(), "\r\n\x00") {
 			t.Errorf("%s: %v", name, err)
 		}
@@ -189,7 +189,7 @@ func TestWhatIsNoLetterIsRefused(t *testing.T) {
 	most := good(func(m *Message) {
 		m.Recipients, m.Subject, m.HTML = many(50), strings.Repeat("ä", 255), strings.Repeat("x", MostBody)
 	})
-	if _, n, err := p.Send(t.Context(), by(), most); n != 50 || err != nil {
+	if _, n, err := p.Send(t.Context(), controltest.By(), most); n != 50 || err != nil {
 		t.Error(n, err)
 	}
 }
@@ -207,7 +207,7 @@ func TestTooManyLettersAreRefusedButLinksAreNot(t *testing.T) {
 	p := newPost(t, Config{}, quick())
 	m, err := New(Config{}, Deps{Store: crowded{p.store}, Keys: [][]byte{key(1)}})
 	must(t, err)
-	if _, _, err := m.Send(t.Context(), by(), Message{Recipients: many(1), Subject: "s", Text: "t"}); !errors.Is(err, ErrFull) {
+	if _, _, err := m.Send(t.Context(), controltest.By(), Message{Recipients: many(1), Subject: "s", Text: "t"}); !errors.Is(err, ErrFull) {
 		t.Error(err)
 	}
 	must(t, m.Recover(t.Context(), nil, "a@example.org", "/x", soon()))
@@ -369,7 +369,7 @@ func TestTemplatesOfAFolderReplaceTheBuiltIn(t *testing.T) {
 
 func TestNewRefuses(t *testing.T) {
 	t.Parallel()
-	s := openStore(t, sqlite(t))
+	s := controltest.Store(t, sqlite(t))
 	for says, d := range map[string]Deps{"needs a store": {Keys: [][]byte{key(1)}}, "need a key": {Store: s}, "has 32 bytes": {Store: s, Keys: [][]byte{key(1), {1}}}} {
 		if _, err := New(Config{}, d); err == nil || !strings.Contains(err.Error(), says) {
 			t.Errorf("%s: %v", says, err)

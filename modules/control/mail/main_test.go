@@ -39,22 +39,7 @@ var engines = controltest.NewEngines()
 
 func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
-func by() queries.By { return queries.By{Actor: "test"} }
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func openStore(t testing.TB, dsn string) *queries.Store {
-	t.Helper()
-	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
-	must(t, err)
-	t.Cleanup(s.Close)
-	return s
-}
+var must = controltest.Must
 
 // sqlite is a store of its own.
 func sqlite(t testing.TB) string {
@@ -101,7 +86,7 @@ func newPost(t testing.TB, cfg Config, times outbox.Config) *post {
 
 func newPostOver(t testing.TB, dsn string, cfg Config, times outbox.Config) *post {
 	t.Helper()
-	p := &post{store: openStore(t, dsn), log: new(kept)}
+	p := &post{store: controltest.Store(t, dsn), log: new(kept)}
 	p.Mailer = p.over(t, cfg, times, key(1))
 	return p
 }
@@ -141,18 +126,9 @@ func (p *post) left(t testing.TB) (waiting, dead int64) {
 	return waiting, dead
 }
 
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
-
 func (p *post) gone(t testing.TB) {
 	t.Helper()
-	eventually(t, "no letter waits", func() bool {
+	controltest.Eventually(t, "no letter waits", func() bool {
 		waiting, _ := p.left(t)
 		return waiting == 0
 	})

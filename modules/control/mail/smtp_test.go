@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/outbox"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -33,7 +34,7 @@ func deadServer(t *testing.T, dsn string) {
 		must(t, p.Created(t.Context(), nil, fmt.Sprintf("u%d@example.org", i), fmt.Sprintf("/reset-password?token=t%d", i), soon()))
 	}
 	run(t, p.Mailer)
-	eventually(t, "attempts fail", func() bool { return strings.Count(p.log.String(), "connection refused") > letters })
+	controltest.Eventually(t, "attempts fail", func() bool { return strings.Count(p.log.String(), "connection refused") > letters })
 	taken := serve(t, port)
 	got := map[string]int{}
 	for range letters {
@@ -78,7 +79,7 @@ func TestWhatAServerGets(t *testing.T) {
 			t.Errorf("no %q in %q or %q", want, text, html)
 		}
 	}
-	id, n, err := p.Send(t.Context(), by(), Message{Recipients: []string{"a@example.org", "b@example.org", "A@example.org"}, Subject: "Grüße", HTML: "<p>Hello <b>you</b></p>"})
+	id, n, err := p.Send(t.Context(), controltest.By(), Message{Recipients: []string{"a@example.org", "b@example.org", "A@example.org"}, Subject: "Grüße", HTML: "<p>Hello <b>you</b></p>"})
 	if err != nil || n != 2 {
 		t.Fatal(n, err)
 	}
@@ -105,7 +106,7 @@ func TestRefusalsAreForGoodAndOthersAreTriedAgain(t *testing.T) {
 	port := freePort(t)
 	taken := serve(t, port)
 	p := newPost(t, to("smtp", port), quick())
-	_, _, err := p.Send(t.Context(), by(), Message{Recipients: []string{"refused@example.org", "later@example.org"}, Subject: "s", HTML: "x"})
+	_, _, err := p.Send(t.Context(), controltest.By(), Message{Recipients: []string{"refused@example.org", "later@example.org"}, Subject: "s", HTML: "x"})
 	must(t, err)
 	run(t, p.Mailer)
 	first, second := receive(t, taken), receive(t, taken)
@@ -225,7 +226,7 @@ func TestAServerThatSaysNothingHoldsNobodyUp(t *testing.T) {
 	p := newPost(t, to("smtp", port), times)
 	must(t, p.Recover(t.Context(), nil, "a@example.org", "/x", soon()))
 	stop := run(t, p.Mailer)
-	eventually(t, "it is asked", func() bool { return came.Load() > 0 })
+	controltest.Eventually(t, "it is asked", func() bool { return came.Load() > 0 })
 	stop()
 	if waiting, dead := p.left(t); waiting != 1 || dead != 0 {
 		t.Errorf("%d wait, %d are dead", waiting, dead)

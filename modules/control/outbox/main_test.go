@@ -27,20 +27,7 @@ func both(t *testing.T, test func(t *testing.T, dsn string)) {
 	engines.Both(t, test)
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-func openStore(t testing.TB, dsn string) *queries.Store {
-	t.Helper()
-	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
-	must(t, err)
-	t.Cleanup(s.Close)
-	return s
-}
+var must = controltest.Must
 
 func enqueue(t testing.TB, s *queries.Store, n int) {
 	t.Helper()
@@ -89,20 +76,10 @@ func receive[T any](t testing.TB, from <-chan T, otherwise string) (v T) {
 	return v
 }
 
-// eventually waits until something is so.
-func eventually(t testing.TB, what string, is func() bool) {
-	t.Helper()
-	for end := time.Now().Add(5 * time.Minute); !is(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			t.Fatal("never: " + what)
-		}
-	}
-}
-
 // gone waits until the store has no letter that waits.
 func gone(t testing.TB, s *queries.Store) {
 	t.Helper()
-	eventually(t, "no letter waits", func() bool {
+	controltest.Eventually(t, "no letter waits", func() bool {
 		waiting, _ := held(t, s)
 		return waiting == 0
 	})

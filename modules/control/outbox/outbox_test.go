@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/proxies/observe"
 	"github.com/fairway-gateway/fairway/queries"
 )
@@ -65,7 +66,7 @@ func TestEachLetterLeavesOnceAndNotAllAtOnce(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 50)
 		var w watch
 		m := observe.New()
@@ -83,7 +84,7 @@ func TestEachLetterLeavesOnceAndNotAllAtOnce(t *testing.T) {
 		if w.most > 3 {
 			t.Errorf("%d at once", w.most)
 		}
-		eventually(t, "50 are counted", func() bool { return sample(t, reg, "sent") == 50 && sample(t, reg, "pending") == 0 })
+		controltest.Eventually(t, "50 are counted", func() bool { return sample(t, reg, "sent") == 50 && sample(t, reg, "pending") == 0 })
 		stop()
 		if sample(t, reg, "sent") != -1 {
 			t.Error("its metrics outlive it")
@@ -96,7 +97,7 @@ func TestNoMoreLettersAreLeasedThanAreWorkedOn(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 4)
 		begun, gate := make(chan struct{}, 4), make(chan struct{})
 		start(t, s, Config{Parallel: 3, Handle: func(context.Context, Letter) error {
@@ -143,7 +144,7 @@ func TestTwoGatewaysNeverSendOneLetterAtOnce(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 8)
 		var w watch
 		var left sync.Map // letters that left, by id
@@ -158,7 +159,7 @@ func TestTwoGatewaysNeverSendOneLetterAtOnce(t *testing.T) {
 			}
 		}}
 		start(t, s, cfg)
-		start(t, openStore(t, dsn), cfg)
+		start(t, controltest.Store(t, dsn), cfg)
 		gone(t, s)
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -175,7 +176,7 @@ func TestWhoCannotRenewGoesBeforeAnotherComes(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 1)
 		var w watch
 		first := &flaky{Store: s}
@@ -190,7 +191,7 @@ func TestWhoCannotRenewGoesBeforeAnotherComes(t *testing.T) {
 			return ctx.Err()
 		}})
 		receive(t, begun, "nobody takes the letter")
-		start(t, openStore(t, dsn), Config{Handle: func(_ context.Context, l Letter) error {
+		start(t, controltest.Store(t, dsn), Config{Handle: func(_ context.Context, l Letter) error {
 			defer w.begin(l.ID)()
 			return nil
 		}})
@@ -211,7 +212,7 @@ func TestALetterOfAGatewayThatWasKilledIsTaken(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 1)
 		if got, err := s.ClaimLetters(t.Context(), "mail", "killed", 9, 300*time.Millisecond); err != nil || len(got) != 1 {
 			t.Fatal(got, err)
@@ -232,7 +233,7 @@ func TestFailuresAreTriedAgainAndThenLaidAside(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 3) // 0 fails always, 1 for good, 2 once
 		var mu sync.Mutex
 		attempts := map[string]int{}
@@ -286,7 +287,7 @@ func TestALetterThatEndsItsGatewayIsLaidAside(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 1)
 		for range 4 {
 			if got, err := s.ClaimLetters(t.Context(), "mail", "killed", 1, 0); err != nil || len(got) != 1 {
@@ -309,7 +310,7 @@ func TestStoppingLetsLettersEndAndGivesTheOthersBack(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		enqueue(t, s, 3)
 		begun, finish := make(chan struct{}, 3), make(chan struct{})
 		var why atomic.Value
@@ -344,7 +345,7 @@ func TestAStoreThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		s := openStore(t, dsn)
+		s := controltest.Store(t, dsn)
 		down := &flaky{Store: s}
 		down.claims.Store(true)
 		down.results.Store(true)
@@ -356,7 +357,7 @@ func TestAStoreThatDoesNotAnswerIsWaitedFor(t *testing.T) {
 			time.AfterFunc(500*time.Millisecond, func() { down.results.Store(false) })
 			return nil
 		}})
-		eventually(t, "it is said", func() bool { return log.count("the store does not answer") > 0 })
+		controltest.Eventually(t, "it is said", func() bool { return log.count("the store does not answer") > 0 })
 		enqueue(t, s, 1)
 		down.claims.Store(false)
 		gone(t, s)

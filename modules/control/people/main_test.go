@@ -30,12 +30,7 @@ var engines = controltest.NewEngines()
 
 func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = controltest.Must
 
 // world is the API of users over a store.
 type world struct {

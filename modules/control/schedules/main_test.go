@@ -25,12 +25,7 @@ var engines = controltest.NewEngines()
 
 func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = controltest.Must
 
 // world is the API of schedules over a store, with users whose passwords are their names: boss, who is an administrator, ann and ben.
 type world struct {

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 	"github.com/fairway-gateway/fairway/queries"
 )
@@ -34,8 +35,8 @@ func TestWebhooks(t *testing.T) {
 		s.happen(t, s.user, "one", 0, 4)
 		s.happen(t, other, "two", 0, 4)
 		s.happen(t, s.user, "three", 0, 4)
-		eventually(t, "the owner gets all", func() bool { return len(mine.events()) >= 10 })
-		eventually(t, "the administrator gets all", func() bool { return len(theirs.events()) >= 15 })
+		controltest.Eventually(t, "the owner gets all", func() bool { return len(mine.events()) >= 10 })
+		controltest.Eventually(t, "the administrator gets all", func() bool { return len(theirs.events()) >= 15 })
 		stop()
 		next := map[string]int{}
 		for _, e := range mine.events() {
@@ -72,7 +73,7 @@ func TestDeadEvents(t *testing.T) {
 		r.key = key
 		s.start(t)
 		s.happen(t, s.user, "one", 0, 0)
-		eventually(t, "it is laid aside", func() bool { return s.dead1(t, hook) == "it answered 418" })
+		controltest.Eventually(t, "it is laid aside", func() bool { return s.dead1(t, hook) == "it answered 418" })
 		r.mu.Lock()
 		fail = false
 		r.mu.Unlock()
@@ -81,7 +82,7 @@ func TestDeadEvents(t *testing.T) {
 		if ok, err := s.store.RetryOfLane(t.Context(), queries.LaneOfWebhook(hook.ID), all[0].ID); !ok || err != nil {
 			t.Fatal(ok, err)
 		}
-		eventually(t, "it is sent", func() bool { return len(r.events()) == 1 })
+		controltest.Eventually(t, "it is sent", func() bool { return len(r.events()) == 1 })
 	})
 }
 
@@ -102,7 +103,7 @@ func TestWebhookIsDisabled(t *testing.T) {
 				r.key = key
 				s.start(t)
 				s.happen(t, s.user, "one", 0, 2)
-				eventually(t, "its owner is told", func() bool { return len(s.mail.sent()) == 1 })
+				controltest.Eventually(t, "its owner is told", func() bool { return len(s.mail.sent()) == 1 })
 				if m := s.mail.sent()[0]; m.Recipients[0] != "a@x.org" || !strings.Contains(m.Text, hook.ID.String()) {
 					t.Error(m)
 				}
@@ -110,7 +111,7 @@ func TestWebhookIsDisabled(t *testing.T) {
 				if err != nil || now.Disabled == "" {
 					t.Error(now, err)
 				}
-				eventually(t, "what waits is laid aside", func() bool {
+				controltest.Eventually(t, "what waits is laid aside", func() bool {
 					waiting, dead, err := s.store.CountLane(t.Context(), queries.LaneOfWebhook(hook.ID))
 					return err == nil && waiting == 0 && dead >= 1
 				})

@@ -88,12 +88,7 @@ func opened(ctx context.Context, cfg queries.Config) (*queries.Store, error) {
 	}
 }
 
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
+var must = controltest.Must
 
 func newSite(t testing.TB, dsn string, at time.Time) *site {
 	t.Helper()

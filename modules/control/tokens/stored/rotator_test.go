@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
 	"github.com/fairway-gateway/fairway/queries"
@@ -39,7 +40,7 @@ func rotate(t *testing.T, s *queries.Store, revoke bool, secrets ...[]byte) *tok
 // sealed anew, what the replaced key signed stays valid, and new tokens are signed by the new key, at every gateway.
 func TestRotate(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+	both(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Helper()
 		address := dsn(t)
 		before := gatewayWith(t, address, secret("o"))
@@ -79,7 +80,7 @@ func TestRotate(t *testing.T) {
 			}
 		}
 		for _, g := range []*client{during, after} {
-			until(t, func() bool { return kid(t, g.auth(t).Access) == out.ID })
+			controltest.Eventually(t, "the new key signs", func() bool { return kid(t, g.auth(t).Access) == out.ID })
 		}
 		fresh := after.auth(t).Access
 		for _, g := range []*client{before, during} {
@@ -99,7 +100,7 @@ func TestRotate(t *testing.T) {
 // TestRotateAtOnce holds that what a key signed that somebody has stolen is refused at once, by gateways that remember it, too.
 func TestRotateAtOnce(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+	both(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Helper()
 		address := dsn(t)
 		one, two := gateway(t, address), gateway(t, address)
@@ -111,7 +112,7 @@ func TestRotateAtOnce(t *testing.T) {
 		}
 		out := rotate(t, one.of, true, secret("s"))
 		for _, g := range []*client{one, two} {
-			until(t, func() bool {
+			controltest.Eventually(t, "the old key is forgotten", func() bool {
 				_, err := g.Check(t.Context(), old.Access)
 				no, ok := errors.AsType[*tokens.RefusedError](err)
 				return ok && no.Reason != tokens.Revoked
@@ -128,7 +129,7 @@ func TestRotateAtOnce(t *testing.T) {
 // TestRotateShut holds that a key that no secret opens is told, and kept for what it signed.
 func TestRotateShut(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+	both(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Helper()
 		address := dsn(t)
 		lost := gatewayWith(t, address, secret("l"))
@@ -141,7 +142,7 @@ func TestRotateShut(t *testing.T) {
 		if _, err := gatewayWith(t, address, secret("n")).Check(t.Context(), old); err != nil {
 			t.Error(err)
 		}
-		if _, err := tokens.Rotate(t.Context(), stored.NewRotator(lost.of, by()), tokens.Config{}, false); err == nil {
+		if _, err := tokens.Rotate(t.Context(), stored.NewRotator(lost.of, controltest.By()), tokens.Config{}, false); err == nil {
 			t.Error("keys are sealed without a secret")
 		}
 	})
@@ -150,7 +151,7 @@ func TestRotateShut(t *testing.T) {
 // TestRotateRace holds that of those who replace keys at once one does, and the others say so.
 func TestRotateRace(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+	both(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Helper()
 		g := gatewayWith(t, dsn(t), secret("o"))
 		const many = 10
@@ -158,7 +159,7 @@ func TestRotateRace(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range many {
 			all.Go(func() {
-				_, outcomes[i] = tokens.Rotate(t.Context(), stored.NewRotator(g.of, by()), tokens.Config{Secrets: [][]byte{secret("n"), secret("o")}}, false)
+				_, outcomes[i] = tokens.Rotate(t.Context(), stored.NewRotator(g.of, controltest.By()), tokens.Config{Secrets: [][]byte{secret("n"), secret("o")}}, false)
 			})
 		}
 		all.Wait()

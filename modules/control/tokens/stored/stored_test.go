@@ -4,21 +4,14 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"flag"
-	"fmt"
 	"os"
-	"path/filepath"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
-	"go.uber.org/goleak"
 
-	"github.com/fairway-gateway/fairway/internal/pgtest"
+	"github.com/fairway-gateway/fairway/modules/control/controltest"
 	"github.com/fairway-gateway/fairway/modules/control/tokens"
 	"github.com/fairway-gateway/fairway/modules/control/tokens/stored"
 	"github.com/fairway-gateway/fairway/modules/control/tokens/tokenstest"
@@ -26,73 +19,23 @@ import (
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
-// startServer starts PostgreSQL when a test first wants it, once; TestMain stops it.
-var startServer = sync.OnceValues(func() (*pgtest.Server, error) {
-	s, err := pgtest.Start()
-	started.Store(s)
-	return s, err
-})
+var engines = controltest.NewEngines()
 
-var started atomic.Pointer[pgtest.Server]
+func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
-func TestMain(m *testing.M) {
-	flag.Parse()
-	code := m.Run()
-	// What waits for the server to end is pgtest's own.
-	if err := goleak.Find(goleak.IgnoreAnyFunction("os/exec.(*Cmd).Wait"), goleak.IgnoreAnyFunction("os/exec.(*Cmd).writerDescriptor.func1")); err != nil && code == 0 {
-		fmt.Fprintln(os.Stderr, err)
-		code = 1
-	}
-	if s := started.Load(); s != nil {
-		if err := s.Stop(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-		}
-	}
-	os.Exit(code)
-}
-
-func must(t testing.TB, err error) {
-	t.Helper()
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// databases counts those that tests have made.
-var databases atomic.Int64
-
-func postgresDSN(t *testing.T) string {
-	t.Helper()
-	s, err := startServer()
-	pgtest.Check(t, err)
-	name := fmt.Sprintf("t%d", databases.Add(1))
-	conn, err := pgx.Connect(t.Context(), s.DSN("postgres"))
-	must(t, err)
-	defer conn.Close(context.WithoutCancel(t.Context()))
-	_, err = conn.Exec(t.Context(), "create database "+name)
-	must(t, err)
-	return s.DSN(name) + "&pool_max_conns=5"
-}
+var must = controltest.Must
 
 // both runs a test with each engine.
-func both(t *testing.T, test func(t *testing.T, dsn func(*testing.T) string)) {
+func both(t *testing.T, test func(t *testing.T, dsn func(testing.TB) string)) {
 	t.Helper()
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
-		test(t, func(t *testing.T) string { t.Helper(); return "sqlite:" + filepath.Join(t.TempDir(), "store.db") })
+		test(t, engines.SQLite)
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
-		test(t, postgresDSN)
+		test(t, engines.Postgres)
 	})
-}
-
-func open(t *testing.T, dsn string) *queries.Store {
-	t.Helper()
-	s, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
-	must(t, err)
-	t.Cleanup(s.Close)
-	return s
 }
 
 // world is a store with what the tests need of the tables around it.
@@ -100,8 +43,6 @@ type world struct {
 	*stored.Store
 	of *queries.Store
 }
-
-func by() queries.By { return queries.By{Actor: "test"} }
 
 func (w world) PutUser(ctx context.Context, u tokens.User) error {
 	write := func(row *db.User) error {
@@ -113,17 +54,17 @@ func (w world) PutUser(ctx context.Context, u tokens.User) error {
 	if err != nil {
 		return err
 	}
-	if _, err := w.of.ChangeUser(ctx, by(), id, write); !errors.Is(err, sql.ErrNoRows) {
+	if _, err := w.of.ChangeUser(ctx, controltest.By(), id, write); !errors.Is(err, sql.ErrNoRows) {
 		return err
 	}
 	row := db.User{ID: id}
 	_ = write(&row)
-	_, err = w.of.CreateUser(ctx, by(), row)
+	_, err = w.of.CreateUser(ctx, controltest.By(), row)
 	return err
 }
 
 func (w world) DeleteUser(ctx context.Context, id string) error {
-	_, err := w.of.DeleteUser(ctx, by(), uuid.MustParse(id))
+	_, err := w.of.DeleteUser(ctx, controltest.By(), uuid.MustParse(id))
 	return err
 }
 
@@ -135,7 +76,7 @@ func (w world) PutClient(ctx context.Context, c tokens.Client) error {
 		owner := uuid.MustParse(c.Owner)
 		row.OwnerID = &owner
 	}
-	_, err := w.of.CreateClient(ctx, by(), row, 0)
+	_, err := w.of.CreateClient(ctx, controltest.By(), row, 0)
 	return err
 }
 
@@ -144,7 +85,7 @@ func (w world) RevokeClient(ctx context.Context, id string) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.of.RevokeClient(ctx, by(), row.ID)
+	_, err = w.of.RevokeClient(ctx, controltest.By(), row.ID)
 	return err
 }
 
@@ -157,23 +98,23 @@ func (w world) PutAPIToken(ctx context.Context, t tokens.APIToken, hash []byte) 
 	if !t.Expires.IsZero() {
 		row.ExpiresAt = &t.Expires
 	}
-	_, err := w.of.CreateAPIToken(ctx, by(), row)
+	_, err := w.of.CreateAPIToken(ctx, controltest.By(), row)
 	return err
 }
 
 func (w world) RevokeAPIToken(ctx context.Context, id string) error {
-	_, err := w.of.RevokeAPIToken(ctx, by(), uuid.MustParse(id))
+	_, err := w.of.RevokeAPIToken(ctx, controltest.By(), uuid.MustParse(id))
 	return err
 }
 
 // TestConformance holds both engines to what tokens need of a store.
 func TestConformance(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+	both(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Helper()
 		tokenstest.Conformance(t, func(t *testing.T) tokenstest.World {
 			t.Helper()
-			s := open(t, dsn(t))
+			s := controltest.Store(t, dsn(t))
 			return world{Store: stored.New(s), of: s}
 		})
 	})
@@ -196,7 +137,7 @@ func secret(letter string) []byte { return []byte(strings.Repeat(letter, 32)) }
 
 func gatewayWith(t *testing.T, dsn string, secrets ...[]byte) *client {
 	t.Helper()
-	s := open(t, dsn)
+	s := controltest.Store(t, dsn)
 	a, err := tokens.New(t.Context(), stored.New(s), all{}, tokens.Config{Issuer: "https://gateway.example.org", Secrets: secrets})
 	must(t, err)
 	t.Cleanup(a.Close)
@@ -206,7 +147,7 @@ func gatewayWith(t *testing.T, dsn string, secrets ...[]byte) *client {
 // TestTwoGateways: keys, tokens, refreshes, and revocations hold across two gateways over one store.
 func TestTwoGateways(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn func(*testing.T) string) {
+	both(t, func(t *testing.T, dsn func(testing.TB) string) {
 		t.Helper()
 		address := dsn(t)
 		one, two := gateway(t, address), gateway(t, address)
@@ -230,29 +171,15 @@ func TestTwoGateways(t *testing.T) {
 			}
 		}
 		must(t, one.PutUser(t.Context(), tokens.User{ID: root, Email: "root@localhost", Username: "root", Role: "USER", Active: true}))
-		until(t, func() bool {
+		controltest.Eventually(t, "the other has the role", func() bool {
 			a, err := two.Check(t.Context(), in.Access)
 			return err == nil && a.User.Role == "USER"
 		})
 		two.logout(t, in.Access)
-		until(t, func() bool {
+		controltest.Eventually(t, "the other refuses the token", func() bool {
 			_, err := one.Check(t.Context(), in.Access)
 			no, ok := errors.AsType[*tokens.RefusedError](err)
 			return ok && no.Reason == tokens.Revoked
 		})
 	})
-}
-
-// until waits for something that another gateway has to hear of.
-func until(t *testing.T, done func() bool) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
-	defer cancel()
-	for !done() {
-		select {
-		case <-ctx.Done():
-			t.Fatal("it never came")
-		case <-time.After(20 * time.Millisecond):
-		}
-	}
 }
