@@ -25,9 +25,8 @@ func idOf(t testing.TB, at string) uuid.UUID {
 // TestSameAnswer: what comes in time is answered at once, and what does not is the very same when it is fetched.
 func TestSameAnswer(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, func(c *wrap.Config) { c.Routes[0].Execute.After = wrap.Duration(20 * time.Second) })
 		long := strings.Repeat("x", 100<<10)
 		for _, c := range []struct {
@@ -92,9 +91,8 @@ func without(body string) string {
 // TestOfOthers: an answer is for who asked for it, whatever somebody else knows of it.
 func TestOfOthers(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		anyone := s.gateway(t, b.URL, nil)
 		at := anyone.begin(t, http.MethodGet, "/s/slow/1")
 		path, token, _ := strings.Cut(at, "?token=")
@@ -146,9 +144,8 @@ func TestOfOthers(t *testing.T) {
 // TestCancelled: who cancels it has the fetch be ended, whatever way he does it.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, nil)
 		other := s.gateway(t, b.URL, nil)
 		for _, cancel := range []func(at string){
@@ -162,9 +159,7 @@ func TestCancelled(t *testing.T) {
 			at := g.begin(t, http.MethodGet, "/s/slow/1")
 			cancel(at)
 			wait(t, b.left, "the end of the fetch")
-			if a := g.end(t, at); a.StatusCode != http.StatusGone || !strings.Contains(a.body, "urn:fairway:problem:cancelled") {
-				t.Errorf("%d %s", a.StatusCode, a.body)
-			}
+			g.end(t, at).fails(t, http.StatusGone, "cancelled")
 			if e, err := s.store.Execution(t.Context(), idOf(t, at)); err != nil || e.Status != queries.StatusCancelled {
 				t.Errorf("%s %v", e.Status, err)
 			}
@@ -175,9 +170,8 @@ func TestCancelled(t *testing.T) {
 // TestHangUp: who leaves while waiting ends the fetch, and who was told to come back does not.
 func TestHangUp(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, func(c *wrap.Config) { c.Routes[0].Execute.After = wrap.Duration(20 * time.Second) })
 		client := &http.Client{Timeout: 200 * time.Millisecond}
 		if resp, err := client.Get(g.URL + "/s/slow/1"); err == nil {
@@ -187,18 +181,15 @@ func TestHangUp(t *testing.T) {
 		wait(t, b.left, "the end of the fetch")
 		at := g.begin(t, http.MethodGet, "/s/slow/1", header("Prefer", "respond-async, wait=0"), header("Connection", "close"))
 		b.gate <- text(`[1]`)
-		if a := g.end(t, at); a.body != "[1]\n" {
-			t.Error(a.body)
-		}
+		g.end(t, at).want(t, http.StatusOK, "[1]\n")
 	})
 }
 
 // TestBounds: there are as many at once as the route says, and of one caller fewer.
 func TestBounds(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, func(c *wrap.Config) {
 			c.Callers.Who = wrap.Users
 			c.Routes[0].Execute.AtOnce, c.Routes[0].Execute.PerCaller = 3, 2
@@ -227,9 +218,8 @@ func TestBounds(t *testing.T) {
 // TestLeaving: a gateway that ends gives up what it makes, and another one makes it where that does no harm.
 func TestLeaving(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		first, second := s.gateway(t, b.URL, nil), s.gateway(t, b.URL, nil)
 		may, mayNot := first.begin(t, http.MethodGet, "/s/slow/7?q=1"), first.begin(t, http.MethodPost, "/s/slow")
 		for range 2 {
@@ -243,12 +233,8 @@ func TestLeaving(t *testing.T) {
 			t.Errorf("%s %s", r.Method, r.URL)
 		}
 		b.gate <- text(`{"again": true}`)
-		if a := second.end(t, may); a.StatusCode != http.StatusOK || a.body != `{"again":true}`+"\n" {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
-		if a := second.end(t, mayNot); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, "urn:fairway:problem:gateway_lost") {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
+		second.end(t, may).want(t, http.StatusOK, `{"again":true}`+"\n")
+		second.end(t, mayNot).fails(t, http.StatusBadGateway, "gateway_lost")
 		e, err := s.store.Execution(t.Context(), idOf(t, mayNot))
 		if must(t, err); e.Status != queries.StatusFailed || e.Reason != queries.ReasonGatewayLost {
 			t.Errorf("%s %s", e.Status, e.Reason)
@@ -262,9 +248,8 @@ func TestLeaving(t *testing.T) {
 // TestDrain: a gateway that ends first ends what it makes, if there is the time.
 func TestDrain(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		first := s.gateway(t, b.URL, nil, func(c *answers.Config) { c.Drain = patience })
 		second := s.gateway(t, b.URL, nil)
 		at := first.begin(t, http.MethodPost, "/s/slow")
@@ -276,35 +261,29 @@ func TestDrain(t *testing.T) {
 		}()
 		b.gate <- text(`"whole"`)
 		wait(t, closed, "the end of the keeper")
-		if a := second.end(t, at); a.StatusCode != http.StatusOK || a.body != "\"whole\"\n" {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
+		second.end(t, at).want(t, http.StatusOK, "\"whole\"\n")
 	})
 }
 
 // TestReload: what is made goes on when its service is closed.
 func TestReload(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g, next := s.gateway(t, b.URL, nil), s.gateway(t, b.URL, nil)
 		at := g.begin(t, http.MethodGet, "/s/slow/1")
 		wait(t, b.asked, "the request")
 		g.service.Close()
 		b.gate <- text(`"whole"`)
-		if a := next.end(t, at); a.StatusCode != http.StatusOK || a.body != "\"whole\"\n" {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
+		next.end(t, at).want(t, http.StatusOK, "\"whole\"\n")
 	})
 }
 
 // TestBackendThatNeverEnds: the route's own timeout ends it, and not its budget.
 func TestBackendThatNeverEnds(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, func(c *wrap.Config) {
 			c.Routes[0].Budget, c.Routes[0].Execute.Timeout = wrap.Duration(100*time.Millisecond), wrap.Duration(2*time.Second)
 		})
@@ -321,27 +300,23 @@ func TestBackendThatNeverEnds(t *testing.T) {
 // TestBackendThatCuts: what breaks off is a failure, told when it is asked for.
 func TestBackendThatCuts(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, nil)
 		at := g.begin(t, http.MethodGet, "/s/slow/1")
 		b.gate <- func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", "1000")
 			_, _ = w.Write([]byte(`{"a":`))
 		}
-		if a := g.end(t, at); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, "backend_cut") {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
+		g.end(t, at).fails(t, http.StatusBadGateway, "backend_cut")
 	})
 }
 
 // TestKeptForAWhile: an answer is kept for as long as its route says, and then nothing of it is left.
 func TestKeptForAWhile(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, nil)
 		at := g.begin(t, http.MethodGet, "/s/slow/1")
 		b.gate <- text(`"` + strings.Repeat("x", 100<<10) + `"`)

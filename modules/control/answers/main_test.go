@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -19,16 +20,19 @@ import (
 	"github.com/fairway-gateway/fairway/proxies/upstream"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 	"github.com/fairway-gateway/fairway/queries"
-	"github.com/fairway-gateway/fairway/runner/blobs"
 )
 
 var engines = controltest.NewEngines()
 
 func TestMain(m *testing.M) { os.Exit(engines.Main(m)) }
 
-func both(t *testing.T, test func(t *testing.T, dsn string)) {
+// both runs a test over each engine, with a backend.
+func both(t *testing.T, test func(t *testing.T, s *site, b *backend)) {
 	t.Helper()
-	engines.Both(t, test)
+	engines.Both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		test(t, &site{controltest.Store(t, dsn), controltest.NewBlobs(t)}, newBackend(t))
+	})
 }
 
 var must = controltest.Must
@@ -89,18 +93,7 @@ type gateway struct {
 // site is what gateways share.
 type site struct {
 	store *queries.Store
-	blobs *blobs.Blobs
-}
-
-func open(t *testing.T, dsn string) *site {
-	t.Helper()
-	store, err := queries.Open(t.Context(), queries.Config{DSN: dsn})
-	must(t, err)
-	t.Cleanup(store.Close)
-	place, err := blobs.Open(t.Context(), "", t.TempDir())
-	must(t, err)
-	t.Cleanup(func() { _ = place.Close() })
-	return &site{store, place}
+	blobs *controltest.Blobs
 }
 
 // users knows who they say that they are.
@@ -125,7 +118,7 @@ func (s *site) gateway(t *testing.T, at string, change func(*wrap.Config), more 
 func (s *site) gatewayWith(t *testing.T, at string, change func(*wrap.Config), given func(*wrap.Deps), more ...func(*answers.Config)) *gateway {
 	t.Helper()
 	cfg := answers.Config{
-		Store: func(context.Context) (*queries.Store, error) { return s.store, nil }, Blobs: func(context.Context) (*blobs.Blobs, error) { return s.blobs, nil },
+		Store: func(context.Context) (*queries.Store, error) { return s.store, nil }, Blobs: s.blobs.Open,
 		Keys: func(string) ([][]byte, error) { return [][]byte{make([]byte, 32)}, nil }, Lease: time.Minute, Every: time.Second, Drain: 0,
 	}
 	for _, f := range more {
@@ -172,6 +165,22 @@ func (s *site) gatewayWith(t *testing.T, at string, change func(*wrap.Config), g
 type answer struct {
 	*http.Response
 	body string
+}
+
+// want holds it to a status and a body.
+func (a answer) want(t testing.TB, status int, body string) {
+	t.Helper()
+	if a.StatusCode != status || a.body != body {
+		t.Errorf("%d %.300s, not %d %s", a.StatusCode, a.body, status, body)
+	}
+}
+
+// fails holds it to a problem.
+func (a answer) fails(t testing.TB, status int, code string) {
+	t.Helper()
+	if a.StatusCode != status || !strings.Contains(a.body, "urn:fairway:problem:"+code+`"`) {
+		t.Errorf("%d %.300s, not %d %s", a.StatusCode, a.body, status, code)
+	}
 }
 
 // ask asks; set may change the request.

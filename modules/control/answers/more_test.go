@@ -22,9 +22,8 @@ import (
 // TestStream: who follows a long answer is told its status and then the same answer.
 func TestStream(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g, other := s.gateway(t, b.URL, nil), s.gateway(t, b.URL, nil)
 		at := g.begin(t, http.MethodGet, "/s/slow/1")
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, other.URL+at, http.NoBody)
@@ -64,9 +63,8 @@ func TestStream(t *testing.T) {
 // TestOwnPassword: an answer that was made with the caller's password is for who shows that again.
 func TestOwnPassword(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, func(c *wrap.Config) { c.Backends[0].Auth = session.Basic{} })
 		at := g.begin(t, http.MethodGet, "/s/slow/1", as("ann"))
 		b.gate <- text(`1`)
@@ -85,9 +83,8 @@ func TestOwnPassword(t *testing.T) {
 // TestCoalesced: callers who ask at once wait for one fetch, each with an execution of his own.
 func TestCoalesced(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		kept := cache.New(1 << 20)
 		t.Cleanup(kept.Close)
 		g := s.gatewayWith(t, b.URL, func(c *wrap.Config) {
@@ -99,13 +96,9 @@ func TestCoalesced(t *testing.T) {
 		}
 		b.gate <- text(`[7]`)
 		for _, at := range []string{first, second} {
-			if a := g.end(t, at); a.body != "[7]\n" {
-				t.Errorf("%d %s", a.StatusCode, a.body)
-			}
+			g.end(t, at).want(t, http.StatusOK, "[7]\n")
 		}
-		if a := g.ask(t, http.MethodGet, "/s/slow/1"); a.StatusCode != http.StatusOK || a.body != "[7]\n" {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
+		g.ask(t, http.MethodGet, "/s/slow/1").want(t, http.StatusOK, "[7]\n")
 		if n := len(b.asked); n != 1 {
 			t.Errorf("the backend was asked %d times", n)
 		}
@@ -115,9 +108,8 @@ func TestCoalesced(t *testing.T) {
 // TestGiganticAnswer: a body that is longer than it may be is no more than that, however long it takes.
 func TestGiganticAnswer(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, nil)
 		at := g.begin(t, http.MethodGet, "/s/slow/1")
 		var sent atomic.Int64
@@ -130,9 +122,7 @@ func TestGiganticAnswer(t *testing.T) {
 				}
 			}
 		}
-		if a := g.end(t, at); a.StatusCode != http.StatusBadGateway || !strings.Contains(a.body, "backend_too_large") {
-			t.Errorf("%d %.300s", a.StatusCode, a.body)
-		}
+		g.end(t, at).fails(t, http.StatusBadGateway, "backend_too_large")
 		if n := sent.Load(); n >= 1<<30 {
 			t.Errorf("%d bytes were read", n)
 		}
@@ -142,9 +132,8 @@ func TestGiganticAnswer(t *testing.T) {
 // TestStoreThatIsAway: without a store callers wait as if there were no such word, until their budget is over.
 func TestStoreThatIsAway(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		var mu sync.Mutex
 		gone := false
 		g := s.gateway(t, b.URL, func(c *wrap.Config) { c.Routes[0].Budget = wrap.Duration(2 * time.Second) }, func(c *answers.Config) {
@@ -161,9 +150,7 @@ func TestStoreThatIsAway(t *testing.T) {
 		mu.Lock()
 		gone = true
 		mu.Unlock()
-		if a := g.ask(t, http.MethodGet, "/s/slow/2"); a.StatusCode != http.StatusGatewayTimeout || !strings.Contains(a.body, "backend_timeout") {
-			t.Errorf("%d %s", a.StatusCode, a.body)
-		}
+		g.ask(t, http.MethodGet, "/s/slow/2").fails(t, http.StatusGatewayTimeout, "backend_timeout")
 		if a := g.ask(t, http.MethodGet, at); a.StatusCode != http.StatusServiceUnavailable || a.Header.Get("Retry-After") == "" {
 			t.Errorf("%d %s", a.StatusCode, a.body)
 		}
@@ -178,9 +165,8 @@ func TestStoreThatIsAway(t *testing.T) {
 // TestPending: what is told of what runs is JSON of three texts.
 func TestPending(t *testing.T) {
 	t.Parallel()
-	both(t, func(t *testing.T, dsn string) {
+	both(t, func(t *testing.T, s *site, b *backend) {
 		t.Helper()
-		s, b := open(t, dsn), newBackend(t)
 		g := s.gateway(t, b.URL, nil)
 		a := g.ask(t, http.MethodGet, "/s/slow/1")
 		var got map[string]string

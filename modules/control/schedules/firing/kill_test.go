@@ -75,9 +75,8 @@ func (c *child) kill() {
 // begun is wholly there or not at all.
 func TestKill(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, killAt().Add(-time.Hour), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, killAt().Add(-time.Hour))
 		at := killAt()
 		var made atomic.Int64
 		more := func(n int) {
@@ -88,12 +87,12 @@ func TestKill(t *testing.T) {
 		}
 		more(100)
 		seed := rand.New(rand.NewPCG(7, 7))
-		one, other := start(t, dsn), start(t, dsn)
+		one, other := start(t, s.dsn), start(t, s.dsn)
 		for range *kills {
 			more(20) // there is always something to be fired
 			time.Sleep(time.Duration(seed.IntN(40)) * time.Millisecond)
 			one.kill()
-			one, other = other, start(t, dsn)
+			one, other = other, start(t, s.dsn)
 		}
 		one.kill()
 		defer other.kill()

@@ -90,6 +90,15 @@ func opened(ctx context.Context, cfg queries.Config) (*queries.Store, error) {
 
 var must = controltest.Must
 
+// both runs a test over each engine, at a time.
+func both(t *testing.T, at time.Time, test func(t *testing.T, s *site)) {
+	t.Helper()
+	engines.Both(t, func(t *testing.T, dsn string) {
+		t.Helper()
+		test(t, newSite(t, dsn, at))
+	})
+}
+
 func newSite(t testing.TB, dsn string, at time.Time) *site {
 	t.Helper()
 	s := &site{hands: &hands{at: at}, dsn: dsn}

@@ -31,9 +31,8 @@ func (s *site) want(t *testing.T, id uuid.UUID, want ...string) {
 // TestCatchUp holds what is done of times that went by while no gateway ran.
 func TestCatchUp(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		l := loop(s.store, planner{}, nil)
 		with := func(catchUp string, overlap string) db.Schedule {
 			return s.schedule(t, first(), func(n *db.Schedule) { n.CatchUp, n.Overlap = catchUp, overlap })
@@ -84,9 +83,8 @@ func TestCatchUp(t *testing.T) {
 // TestOverlap holds what is done of a time while the one before is not over.
 func TestOverlap(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		l := loop(s.store, planner{}, nil)
 		with := func(overlap string) db.Schedule {
 			return s.schedule(t, first(), func(n *db.Schedule) { n.Overlap = overlap })
@@ -135,9 +133,8 @@ func TestOverlap(t *testing.T) {
 // TestQueue holds that times that wait are fired one after the other, and dropped with a pause.
 func TestQueue(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		l := loop(s.store, planner{}, nil)
 		row := s.schedule(t, first(), func(n *db.Schedule) { n.Overlap = queries.OverlapQueue })
 		s.set(first())
@@ -175,9 +172,8 @@ func TestQueue(t *testing.T) {
 // TestPauses holds that a schedule is paused that nobody can run any more, and that its owner is told, where there is one.
 func TestPauses(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		var news []queries.ScheduleNews
 		l := loop(s.store, planner{}, &news)
 		bob := s.user(t, "bob", "USER")
@@ -217,9 +213,8 @@ func TestPauses(t *testing.T) {
 // TestPlan holds that a new version of a script is run once it is built, and that a schedule is paused whose parameters it does not take.
 func TestPlan(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		l := loop(s.store, planner{}, nil)
 		row := s.schedule(t, first(), nil)
 		pinned := s.schedule(t, first(), func(n *db.Schedule) { one := int64(1); n.ScriptVersion = &one })
@@ -262,9 +257,8 @@ func TestPlan(t *testing.T) {
 // TestAlerts holds that an owner is told once that it fails, or had no success for long, until it goes well again.
 func TestAlerts(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		var news []queries.ScheduleNews
 		l := loop(s.store, planner{}, &news)
 		failing := s.schedule(t, first(), func(n *db.Schedule) { n.AlertFailures = 2 })
@@ -320,9 +314,8 @@ func TestAlerts(t *testing.T) {
 // TestLimits holds that executions of schedules count in the limits of their owner.
 func TestLimits(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		bob := s.user(t, "bob", "USER")
 		s.script = s.built(t, bob.ID, "his")
 		s.owner = bob
@@ -341,9 +334,8 @@ func TestLimits(t *testing.T) {
 // TestRunNow holds that a schedule can be run by hand, alone.
 func TestRunNow(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, begin(), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, begin())
 		l := loop(s.store, planner{}, nil)
 		row := s.schedule(t, first(), nil)
 		id, err := s.store.RunSchedule(t.Context(), controltest.By(), queries.Limits{}, row)

@@ -41,10 +41,9 @@ func changes() []change {
 // two gateways of which one ends in the middle: each time is fired once, as the schedule says.
 func TestSaving(t *testing.T) {
 	t.Parallel()
-	engines.Both(t, func(t *testing.T, dsn string) {
+	both(t, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), func(t *testing.T, s *site) {
 		t.Helper()
-		s := newSite(t, dsn, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
-		second := open(t, dsn, s.hands)
+		second := open(t, s.dsn, s.hands)
 		ended := sync.OnceFunc(second.Close)
 		defer ended()
 		loops := []*firing.Loop{loop(s.store, planner{}, nil), loop(second, planner{}, nil)}
