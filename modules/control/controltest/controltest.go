@@ -2,15 +2,14 @@
 package controltest
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
-	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
@@ -108,6 +107,24 @@ func (g *Gateway) User(t testing.TB, name string, role permit.Role) db.User {
 	return u
 }
 
+// Find gives a user by his name.
+func (g *Gateway) Find(t testing.TB, name string) db.User {
+	t.Helper()
+	u, err := g.Store.FindUser(t.Context(), name+"@example.org")
+	Must(t, err)
+	return u
+}
+
+// People makes root and boss, who are administrators, and the users ann, ben and cid.
+func (g *Gateway) People(t testing.TB) {
+	t.Helper()
+	g.User(t, "root", permit.Superadmin)
+	g.User(t, "boss", permit.Admin)
+	for _, name := range []string{"ann", "ben", "cid"} {
+		g.User(t, name, permit.User)
+	}
+}
+
 // Role gives a user another role.
 func (g *Gateway) Role(t testing.TB, id uuid.UUID, role permit.Role) {
 	t.Helper()
@@ -137,22 +154,35 @@ func (a Answer) JSON(t testing.TB, v any) {
 // Ask sends a request. A body that begins with { [ or " is JSON, another a form.
 func (g *Gateway) Ask(t testing.TB, who As, method, target, body string) Answer {
 	t.Helper()
-	var reader io.Reader
-	if body != "" {
-		reader = bytes.NewReader([]byte(body))
-	}
-	r := httptest.NewRequestWithContext(t.Context(), method, target, reader)
+	kind := ""
 	switch {
 	case body == "":
 	case strings.ContainsAny(body[:1], `{["`):
-		r.Header.Set("Content-Type", "application/json")
+		kind = "application/json"
 	default:
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		kind = "application/x-www-form-urlencoded"
 	}
+	return g.Send(t, who, method, target, kind, body)
+}
+
+// Send sends a request with a body of a type, if it has one, and headers, which are pairs.
+func (g *Gateway) Send(t testing.TB, who As, method, target, kind, body string, header ...string) Answer {
+	t.Helper()
+	var reader io.Reader
+	if body != "" {
+		reader = strings.NewReader(body)
+	}
+	r := httptest.NewRequestWithContext(t.Context(), method, target, reader)
 	if name, ok := strings.CutSuffix(string(who), ":"); ok {
-		r.Header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(name+"@example.org:"+name)))
+		r.SetBasicAuth(name+"@example.org", name)
 	} else if who != "" {
 		r.Header.Set("Authorization", "Bearer "+string(who))
+	}
+	if kind != "" {
+		r.Header.Set("Content-Type", kind)
+	}
+	for pair := range slices.Chunk(header, 2) {
+		r.Header.Add(pair[0], pair[1])
 	}
 	return g.Do(r)
 }

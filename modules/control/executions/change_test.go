@@ -59,7 +59,7 @@ func TestChange(t *testing.T) {
 			{"", `{"results":1}`, 409, "Execution is FINISHED"},
 			{"", `{"progress":1}`, 409, "Execution is FINISHED"},
 		} {
-			a := w.send(t, "boss:", "PATCH", path(e, ""), c.kind, c.body)
+			a := w.Send(t, "boss:", "PATCH", path(e, ""), c.kind, c.body)
 			if a.Status != c.status || !strings.Contains(a.Body, c.want) {
 				t.Errorf("%s: %d %s, not %d %s", c.body, a.Status, a.Body, c.status, c.want)
 			}
@@ -86,11 +86,11 @@ func TestIfMatch(t *testing.T) {
 			if c.match == "*" {
 				status = `{"status":"FAILED"}`
 			}
-			if a := w.send(t, "boss:", "PATCH", path(e, ""), "", status, "If-Match", c.match); a.Status != c.want {
+			if a := w.Send(t, "boss:", "PATCH", path(e, ""), "", status, "If-Match", c.match); a.Status != c.want {
 				t.Errorf("%s: %d %s", c.match, a.Status, a.Body)
 			}
 		}
-		if a := w.send(t, "boss:", "DELETE", path(e, ""), "", "", "If-Match", tag); a.Status != 412 {
+		if a := w.Send(t, "boss:", "DELETE", path(e, ""), "", "", "If-Match", tag); a.Status != 412 {
 			t.Error(a)
 		}
 	})
@@ -113,9 +113,9 @@ func TestLongResults(t *testing.T) {
 		}
 		w.Want(t, "boss:", "PATCH", path(e, ""), `{"results":"`+strings.Repeat("x", 5<<20)+`"}`, 413)
 		long := `{"x":"` + strings.Repeat("x", 100_000) + `"}`
-		w.away = true
+		w.blobs.Away = true
 		w.Want(t, "boss:", "PATCH", path(e, ""), `{"status":"FINISHED","results":`+long+`}`, 503)
-		w.away = false
+		w.blobs.Away = false
 		got := read(t, w.Want(t, "boss:", "PATCH", path(e, ""), `{"status":"FINISHED","results":`+long+`}`, 200)).Data
 		if string(got.Results) != "null" || got.ResultsURL != path(e, "/results") || got.ResultsSize != int64(len(long)) {
 			t.Errorf("%+v", got)
@@ -127,17 +127,17 @@ func TestLongResults(t *testing.T) {
 		if a.Body != long || a.Header.Get("Content-Type") != "application/json" {
 			t.Errorf("%d bytes, %v", len(a.Body), a.Header)
 		}
-		if a := w.send(t, "ann:", "GET", path(e, "/results"), "", "", "If-None-Match", a.Header.Get("ETag")); a.Status != 304 || a.Body != "" {
+		if a := w.Send(t, "ann:", "GET", path(e, "/results"), "", "", "If-None-Match", a.Header.Get("ETag")); a.Status != 304 || a.Body != "" {
 			t.Error(a.Status)
 		}
 		if a := w.Want(t, "ann:", "HEAD", path(e, "/results"), "", 200); a.Body != "" || a.Header.Get("Content-Length") != "100008" {
 			t.Error(a.Header)
 		}
 		w.Want(t, "boss:", "PATCH", path(e, ""), `{"status":"FAILED","results":`+long+`}`, 409)
-		if n := w.kept(t); n != 1 {
+		if n := w.blobs.Kept(t); n != 1 {
 			t.Errorf("%d blobs are kept", n)
 		}
-		w.away = true
+		w.blobs.Away = true
 		w.Want(t, "ann:", "GET", path(e, "/results"), "", 503)
 	})
 }
@@ -160,10 +160,10 @@ func TestResults(t *testing.T) {
 			t.Errorf("%s %v", a.Body, a.Header)
 		}
 		tag := a.Header.Get("ETag")
-		if a := w.send(t, "ann:", "GET", path(e, "/results"), "", "", "If-None-Match", tag); a.Status != 304 || a.Body != "" {
+		if a := w.Send(t, "ann:", "GET", path(e, "/results"), "", "", "If-None-Match", tag); a.Status != 304 || a.Body != "" {
 			t.Error(a)
 		}
-		if b := w.send(t, "ann:", "GET", path(e, "/results"), "", "", "Range", "bytes=0-4"); b.Status != 206 || b.Body != a.Body[:5] {
+		if b := w.Send(t, "ann:", "GET", path(e, "/results"), "", "", "Range", "bytes=0-4"); b.Status != 206 || b.Body != a.Body[:5] {
 			t.Error(b)
 		}
 		b := w.Want(t, "boss:", "GET", path(e, "/download-results"), "", 200)
@@ -282,10 +282,10 @@ func TestDelete(t *testing.T) {
 		if n := len(w.list(t, "boss:", "")); n != 0 {
 			t.Errorf("%d are listed", n)
 		}
-		one := w.send(t, "ann:", "POST", ofScript+"first/run", "", "", "Idempotency-Key", "k")
+		one := w.Send(t, "ann:", "POST", ofScript+"first/run", "", "", "Idempotency-Key", "k")
 		w.Want(t, "ann:", "POST", base+read(t, one).Data.ID+"/cancel", "", 202)
 		w.Want(t, "ann:", "DELETE", base+read(t, one).Data.ID, "", 200)
-		if a := w.send(t, "ann:", "POST", ofScript+"first/run", "", "", "Idempotency-Key", "k"); a.Status != 409 {
+		if a := w.Send(t, "ann:", "POST", ofScript+"first/run", "", "", "Idempotency-Key", "k"); a.Status != 409 {
 			t.Error(a)
 		}
 	})

@@ -67,10 +67,10 @@ func TestHandover(t *testing.T) {
 		if got := w.handed(t, h2.Attempt); got != "" {
 			t.Errorf("%q", got)
 		}
-		w.away = true
+		w.blobs.Away = true
 		w.Want(t, token, "GET", path(e, "/files"), "", 503)
 		w.Want(t, token, "PUT", path(e, "/handover"), "1", 503)
-		w.away = false
+		w.blobs.Away = false
 		// What has ended says nothing more.
 		w.finish(t, h, queries.OutcomeSucceeded)
 		w.Want(t, token, "GET", path(e, "/files"), "", 401)

@@ -56,7 +56,7 @@ func TestLists(t *testing.T) {
 			}
 			return out
 		}
-		ann, soon := w.find(t, "ann").ID.String(), url.QueryEscape(made[3].UpdatedAt.Add(time.Hour).Format(time.RFC3339))
+		ann, soon := w.Find(t, "ann").ID.String(), url.QueryEscape(made[3].UpdatedAt.Add(time.Hour).Format(time.RFC3339))
 		for _, c := range []struct {
 			who   controltest.As
 			query string
@@ -108,7 +108,7 @@ func TestLists(t *testing.T) {
 			}
 		}
 		for query, want := range map[string]int{
-			"?user_id=" + w.find(t, "ben").ID.String(): 403, "?filter=user_name%3D1": 403, "?sort=user_email": 403, "?script_id=1": 400, "?status=": 200, "?status=DONE": 400, "?updated_at=x": 400,
+			"?user_id=" + w.Find(t, "ben").ID.String(): 403, "?filter=user_name%3D1": 403, "?sort=user_email": 403, "?script_id=1": 400, "?status=": 200, "?status=DONE": 400, "?updated_at=x": 400,
 			"?status=" + strings.Repeat("READY,", 100) + "READY": 400, "?filter=nothing%3D1": 400, "?include=results_of_all": 400, "?status=%00": 400, "?script_id=%ff": 400,
 		} {
 			w.Want(t, "ann:", "GET", all+query, "", want)
@@ -174,14 +174,14 @@ func TestETag(t *testing.T) {
 		t.Helper()
 		e := w.ran(t, "ann", w.script(t, "ann", "first", "", "").ID)
 		tag := w.Want(t, "ann:", "GET", path(e, ""), "", 200).Header.Get("ETag")
-		if a := w.send(t, "ann:", "GET", path(e, ""), "", "", "If-None-Match", tag); a.Status != 304 || a.Body != "" {
+		if a := w.Send(t, "ann:", "GET", path(e, ""), "", "", "If-None-Match", tag); a.Status != 304 || a.Body != "" {
 			t.Error(a)
 		}
 		w.moved(t, e, "RUNNING")
-		if a := w.send(t, "ann:", "GET", path(e, ""), "", "", "If-None-Match", tag); a.Status != 200 || a.Header.Get("ETag") == tag {
+		if a := w.Send(t, "ann:", "GET", path(e, ""), "", "", "If-None-Match", tag); a.Status != 200 || a.Header.Get("ETag") == tag {
 			t.Error(a)
 		}
-		if a := w.send(t, "ben:", "GET", path(e, ""), "", "", "If-None-Match", "*"); a.Status != 404 {
+		if a := w.Send(t, "ben:", "GET", path(e, ""), "", "", "If-None-Match", "*"); a.Status != 404 {
 			t.Error(a)
 		}
 	})

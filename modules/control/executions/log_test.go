@@ -428,7 +428,7 @@ func TestStreamsEnd(t *testing.T) {
 		e, h := w.started(t, nil)
 		s := follow(t, server, path(e, "/events"))
 		s.until(t, `: ping`) // there is nobody who cannot wait
-		u := w.find(t, "ann")
+		u := w.Find(t, "ann")
 		change := func(active bool) {
 			t.Helper()
 			_, err := w.Store.ChangeUser(t.Context(), controltest.By(), u.ID, func(u *db.User) error { u.IsActive = active; return nil })

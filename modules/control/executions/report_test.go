@@ -197,7 +197,7 @@ func TestScriptsAreFenced(t *testing.T) {
 		// One whose runner was lost, and is replaced.
 		token2, hash := ticket.New()
 		made, err := w.Store.CreateExecution(t.Context(), queries.Limits{}, queries.NewExecution{
-			Script: w.script(t, "ann", "again", "", "").ID, Version: 1, User: w.find(t, "ann").ID, Params: []byte(`{}`), MaxAttempts: 2, RetryOn: []queries.Outcome{queries.OutcomeLost},
+			Script: w.script(t, "ann", "again", "", "").ID, Version: 1, User: w.Find(t, "ann").ID, Params: []byte(`{}`), MaxAttempts: 2, RetryOn: []queries.Outcome{queries.OutcomeLost},
 		})
 		must(t, err)
 		first := w.begun(t, made.ID, hash)

@@ -45,7 +45,7 @@ func TestRun(t *testing.T) {
 			{"GET", "?year=2026", "", `{"year":2026}`},
 		} {
 			e := read(t, w.Want(t, ann, c.method, run+c.query, c.body, 200))
-			if string(e.Data.Params) != c.params || e.Data.User != w.find(t, "ann").ID.String() || e.Data.Script != s.ID.String() || e.Data.Status != "READY" || e.Data.End != nil {
+			if string(e.Data.Params) != c.params || e.Data.User != w.Find(t, "ann").ID.String() || e.Data.Script != s.ID.String() || e.Data.Status != "READY" || e.Data.End != nil {
 				t.Errorf("%s %s: %s, %+v", c.query, c.body, e.Data.Params, e.Data)
 			}
 		}
@@ -106,7 +106,7 @@ func TestRunByGet(t *testing.T) {
 		w.Want(t, "ann:", "GET", ofScript+"mine/run", "", 403)
 		w.Want(t, ann, "HEAD", ofScript+"mine/run", "", 405)
 		w.Want(t, "ann:", "HEAD", ofScript+"mine/run", "", 405)
-		if a := w.send(t, "ann:", "POST", ofScript+"mine/run", "text/plain", "{}", "Sec-Fetch-Site", "cross-site"); a.Status != 403 {
+		if a := w.Send(t, "ann:", "POST", ofScript+"mine/run", "text/plain", "{}", "Sec-Fetch-Site", "cross-site"); a.Status != 403 {
 			t.Error(a)
 		}
 		if n := count(); n != 0 {
@@ -143,7 +143,7 @@ func TestRunOnce(t *testing.T) {
 		must(t, err)
 		long := `{"x":"` + strings.Repeat("x", 100_000) + `"}`
 		post := func(who controltest.As, body, key string) controltest.Answer {
-			return w.send(t, who, "POST", ofScript+"mine/run", "application/json", body, "Idempotency-Key", key)
+			return w.Send(t, who, "POST", ofScript+"mine/run", "application/json", body, "Idempotency-Key", key)
 		}
 		ids, mu, all := map[string]int{}, sync.Mutex{}, sync.WaitGroup{}
 		for range 8 {
@@ -165,7 +165,7 @@ func TestRunOnce(t *testing.T) {
 		if len(ids) != 2 || ids["new"] != 1 {
 			t.Errorf("%v", ids)
 		}
-		if n := w.kept(t); n != 1 {
+		if n := w.blobs.Kept(t); n != 1 {
 			t.Errorf("%d blobs are kept", n)
 		}
 		if a := post("ann:", "{}", "k"); a.Status != 422 {
@@ -185,7 +185,7 @@ func TestRunOnce(t *testing.T) {
 				t.Errorf("%q: %v", key, a)
 			}
 		}
-		if a := w.send(t, "ann:", "POST", ofScript+"mine/run", "", "", "Idempotency-Key", "a", "Idempotency-Key", "b"); a.Status != 400 {
+		if a := w.Send(t, "ann:", "POST", ofScript+"mine/run", "", "", "Idempotency-Key", "a", "Idempotency-Key", "b"); a.Status != 400 {
 			t.Error(a)
 		}
 	})
@@ -233,7 +233,7 @@ func TestRunHow(t *testing.T) {
 			{"boss:", "mine", []string{"Fairway-Priority", "1000"}, want{200, "default", 1000, 4, 7200}},
 			{"boss:", "mine", []string{"Fairway-Priority", "1001"}, want{status: 400}},
 		} {
-			a := w.send(t, c.who, "POST", ofScript+c.script+"/run", "", "", c.header...)
+			a := w.Send(t, c.who, "POST", ofScript+c.script+"/run", "", "", c.header...)
 			got := want{status: a.Status}
 			if a.Status == 200 {
 				e := read(t, w.Want(t, c.who, "GET", base+read(t, a).Data.ID, "", 200)).Data
@@ -243,7 +243,7 @@ func TestRunHow(t *testing.T) {
 				t.Errorf("%v: %s\n%s", c, diff, a.Body)
 			}
 		}
-		a := w.send(t, "ann:", "POST", ofScript+"plain/run", "", "", "X-TE-Client", "type=qgis_plugin; version=2.2.4")
+		a := w.Send(t, "ann:", "POST", ofScript+"plain/run", "", "", "X-TE-Client", "type=qgis_plugin; version=2.2.4")
 		if !read(t, a).Data.Plugin {
 			t.Error(a.Body)
 		}
@@ -274,7 +274,7 @@ func TestLongParameters(t *testing.T) {
 			t.Errorf("%d bytes", len(again.Data.Params))
 		}
 		w.Want(t, "ann:", "POST", ofScript+"mine/run", `{"x":"`+strings.Repeat("x", 5<<20)+`"}`, 413)
-		w.away = true
+		w.blobs.Away = true
 		if a := w.Want(t, "ann:", "POST", ofScript+"mine/run", text, 503); a.Header.Get("Retry-After") == "" {
 			t.Error(a.Header)
 		}
@@ -285,8 +285,8 @@ func TestLongParameters(t *testing.T) {
 		if n := len(w.list(t, "ann:", "")); n != 2 {
 			t.Errorf("%d executions", n)
 		}
-		if w.away = false; w.kept(t) != 1 {
-			t.Errorf("%d blobs are kept", w.kept(t))
+		if w.blobs.Away = false; w.blobs.Kept(t) != 1 {
+			t.Errorf("%d blobs are kept", w.blobs.Kept(t))
 		}
 	})
 }
@@ -309,8 +309,8 @@ func TestTooMany(t *testing.T) {
 			t.Error(diff)
 		}
 		a := w.Want(t, "ann:", "POST", ofScript+"mine/run", `{"x":"`+strings.Repeat("x", 100_000)+`"}`, 429)
-		if a.Header.Get("Retry-After") != "30" || w.kept(t) != 0 {
-			t.Errorf("%v, %d blobs are kept", a.Header, w.kept(t))
+		if a.Header.Get("Retry-After") != "30" || w.blobs.Kept(t) != 0 {
+			t.Errorf("%v, %d blobs are kept", a.Header, w.blobs.Kept(t))
 		}
 		w.Want(t, "ann:", "POST", base+w.list(t, "ann:", "")[0]+"/rerun", "", 429)
 		w.Want(t, "ben:", "POST", ofScript+"mine/run", "", 200)
@@ -326,7 +326,7 @@ func TestRates(t *testing.T) {
 		t.Helper()
 		w.script(t, "ann", "mine", "", "")
 		for range 3 {
-			w.send(t, "ann:", "POST", ofScript+"mine/run", "", "", "Idempotency-Key", "one")
+			w.Send(t, "ann:", "POST", ofScript+"mine/run", "", "", "Idempotency-Key", "one")
 		}
 		w.Want(t, "ann:", "POST", ofScript+"mine/run", "", 200)
 		a := w.Want(t, "ann:", "POST", ofScript+"mine/run", "", 429)
@@ -357,17 +357,17 @@ func TestRerun(t *testing.T) {
 		if again.ID == e.ID.String() || *again.RerunOf != e.ID.String() || string(again.Params) != `{"year":2026}` || again.Version != 1 {
 			t.Errorf("%+v", again)
 		}
-		if other := read(t, w.Want(t, "boss:", "POST", path(e, "/rerun"), "", 200)).Data; other.User != w.find(t, "boss").ID.String() {
+		if other := read(t, w.Want(t, "boss:", "POST", path(e, "/rerun"), "", 200)).Data; other.User != w.Find(t, "boss").ID.String() {
 			t.Errorf("%+v", other)
 		}
 		w.Want(t, "ben:", "POST", path(e, "/rerun"), "", 404)
 		w.Want(t, "", "POST", path(e, "/rerun"), "", 401)
-		one := w.send(t, "ann:", "POST", path(e, "/rerun"), "", "", "Idempotency-Key", "k")
-		two := w.send(t, "ann:", "POST", path(e, "/rerun"), "", "", "Idempotency-Key", "k")
+		one := w.Send(t, "ann:", "POST", path(e, "/rerun"), "", "", "Idempotency-Key", "k")
+		two := w.Send(t, "ann:", "POST", path(e, "/rerun"), "", "", "Idempotency-Key", "k")
 		if read(t, one).Data.ID != read(t, two).Data.ID || two.Header.Get("Idempotency-Replayed") != "true" {
 			t.Error(one, two)
 		}
-		if a := w.send(t, "ann:", "POST", path(e, "/rerun?version=2"), "", "", "Idempotency-Key", "k"); a.Status != 422 {
+		if a := w.Send(t, "ann:", "POST", path(e, "/rerun?version=2"), "", "", "Idempotency-Key", "k"); a.Status != 422 {
 			t.Error(a)
 		}
 		for _, v := range []string{"0", "-1", "x", "1.5", "99", "1&version=1", "%00", "99999999999999999999"} {
@@ -383,7 +383,7 @@ func TestRerun(t *testing.T) {
 			t.Error(a.Body)
 		}
 		w.Want(t, "ann:", "POST", path(e, "/rerun"), "", 200)
-		if a := w.send(t, "ann:", "POST", path(e, "/rerun"), "", "", "Fairway-Timeout", "90s", "Fairway-Retries", "2"); read(t, a).Data.Timeout != 90 || read(t, a).Data.MaxAttempts != 3 {
+		if a := w.Send(t, "ann:", "POST", path(e, "/rerun"), "", "", "Fairway-Timeout", "90s", "Fairway-Retries", "2"); read(t, a).Data.Timeout != 90 || read(t, a).Data.MaxAttempts != 3 {
 			t.Error(a)
 		}
 		// The script is not for her any more.
@@ -403,14 +403,14 @@ func TestRunOfSomebodyWhoIsGone(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		t.Helper()
 		s := w.script(t, "boss", "mine", "", "")
-		_, err := w.Store.DeleteUser(t.Context(), controltest.By(), w.find(t, "ann").ID)
+		_, err := w.Store.DeleteUser(t.Context(), controltest.By(), w.Find(t, "ann").ID)
 		must(t, err)
 		w.Want(t, "ann:", "POST", ofScript+"mine/run", "", 401)
 		var u db.User
 		if u, err = w.Store.FindUser(t.Context(), "ann@example.org"); !errors.Is(err, sql.ErrNoRows) {
 			t.Errorf("%v %v", u, err)
 		}
-		w.Role(t, w.find(t, "boss").ID, permit.User)
+		w.Role(t, w.Find(t, "boss").ID, permit.User)
 		w.Want(t, "boss:", "POST", ofScript+s.ID.String()+"/run", "", 200)
 	})
 }

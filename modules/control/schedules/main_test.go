@@ -56,17 +56,10 @@ func both(t *testing.T, test func(t *testing.T, w *world)) {
 	})
 }
 
-func (w *world) find(t testing.TB, name string) db.User {
-	t.Helper()
-	u, err := w.Store.FindUser(t.Context(), name+"@example.org")
-	must(t, err)
-	return u
-}
-
 // script makes a public one that is built, with a schema.
 func (w *world) script(t testing.TB, slug, schema string) db.Script {
 	t.Helper()
-	sc, err := w.Store.CreateScript(t.Context(), controltest.By(), queries.ScriptUpload{Slug: slug, Name: slug, User: w.find(t, "boss").ID, Version: w.version(schema)})
+	sc, err := w.Store.CreateScript(t.Context(), controltest.By(), queries.ScriptUpload{Slug: slug, Name: slug, User: w.Find(t, "boss").ID, Version: w.version(schema)})
 	must(t, err)
 	w.build(t)
 	_, err = w.Store.PublishScript(t.Context(), controltest.By(), sc.ID, true)

@@ -71,7 +71,7 @@ func TestSchedule(t *testing.T) {
 			t.Error(a.Body)
 		}
 		e, err := w.Store.Execution(t.Context(), uuidOf(t, run.Data.Execution))
-		if err != nil || e.UserID == nil || *e.UserID != w.find(t, "ann").ID || string(e.Params) != `{"y":null,"year":2027,"z":1e400}` || e.MaxAttempts != 2 || e.TimeoutMs != 600_000 {
+		if err != nil || e.UserID == nil || *e.UserID != w.Find(t, "ann").ID || string(e.Params) != `{"y":null,"year":2027,"z":1e400}` || e.MaxAttempts != 2 || e.TimeoutMs != 600_000 {
 			t.Errorf("%+v, %v", e, err)
 		}
 		var history struct{ Data []schedules.ScheduleFiring }
@@ -106,7 +106,7 @@ func TestMistakes(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		t.Helper()
 		w.script(t, "land", schema)
-		hidden, err := w.Store.CreateScript(t.Context(), controltest.By(), queries.ScriptUpload{Slug: "hidden", Name: "h", User: w.find(t, "ben").ID, Version: w.version("null")})
+		hidden, err := w.Store.CreateScript(t.Context(), controltest.By(), queries.ScriptUpload{Slug: "hidden", Name: "h", User: w.Find(t, "ben").ID, Version: w.version("null")})
 		must(t, err)
 		with := func(more string) string {
 			return `{"script":"land","name":"n","cron":"@daily","params":{"year":1},` + more + `}`
@@ -209,7 +209,7 @@ func TestWhose(t *testing.T) {
 		var run struct{ Data schedules.ScheduleRun }
 		w.Want(t, "boss:", "POST", one+"/run", "", 200).JSON(t, &run)
 		e, err := w.Store.Execution(t.Context(), uuidOf(t, run.Data.Execution))
-		if err != nil || e.UserID == nil || *e.UserID != w.find(t, "ann").ID {
+		if err != nil || e.UserID == nil || *e.UserID != w.Find(t, "ann").ID {
 			t.Errorf("%+v, %v", e, err)
 		}
 	})
@@ -223,7 +223,7 @@ func TestResume(t *testing.T) {
 		sc := w.script(t, "land", "null")
 		s := w.made(t, "ann:", `{"script":"land","name":"n","every":"1m","params":{"year":"x"}}`)
 		one := all + "/" + s.ID
-		_, err := w.Store.UploadScript(t.Context(), controltest.By(), sc.ID, w.find(t, "boss").ID, w.version(schema))
+		_, err := w.Store.UploadScript(t.Context(), controltest.By(), sc.ID, w.Find(t, "boss").ID, w.version(schema))
 		must(t, err)
 		w.build(t)
 		now := w.Store.Now()

@@ -4,21 +4,15 @@ import (
 	"archive/tar"
 	"bytes"
 	"compress/gzip"
-	"context"
 	"fmt"
 	"mime/multipart"
-	"net/http/httptest"
 	"os"
-	"slices"
 	"strings"
 	"testing"
 
 	"github.com/fairway-gateway/fairway/modules/control/controltest"
-	"github.com/fairway-gateway/fairway/modules/control/permit"
 	"github.com/fairway-gateway/fairway/modules/control/scripts"
 	"github.com/fairway-gateway/fairway/modules/control/typed"
-	"github.com/fairway-gateway/fairway/queries/db"
-	"github.com/fairway-gateway/fairway/runner/blobs"
 )
 
 // engines are those of this package's tests.
@@ -31,10 +25,7 @@ var must = controltest.Must
 // world is the API of scripts over a store, with users whose passwords are their names.
 type world struct {
 	*controltest.Gateway
-	blobs *blobs.Blobs
-	dir   string
-	// away says that the blobs cannot be reached.
-	away bool
+	blobs *controltest.Blobs
 }
 
 // both runs a test over a store of each engine that has users: root and boss, who are administrators, ann, ben and cid.
@@ -42,36 +33,15 @@ func both(t *testing.T, test func(t *testing.T, w *world)) {
 	t.Helper()
 	engines.Both(t, func(t *testing.T, dsn string) {
 		t.Helper()
-		w := &world{dir: t.TempDir()}
-		var err error
-		w.blobs, err = blobs.Open(t.Context(), "", w.dir)
-		must(t, err)
-		t.Cleanup(func() { _ = w.blobs.Close() })
+		w := &world{blobs: controltest.NewBlobs(t)}
 		w.Gateway = controltest.Open(t, dsn, func(g *controltest.Gateway) {
-			one, err := scripts.New(g.Store, scripts.Options{Blobs: func(context.Context) (*blobs.Blobs, error) {
-				if w.away {
-					return nil, fmt.Errorf("they are away")
-				}
-				return w.blobs, nil
-			}})
+			one, err := scripts.New(g.Store, scripts.Options{Blobs: w.blobs.Open})
 			must(t, err)
 			one.Register(g.API, typed.New(g.API, ""))
 		})
-		w.User(t, "root", permit.Superadmin)
-		w.User(t, "boss", permit.Admin)
-		for _, name := range []string{"ann", "ben", "cid"} {
-			w.User(t, name, permit.User)
-		}
+		w.People(t)
 		test(t, w)
 	})
-}
-
-// find gives a user by his name.
-func (w *world) find(t testing.TB, name string) db.User {
-	t.Helper()
-	u, err := w.Store.FindUser(t.Context(), name+"@example.org")
-	must(t, err)
-	return u
 }
 
 // file is one of an archive.
@@ -111,29 +81,11 @@ func form(field, name, content string) (body, kind string) {
 	return b.String(), w.FormDataContentType()
 }
 
-// send sends a body of a type.
-func (w *world) send(t testing.TB, who controltest.As, method, target, kind, body string, header ...string) controltest.Answer {
-	t.Helper()
-	r := httptest.NewRequestWithContext(t.Context(), method, target, strings.NewReader(body))
-	if name, ok := strings.CutSuffix(string(who), ":"); ok {
-		r.SetBasicAuth(name+"@example.org", name)
-	} else if who != "" {
-		r.Header.Set("Authorization", "Bearer "+string(who))
-	}
-	if kind != "" {
-		r.Header.Set("Content-Type", kind)
-	}
-	for pair := range slices.Chunk(header, 2) {
-		r.Header.Set(pair[0], pair[1])
-	}
-	return w.Do(r)
-}
-
 // upload uploads a file.
 func (w *world) upload(t testing.TB, who controltest.As, method, target, name, content string) controltest.Answer {
 	t.Helper()
 	body, kind := form("file", name, content)
-	return w.send(t, who, method, target, kind, body)
+	return w.Send(t, who, method, target, kind, body)
 }
 
 const all = "/api/v1/script"

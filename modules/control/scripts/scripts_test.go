@@ -7,8 +7,6 @@ import (
 	"compress/gzip"
 	"io"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -16,31 +14,19 @@ import (
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
-// kept counts what lies among the blobs.
-func (w *world) kept(t testing.TB) (n int) {
-	t.Helper()
-	must(t, filepath.WalkDir(w.dir, func(_ string, d os.DirEntry, err error) error {
-		if err == nil && d.Type().IsRegular() {
-			n++
-		}
-		return err
-	}))
-	return n
-}
-
 func TestUpload(t *testing.T) {
 	t.Parallel()
 	both(t, func(t *testing.T, w *world) {
 		t.Helper()
 		one := w.made(t, "boss:", "Land Productivity 2_3_2")
-		if one.Data.Slug != "land-productivity-2-3-2" || one.Data.Status != "PENDING" || one.Data.Version != 1 || one.Data.CPULimit != 5e8 || one.Data.UserID != w.find(t, "boss").ID.String() {
+		if one.Data.Slug != "land-productivity-2-3-2" || one.Data.Status != "PENDING" || one.Data.Version != 1 || one.Data.CPULimit != 5e8 || one.Data.UserID != w.Find(t, "boss").ID.String() {
 			t.Errorf("%+v", one)
 		}
 		a := w.upload(t, "boss:", "POST", all, "s.tar.gz", named("land productivity 2.3.2"))
 		if a.Status != 400 || !strings.Contains(a.Body, "Script with name land productivity 2.3.2 generates an existing script slug") {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
-		if n := w.kept(t); n != 1 {
+		if n := w.blobs.Kept(t); n != 1 {
 			t.Errorf("%d blobs are kept", n)
 		}
 		// Another version.
@@ -147,7 +133,7 @@ func TestUploadsThatAreNone(t *testing.T) {
 			"another field":    {other, otherKind},
 			"a field, no file": {"--b\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\nx\r\n--b--\r\n", "multipart/form-data; boundary=b"},
 		} {
-			if a := w.send(t, "boss:", "POST", all, c[1], c[0]); a.Status != 400 || !strings.Contains(a.Body, "File Required") {
+			if a := w.Send(t, "boss:", "POST", all, c[1], c[0]); a.Status != 400 || !strings.Contains(a.Body, "File Required") {
 				t.Errorf("%s: %d %s", what, a.Status, a.Body)
 			}
 		}
@@ -156,14 +142,14 @@ func TestUploadsThatAreNone(t *testing.T) {
 		for what, c := range map[string][2]string{
 			"two files": {two, "multipart/form-data; boundary=b"}, "many fields": {many, "multipart/form-data; boundary=b"}, "half a form": {body[:len(body)-20], kind},
 		} {
-			if a := w.send(t, "boss:", "POST", all, c[1], c[0]); a.Status != 400 || !strings.Contains(a.Body, "Invalid File: ") {
+			if a := w.Send(t, "boss:", "POST", all, c[1], c[0]); a.Status != 400 || !strings.Contains(a.Body, "Invalid File: ") {
 				t.Errorf("%s: %d %s", what, a.Status, a.Body)
 			}
 		}
-		if n := w.kept(t); n != 0 {
+		if n := w.blobs.Kept(t); n != 0 {
 			t.Errorf("%d blobs are kept", n)
 		}
-		w.away = true
+		w.blobs.Away = true
 		if a := w.upload(t, "boss:", "POST", all, "s", named("x")); a.Status != 503 {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
@@ -225,7 +211,7 @@ func TestWhoSees(t *testing.T) {
 		seen("ann:")
 		w.Want(t, "boss:", "DELETE", path+"/access/roles/USER", "", 200)
 		hidden("ann:")
-		w.Want(t, "boss:", "DELETE", path+"/access/users/"+w.find(t, "ben").ID.String(), "", 200)
+		w.Want(t, "boss:", "DELETE", path+"/access/users/"+w.Find(t, "ben").ID.String(), "", 200)
 		hidden("ben:")
 		a := w.Want(t, "boss:", "DELETE", path+"/access", "", 200)
 		if !strings.Contains(a.Body, `{"data":{"restricted":false,"public":true,"allowed_roles":[],"allowed_users":[],"access_type":"public"}}`) {
@@ -271,7 +257,7 @@ func TestAccessRefuses(t *testing.T) {
 			w.Want(t, "root:", c.method, path+c.target, c.body, c.status)
 		}
 		a := w.Want(t, "root:", "GET", path, "", 200)
-		if !strings.Contains(a.Body, `{"restricted":true,"public":false,"allowed_roles":[],"allowed_users":["`+w.find(t, "ann").ID.String()+`"],"access_type":"restricted"}`) {
+		if !strings.Contains(a.Body, `{"restricted":true,"public":false,"allowed_roles":[],"allowed_users":["`+w.Find(t, "ann").ID.String()+`"],"access_type":"restricted"}`) {
 			t.Error(a.Body)
 		}
 	})
@@ -309,11 +295,11 @@ func TestConfig(t *testing.T) {
 			t.Error(got.Body)
 		}
 		tag := got.Header.Get("ETag")
-		if a := w.send(t, "boss:", "GET", all+"/one", "", "", "If-None-Match", tag); a.Status != http.StatusNotModified {
+		if a := w.Send(t, "boss:", "GET", all+"/one", "", "", "If-None-Match", tag); a.Status != http.StatusNotModified {
 			t.Errorf("%d %s", a.Status, a.Body)
 		}
 		for _, want := range []int{200, 412} {
-			if a := w.send(t, "boss:", "PATCH", path, "application/json", `{"name":"Conditional"}`, "If-Match", tag); a.Status != want {
+			if a := w.Send(t, "boss:", "PATCH", path, "application/json", `{"name":"Conditional"}`, "If-Match", tag); a.Status != want {
 				t.Errorf("%d %s", a.Status, a.Body)
 			}
 		}

@@ -65,14 +65,6 @@ func (w *world) alter(t testing.TB, u db.User, change func(*db.User)) {
 	must(t, err)
 }
 
-// find gives a user by his name.
-func (w *world) find(t testing.TB, name string) db.User {
-	t.Helper()
-	u, err := w.Store.FindUser(t.Context(), name+"@example.org")
-	must(t, err)
-	return u
-}
-
 // send is Ask with headers, which are pairs.
 func (w *world) send(ctx context.Context, who, method, target, body string, header ...string) controltest.Answer {
 	r := httptest.NewRequestWithContext(ctx, method, target, strings.NewReader(body))
@@ -112,7 +104,7 @@ func (w *world) made(t testing.TB) (made team, path string) {
 	t.Helper()
 	w.Want(t, "ann:", "POST", "/api/v1/teams/", "title=Rangers", 200).JSON(t, &made)
 	path = "/api/v1/teams/" + number(made.ID)
-	w.Want(t, "ann:", "POST", path+"/members/", "user_id="+number(w.find(t, "ben").Number), 200)
+	w.Want(t, "ann:", "POST", path+"/members/", "user_id="+number(w.Find(t, "ben").Number), 200)
 	return made, path
 }
 

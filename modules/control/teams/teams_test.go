@@ -34,7 +34,7 @@ func TestLife(t *testing.T) {
 		}
 		row, err := w.Store.Queries().GetTeamByNumber(t.Context(), made.ID)
 		must(t, err)
-		cid := w.find(t, "cid")
+		cid := w.Find(t, "cid")
 		for _, name := range []string{number(made.ID), row.ID.String(), strings.ToUpper(row.ID.String())} {
 			var got team
 			w.Want(t, "ann:", "GET", "/api/v1/teams/"+name+"/", "", 200).JSON(t, &got)
@@ -72,9 +72,9 @@ func TestWhoMay(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		t.Helper()
 		_, path := w.made(t)
-		ben := w.find(t, "ben")
-		w.alter(t, w.find(t, "cid"), func(u *db.User) { u.IsRegularUser = false })
-		_, err := w.Store.AddMember(t.Context(), controltest.By(), w.team(t, path), w.find(t, "cid").ID, true, nil)
+		ben := w.Find(t, "ben")
+		w.alter(t, w.Find(t, "cid"), func(u *db.User) { u.IsRegularUser = false })
+		_, err := w.Store.AddMember(t.Context(), controltest.By(), w.team(t, path), w.Find(t, "cid").ID, true, nil)
 		must(t, err)
 		allow := func(who, target, want string) {
 			t.Helper()
@@ -134,7 +134,7 @@ func TestBodies(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		t.Helper()
 		_, path := w.made(t)
-		ben, cid := w.find(t, "ben"), w.find(t, "cid")
+		ben, cid := w.Find(t, "ben"), w.Find(t, "cid")
 		for _, c := range []struct {
 			method, target, body string
 			status               int
@@ -187,7 +187,7 @@ func TestBodies(t *testing.T) {
 			{"POST", path + "/members/", "user_id=" + number(cid.Number) + "&is_leader=True", 200, ""},
 			{"DELETE", path + "/members/x", "", 404, ""},
 			{"DELETE", path + "/members/100500", "", 404, ""},
-			{"DELETE", path + "/members/" + number(w.find(t, "staff").Number), "", 404, ""},
+			{"DELETE", path + "/members/" + number(w.Find(t, "staff").Number), "", 404, ""},
 		} {
 			a := w.Want(t, "ann:", c.method, c.target, c.body, c.status)
 			var said struct {
@@ -262,12 +262,12 @@ func TestLists(t *testing.T) {
 		var members []member
 		a = w.Want(t, "ann:", "GET", path+"/members/?limit=2&offset=1", "", 200)
 		a.JSON(t, &members)
-		if len(members) != 2 || members[0].Team == nil || members[0].User.ID != w.find(t, "ben").Number || a.Header.Get("X-Total-Count") != "5" {
+		if len(members) != 2 || members[0].Team == nil || members[0].User.ID != w.Find(t, "ben").Number || a.Header.Get("X-Total-Count") != "5" {
 			t.Errorf("%+v %v", members, a.Header)
 		}
 		a = w.Want(t, "ann:", "GET", path+"/members/?filter=is_leader%3Dtrue", "", 200)
 		members = nil
-		if a.JSON(t, &members); len(members) != 1 || members[0].User.ID != w.find(t, "ann").Number {
+		if a.JSON(t, &members); len(members) != 1 || members[0].User.ID != w.Find(t, "ann").Number {
 			t.Errorf("%+v", members)
 		}
 		seen := 0
@@ -311,7 +311,7 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%+v", a)
 		}
 		// The names of members are shown, too; the team is as it was.
-		w.alter(t, w.find(t, "ben"), func(u *db.User) { u.FirstName = "Benjamin" })
+		w.alter(t, w.Find(t, "ben"), func(u *db.User) { u.FirstName = "Benjamin" })
 		if a := get("If-None-Match", tag); a.Status != 200 || !strings.Contains(a.Body, "Benjamin") {
 			t.Errorf("%+v", a)
 		}
@@ -336,7 +336,7 @@ func TestConditions(t *testing.T) {
 			t.Errorf("%d", a.Status)
 		}
 		before := get().Header.Get("ETag")
-		w.Want(t, "ann:", "DELETE", path+"/members/"+number(w.find(t, "ben").Number), "", 200)
+		w.Want(t, "ann:", "DELETE", path+"/members/"+number(w.Find(t, "ben").Number), "", 200)
 		if a := w.send(t.Context(), "ann", "PATCH", path, `{"title":"Late"}`, "If-Match", before); a.Status != 412 {
 			t.Errorf("who changed the members did not change the team: %d", a.Status)
 		}
@@ -352,7 +352,7 @@ func TestTwoAtOnce(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		t.Helper()
 		_, path := w.made(t)
-		ann, cid := w.find(t, "ann"), w.find(t, "cid")
+		ann, cid := w.Find(t, "ann"), w.Find(t, "cid")
 		race := func(one func(i int) controltest.Answer) []int {
 			var done sync.WaitGroup
 			statuses := make([]int, 4)
@@ -396,7 +396,7 @@ func TestLeaderIsGone(t *testing.T) {
 	both(t, func(t *testing.T, w *world) {
 		t.Helper()
 		_, path := w.made(t)
-		ann, cid := w.find(t, "ann"), w.find(t, "cid")
+		ann, cid := w.Find(t, "ann"), w.Find(t, "cid")
 		a := w.Want(t, "ann:", "DELETE", path+"/members/"+number(ann.Number), "", 409)
 		if !strings.Contains(a.Body, "last leader") {
 			t.Error(a.Body)
