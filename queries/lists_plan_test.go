@@ -118,9 +118,11 @@ func TestListPlans(t *testing.T) {
 					return all
 				}
 				page := check(c.r)
-				if c.r.After, err = Users().Values(page[99], c.r); err != nil {
+				after, err := Users().Values(page[99], c.r)
+				if err != nil {
 					t.Fatal(err)
 				}
+				c.r.After = after
 				if next := check(c.r); next[0].ID == page[99].ID {
 					t.Error("the second page begins with the last of the first")
 				}
