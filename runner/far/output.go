@@ -27,9 +27,9 @@ type Log interface {
 	Open(ctx context.Context, since time.Time) (stream io.ReadCloser, whole bool, err error)
 }
 
-// NewOutput reads a log from the line with a number on, which is its offset.
-func NewOutput(log Log, attempt string, offset int64) executor.Output {
-	return &output{log: log, attempt: attempt, offset: offset}
+// NewOutput reads a log from the line with a number on, which is its offset. lost says why lines may be missing.
+func NewOutput(log Log, attempt string, offset int64, lost string) executor.Output {
+	return &output{log: log, attempt: attempt, offset: offset, lost: lost}
 }
 
 type output struct {
@@ -37,6 +37,7 @@ type output struct {
 	attempt string
 	offset  int64 // the number of the line that comes next
 	since   time.Time
+	lost    string // why lines may be missing
 
 	stream io.ReadCloser // nil: not open
 	reader *bufio.Reader
@@ -125,7 +126,7 @@ func (o *output) next(ctx context.Context) (executor.Record, error) {
 			o.ahead = line
 		}
 		o.offset = line.number
-		return executor.Record{Stream: executor.Notice, Time: line.record.Time, Text: fmt.Appendf(nil, "%d lines are missing here: no more is kept of the log.", missing)}, nil
+		return executor.Record{Stream: executor.Notice, Time: line.record.Time, Text: fmt.Appendf(nil, "%d lines are missing here: %s.", missing, o.lost)}, nil
 	}
 }
 

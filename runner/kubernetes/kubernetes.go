@@ -16,6 +16,7 @@ import (
 	"slices"
 
 	"github.com/fairway-gateway/fairway/runner/executor"
+	"github.com/fairway-gateway/fairway/runner/far"
 )
 
 // What Jobs, pods and Secrets are known by.
@@ -257,5 +258,5 @@ func (e *Executor) Close() error {
 var (
 	_ executor.Executor = (*Executor)(nil)
 	_ executor.Run      = (*run)(nil)
-	_ executor.Output   = (*output)(nil)
+	_ far.Log           = (*run)(nil)
 )

@@ -24,7 +24,7 @@ func (r *run) Output(ctx context.Context, offset int64) (executor.Output, error)
 	if _, err := r.service(ctx); err != nil {
 		return nil, err
 	}
-	return far.NewOutput(r, r.id, offset), nil
+	return far.NewOutput(r, r.id, offset, "no more is kept of the log"), nil
 }
 
 // Open implements far.Log.
