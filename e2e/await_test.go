@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/fairway-gateway/fairway/e2e/process"
 )
 
 // errNotYet is why await asks again.
@@ -15,16 +17,8 @@ var errNotYet = errors.New("not yet")
 // await asks again until there is no error, which fails the test in the end.
 func await(t testing.TB, condition func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatal(err)
-		}
-		time.Sleep(50 * time.Millisecond)
+	if err := process.Until(patience, 50*time.Millisecond, condition); err != nil {
+		t.Fatal(err)
 	}
 }
 

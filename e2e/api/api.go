@@ -163,19 +163,21 @@ func (a Answer) Data() (d Data, err error) {
 	return d, json.Unmarshal(a.Body, &d)
 }
 
+// Form is a form with a script for a shell, and its type.
+func Form(name, source string) (kind string, body []byte) {
+	var b bytes.Buffer
+	form := multipart.NewWriter(&b)
+	part, _ := form.CreateFormFile("file", name+".sh") // to memory
+	_, _ = part.Write([]byte(source))
+	_ = form.Close()
+	return form.FormDataContentType(), b.Bytes()
+}
+
 // Upload makes a script of a name for a shell and waits until it is built.
 func (c *Client) Upload(ctx context.Context, name, source string) (id string, err error) {
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", name+".sh")
-	if err == nil {
-		_, err = part.Write([]byte(source))
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		return "", err
-	}
+	kind, form := Form(name, source)
 	for id == "" {
-		a, err := c.Insist(ctx, http.MethodPost, "/api/v1/script", body.Bytes(), map[string]string{"Content-Type": form.FormDataContentType()})
+		a, err := c.Insist(ctx, http.MethodPost, "/api/v1/script", form, map[string]string{"Content-Type": kind})
 		if err != nil {
 			return "", err
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/fairway-gateway/fairway/e2e/process"
 )
 
 // eventually asks until the status is the one that is to come, and then holds the answer to the rest. What the test's own hand
@@ -31,16 +33,8 @@ func again(a *ask, every time.Duration) act {
 // await asks again until there is no error, which fails the test in the end.
 func await(s *scene, every time.Duration, condition func() error) {
 	s.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := condition()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatal(err)
-		}
-		time.Sleep(every)
+	if err := process.Until(patience, every, condition); err != nil {
+		s.t.Fatal(err)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/e2e/build"
 	"github.com/fairway-gateway/fairway/e2e/fleet"
+	"github.com/fairway-gateway/fairway/e2e/process"
 )
 
 const (
@@ -27,16 +28,8 @@ func TestMain(m *testing.M) { os.Exit(builder.Main(m)) }
 // await waits until something is as it must be.
 func await(t *testing.T, what string, is func() error) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := is()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
+	if err := process.Until(patience, 20*time.Millisecond, is); err != nil {
+		t.Fatalf("%s: %v", what, err)
 	}
 }
 

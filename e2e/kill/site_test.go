@@ -11,6 +11,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/e2e/api"
 	"github.com/fairway-gateway/fairway/e2e/gateway"
+	"github.com/fairway-gateway/fairway/e2e/process"
 	"github.com/fairway-gateway/fairway/internal/pgtest"
 	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/queries"
@@ -167,15 +168,7 @@ func (s *site) reached() { s.api.At(s.gateway.URL) }
 // await waits until something is as it must be.
 func (s *site) await(what string, is func() error) {
 	s.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := is()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("%s: %v", what, err)
-		}
-		time.Sleep(20 * time.Millisecond)
+	if err := process.Until(patience, 20*time.Millisecond, is); err != nil {
+		s.t.Fatalf("%s: %v", what, err)
 	}
 }

@@ -3,7 +3,6 @@
 package kube_test
 
 import (
-	"context"
 	"encoding/base64"
 	"fmt"
 	"net/http"
@@ -50,15 +49,7 @@ type deployed struct {
 // an ingress.
 func TestDeployed(t *testing.T) {
 	cluster := started(t)
-	program, err := programs.Fairway()
-	if err != nil {
-		t.Fatal(err)
-	}
-	node, err := kubetest.StartNode(context.WithoutCancel(t.Context()), cluster, program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(node.Close)
+	node, program := startNode(t, cluster)
 	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s for %s by %s to %s", r.Method, r.URL, r.Header.Get("X-Forwarded-For"), r.Header.Get("X-Forwarded-Proto"), r.Header.Get("X-Forwarded-Host"))
 	}))

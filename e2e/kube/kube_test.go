@@ -10,12 +10,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime/multipart"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/fairway-gateway/fairway/e2e/api"
 	"github.com/fairway-gateway/fairway/e2e/gateway"
 	"github.com/fairway-gateway/fairway/internal/required"
 	"github.com/fairway-gateway/fairway/runner/kubernetes/kubetest"
@@ -88,18 +88,24 @@ func (c *caller) await(path, member string, values ...string) map[string]any {
 // upload makes a script of one file and waits until it is built.
 func (c *caller) upload(name, text string) (id string) {
 	c.t.Helper()
-	var body bytes.Buffer
-	form := multipart.NewWriter(&body)
-	part, err := form.CreateFormFile("file", name+".sh")
-	if err == nil {
-		_, err = io.WriteString(part, text)
-	}
-	if err = errors.Join(err, form.Close()); err != nil {
-		c.t.Fatal(err)
-	}
-	id = c.ask(http.MethodPost, "/script", form.FormDataContentType(), body.Bytes())["id"].(string)
+	kind, form := api.Form(name, text)
+	id = c.ask(http.MethodPost, "/script", kind, form)["id"].(string)
 	c.await("/script/"+id, "status", "SUCCESS")
 	return id
+}
+
+// startNode starts a node of a cluster, which runs the program of the gateway.
+func startNode(t *testing.T, cluster *kubetest.Cluster) (node *kubetest.Node, program string) {
+	t.Helper()
+	program, err := programs.Fairway()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if node, err = kubetest.StartNode(context.WithoutCancel(t.Context()), cluster, program); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(node.Close)
+	return node, program
 }
 
 func TestKubernetes(t *testing.T) {
@@ -109,15 +115,7 @@ func TestKubernetes(t *testing.T) {
 		required.Absent(t, "kubernetes", err)
 	}
 	t.Cleanup(cluster.Close)
-	program, err := programs.Fairway()
-	if err != nil {
-		t.Fatal(err)
-	}
-	node, err := kubetest.StartNode(context.WithoutCancel(t.Context()), cluster, program)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(node.Close)
+	node, _ := startNode(t, cluster)
 	config, err := cluster.RunnerConfig()
 	if err := errors.Join(err, cluster.Allow(t.Context(), "../../docs/kubernetes.md")); err != nil {
 		t.Fatal(err)

@@ -181,6 +181,15 @@ func ask(ctx context.Context, client *http.Client, url string) error {
 // ports is the last one that was handed out, counted from the first.
 var ports atomic.Int64
 
+// Until asks, and again after each pause, until there is no error or the time is over: then the last one is given.
+func Until(within, pause time.Duration, is func() error) error {
+	for deadline := time.Now().Add(within); ; time.Sleep(pause) {
+		if err := is(); err == nil || time.Now().After(deadline) {
+			return err
+		}
+	}
+}
+
 // FreePort is a port of 127.0.0.1 that nothing listens on, below those that outgoing connections take. It is handed out once: two
 // programs that start at the same time do not get the same.
 func FreePort() (string, error) {

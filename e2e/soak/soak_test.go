@@ -14,6 +14,7 @@ import (
 
 	"github.com/fairway-gateway/fairway/e2e/api"
 	"github.com/fairway-gateway/fairway/e2e/fleet"
+	"github.com/fairway-gateway/fairway/e2e/process"
 	"github.com/fairway-gateway/fairway/internal/required"
 )
 
@@ -167,17 +168,8 @@ func (s *soak) kills() {
 // await waits until something is as it must be.
 func (s *soak) await(what string, is func() error) {
 	s.t.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		err := is()
-		if err == nil {
-			return
-		}
-		if time.Now().After(deadline) {
-			s.t.Errorf("%s: %v", what, err)
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
+	if err := process.Until(patience, 20*time.Millisecond, is); err != nil {
+		s.t.Errorf("%s: %v", what, err)
 	}
 }
 
