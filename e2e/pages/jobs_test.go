@@ -61,6 +61,7 @@ func TestQueue(t *testing.T) {
 	tab.Is(`!!document.body.innerText.match(/cancelled/i)`)
 	tab.Shoot("cancelled")
 	tab.Go(page + "queues")
+	tab.Is(`!!document.body.innerText.match(/Available\s+Running\s+Status/)`)
 	tab.Shoot("queues")
 
 	a := g.Get("/gateway/api/v1/audit-log?sort=-id", adminEmail, adminPassword)

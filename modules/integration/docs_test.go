@@ -7,6 +7,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -16,8 +17,10 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/fairway-gateway/fairway/proxies/decode"
+	"github.com/fairway-gateway/fairway/proxies/problem"
 	"github.com/fairway-gateway/fairway/proxies/wrap"
 )
 
@@ -290,8 +293,8 @@ func TestDocsAreComplete(t *testing.T) {
 	}
 }
 
-// TestErrorCodesAreDocumented holds the page of errors to the codes, which are the constants of the package problem.
-func TestErrorCodesAreDocumented(t *testing.T) {
+// TestErrorsAreDocumented holds the page of errors to the codes, which are the constants of the package problem, and to the members of its document.
+func TestErrorsAreDocumented(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile(filepath.Join(root, "proxies", "problem", "problem.go"))
 	if err != nil {
@@ -301,13 +304,29 @@ func TestErrorCodesAreDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codes := regexp.MustCompile(`(?m)^\t[A-Z]\w+ += "(\w+)"`).FindAllSubmatch(source, -1)
-	if len(codes) < 16 {
-		t.Errorf("only %d codes were found", len(codes))
+	var codes []string
+	for _, m := range regexp.MustCompile(`(?m)^\t[A-Z]\w+ += "(\w+)"`).FindAllSubmatch(source, -1) {
+		codes = append(codes, string(m[1]))
 	}
-	for _, m := range codes {
-		if !bytes.Contains(page, []byte("| `"+string(m[1])+"` |")) {
-			t.Errorf("docs/errors.md does not know %q", m[1])
+	full := problem.Problem{Status: 502, Detail: "d", ErrorContent: new(string), BackendStatus: 500, Backend: "b", Fetch: "f", Parameter: "p", Faults: []problem.Fault{{}}}
+	var document map[string]any
+	if err := json.Unmarshal(full.JSON("/x", "id"), &document); err != nil {
+		t.Fatal(err)
+	}
+	for heading, want := range map[string][]string{"| code |": codes, "| member |": slices.Collect(maps.Keys(document))} {
+		_, table, _ := strings.Cut(string(page), "\n"+heading)
+		table, _, _ = strings.Cut(table, "\n\n")
+		var shown []string
+		for line := range strings.Lines(table) {
+			first, _, _ := strings.Cut(strings.TrimPrefix(line, "| "), " |")
+			for _, m := range regexp.MustCompile("`(\\w+)`").FindAllStringSubmatch(first, -1) {
+				shown = append(shown, m[1])
+			}
+		}
+		slices.Sort(want)
+		slices.Sort(shown)
+		if diff := cmp.Diff(want, shown); diff != "" || len(want) < 13 {
+			t.Errorf("docs/errors.md (-code +page) %s\n%s", heading, diff)
 		}
 	}
 }

@@ -51,8 +51,17 @@ func TestManual(t *testing.T) {
 		t.Errorf("commands (-docs/cli.md +manual pages); make generate:\n%s", diff)
 	}
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
-		if script := fairway("completion", shell); !strings.Contains(script, "fairway") {
+		script := fairway("completion", shell)
+		if !strings.Contains(script, "fairway") {
 			t.Errorf("completion %s: %.200s", shell, script)
+		}
+		if _, err := exec.LookPath(shell); err != nil {
+			continue
+		}
+		read := exec.CommandContext(t.Context(), shell, "-n")
+		read.Stdin = strings.NewReader(script)
+		if out, err := read.CombinedOutput(); err != nil && shell != "powershell" {
+			t.Errorf("%s cannot read it: %v\n%s", shell, err, out)
 		}
 	}
 }
