@@ -298,7 +298,7 @@ func validate(t testing.TB, caddyfile string) (string, error) {
 	}
 	dir := t.TempDir()
 	g := &gateway{t: t, config: filepath.Join(dir, "Caddyfile")}
-	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+filepath.Join(dir, "any.db"), "FAIRWAY_SECRET="+someSecret, "FAIRWAY_OLD_SECRET="+olderSecret)
+	g.env = append(isolated(dir), "SITE_ADDRESS=http://127.0.0.1:1", "DATABASE_URL=sqlite:"+filepath.Join(dir, "any.db"), "PGPASSWORD=any", "FAIRWAY_SECRET="+someSecret, "FAIRWAY_OLD_SECRET="+olderSecret)
 	g.env = append(g.env, pageSecrets()...)
 	if strings.Contains(caddyfile, "/etc/fairway/") {
 		caddyfile = strings.ReplaceAll(caddyfile, "/etc/fairway/", operatorFiles(t)+"/")

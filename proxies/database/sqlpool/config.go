@@ -86,9 +86,23 @@ func postgresConfig(dsn string) (*pgxpool.Config, error) {
 	if params["application_name"] == "" {
 		params["application_name"] = "fairway"
 	}
-	maps.Copy(params, map[string]string{
-		"client_encoding": "UTF8", "datestyle": "ISO, YMD", "intervalstyle": "iso_8601", "bytea_output": "hex",
-		"extra_float_digits": "1", "standard_conforming_strings": "on",
-	})
+	maps.Copy(params, map[string]string{"client_encoding": "UTF8", "datestyle": "ISO, YMD", "standard_conforming_strings": "on"})
+	if !pooled(cfg.ConnConfig) {
+		maps.Copy(params, unpooled())
+	}
 	return cfg, nil
 }
+
+// unpooled are the settings that a pooler like pgbouncer takes from no client: behind one each transaction has them instead.
+func unpooled() map[string]string {
+	return map[string]string{"intervalstyle": "iso_8601", "bytea_output": "hex", "extra_float_digits": "1"}
+}
+
+// Pooled says whether a DSN says that a pooler stands before its server.
+func Pooled(dsn string) bool {
+	cfg, err := postgresConfig(dsn)
+	return err == nil && pooled(cfg.ConnConfig)
+}
+
+// pooled says that somebody wrote that there is a pooler, by the mode that it takes.
+func pooled(cfg *pgx.ConnConfig) bool { return cfg.DefaultQueryExecMode == pgx.QueryExecModeExec }

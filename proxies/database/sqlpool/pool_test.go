@@ -231,13 +231,3 @@ func TestValueErrors(t *testing.T) {
 		t.Errorf("%d", f.Verdict)
 	}
 }
-
-// TestPooler holds that parameters of all kinds are sent also where the server is not asked for their types, as behind a pooler.
-func TestPooler(t *testing.T) {
-	t.Parallel()
-	p := open(t, server.Database(t)+"&default_query_exec_mode=exec", Options{})
-	want(
-		t, p, `[{"s":"a","n":3,"f":2.5,"b":true,"z":null}]`, "select {s}::text as s, {n}::int as n, {f}::float8 as f, {b}::bool as b, {z}::text as z",
-		"a", json.Number("3"), json.Number("2.5"), true, nil,
-	)
-}

@@ -29,10 +29,15 @@ const (
 	endTimeout = time.Second
 )
 
+// errStandby says that a server takes no changes until it is promoted.
+var errStandby = errors.New("the server is a standby")
+
 // postgres is an engine.
 type postgres struct {
 	pool  *pgxpool.Pool
 	types *types
+	// settings are statements that begin each transaction; empty: its session has them.
+	settings string
 }
 
 func newPostgres(cfg *Config) (*postgres, error) {
@@ -44,7 +49,13 @@ func newPostgres(cfg *Config) (*postgres, error) {
 	if err != nil {
 		return nil, fmt.Errorf("making a pool: %w", err)
 	}
-	return &postgres{pool: pool, types: newTypes()}, nil
+	e := &postgres{pool: pool, types: newTypes()}
+	if pooled(c.ConnConfig) {
+		for name, value := range unpooled() {
+			e.settings += "; set local " + name + " = '" + value + "'"
+		}
+	}
+	return e, nil
 }
 
 func (e *postgres) close() { e.pool.Close() }
@@ -112,6 +123,7 @@ func (e *postgres) begin(ctx context.Context, q *database.Query) (*pgxpool.Conn,
 	if q.Exec {
 		text = "begin read write"
 	}
+	text += e.settings
 	if until, ok := ctx.Deadline(); ok {
 		left := max(time.Millisecond, time.Until(until)+serverGrace)
 		text += "; set local statement_timeout = " + strconv.FormatInt(left.Milliseconds(), 10)
@@ -127,6 +139,9 @@ func (e *postgres) begin(ctx context.Context, q *database.Query) (*pgxpool.Conn,
 		}
 		stale := conn.Conn().IsClosed() && ctx.Err() == nil
 		conn.Release()
+		if said, ok := errors.AsType[*pgconn.PgError](err); ok && said.Code == "0A000" { // it has no transactions that write
+			return nil, fmt.Errorf("%w: %w", errStandby, err)
+		}
 		if !stale || try == int(e.pool.Config().MaxConns) {
 			return nil, err
 		}
@@ -193,6 +208,9 @@ func postgresArg(v any) any {
 func (e *postgres) fail(err error) *upstream.Failure {
 	if _, ok := errors.AsType[*pgproto3.ExceededMaxBodyLenErr](err); ok {
 		return tooLarge("A row of the query is larger than its limit.")
+	}
+	if errors.Is(err, errStandby) {
+		return &upstream.Failure{Kind: upstream.Judged, Verdict: http.StatusServiceUnavailable, Err: err, Detail: "The database takes no changes now."}
 	}
 	said, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {

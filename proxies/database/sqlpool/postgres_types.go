@@ -67,9 +67,10 @@ func (t *types) learn(ctx context.Context, conn *pgx.Conn, query string) error {
 	found := map[uint32]element{}
 	if len(own) > 0 {
 		// Its element is a type as it stands in values: of a domain, the one below.
+		// Of which type numbers are is asked of the server, whatever the mode: the transaction stays at one, also behind a pooler.
 		rows, err := conn.Query(ctx, `select a.oid, case when e.typtype = 'd' then e.typbasetype else e.oid end, e.typdelim::text
 			from pg_catalog.pg_type a join pg_catalog.pg_type e on e.oid = a.typelem
-			where a.typcategory = 'A' and a.oid = any($1)`, own)
+			where a.typcategory = 'A' and a.oid = any($1)`, pgx.QueryExecModeDescribeExec, own)
 		if err != nil {
 			return err
 		}
