@@ -26,6 +26,8 @@ type Examined struct {
 	Ahead, Unsure time.Duration
 	// Standby says that it is a server that takes no changes.
 	Standby bool
+	// Pooled says that a pooler stands before the server.
+	Pooled bool
 }
 
 // Examine asks a database how it is, and changes nothing: no file is made, no table, and nothing is migrated. files are its migrations, as for
@@ -102,10 +104,11 @@ func (e *Examined) file(ctx context.Context, path, table string) error {
 }
 
 func (e *Examined) server(ctx context.Context, dsn, table string) error {
-	pool, err := postgresPool(ctx, dsn)
+	pool, pooled, err := connectToAny(ctx, dsn)
 	if err != nil {
 		return err
 	}
+	e.Pooled = pooled
 	defer pool.Close()
 	err = pool.QueryRow(ctx, "select 'PostgreSQL ' || split_part(current_setting('server_version'), ' ', 1), pg_is_in_recovery()").Scan(&e.Server, &e.Standby)
 	if err != nil {

@@ -3,64 +3,37 @@ package queries
 import (
 	"context"
 	"embed"
-	"errors"
 	"io/fs"
 	"log/slog"
-	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
 
-	"github.com/fairway-gateway/fairway/internal/pgtypes"
 	"github.com/fairway-gateway/fairway/queries/db"
 	"github.com/fairway-gateway/fairway/queries/rows"
 )
 
-// connectTimeout is for one connection, where the DSN says nothing else.
-const connectTimeout = 5 * time.Second
-
 // server is PostgreSQL as an engine.
-type server struct{ pool *pgxpool.Pool }
+type server struct {
+	pool *pgxpool.Pool
+	// pooled says that a pooler stands before it; see Connect.
+	pooled bool
+}
 
 func openPostgres(ctx context.Context, dsn string) (*server, error) {
-	pool, err := postgresPool(ctx, dsn)
+	pool, pooled, err := Connect(ctx, dsn, nil)
 	if err != nil {
 		return nil, err
 	}
-	e := &server{pool: pool}
+	e := &server{pool: pool, pooled: pooled}
 	if err := e.ping(ctx); err != nil {
 		pool.Close()
 		return nil, &UnavailableError{Err: err}
 	}
 	return e, nil
-}
-
-func postgresPool(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
-	cfg, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
-		// What it says may show pieces of the DSN.
-		return nil, errors.New("the address of the store cannot be read; write it like postgres://user:password@host:5432/name?sslmode=verify-full, with what is no letter or digit escaped in user and password")
-	}
-	// The server says of which types values are; see package pgtypes.
-	if mode := cfg.ConnConfig.DefaultQueryExecMode; mode == pgx.QueryExecModeExec || mode == pgx.QueryExecModeSimpleProtocol {
-		return nil, errors.New("the store takes no default_query_exec_mode=exec and no simple_protocol")
-	}
-	if cfg.ConnConfig.ConnectTimeout == 0 {
-		cfg.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	if params := cfg.ConnConfig.RuntimeParams; params["application_name"] == "" {
-		params["application_name"] = "fairway"
-	}
-	cfg.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		pgtypes.Register(conn.TypeMap())
-		conn.TypeMap().RegisterType(&pgtype.Type{Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC}})
-		return nil
-	}
-	return pgxpool.NewWithConfig(context.WithoutCancel(ctx), cfg)
 }
 
 func (e *server) queries() db.Querier { return db.New(e.pool) }
@@ -126,33 +99,36 @@ func (e *server) migrations(files fs.FS, log *slog.Logger) (*Migrations, error) 
 		table = storeTable
 	}
 	conn := stdlib.OpenDBFromPool(e.pool)
-	return newMigrations(goose.DialectPostgres, conn, files, table, e.lock, func() { _ = conn.Close() }, log)
+	lock := func(ctx context.Context) (func(), error) { return Lock(ctx, e.pool, lockNumber) }
+	return newMigrations(goose.DialectPostgres, conn, files, table, lock, func() { _ = conn.Close() }, log)
 }
 
 // lockNumber is that of goose, so that its own command waits, too.
-const lockNumber = lock.DefaultLockID
+const lockNumber int64 = lock.DefaultLockID
 
-// lock takes an advisory lock of the database, with a connection of its own: the pool may have no second one. It is held by a
+// Lock takes an advisory lock of a database, with a connection of its own: the pool may have no second one. It is held by a
 // transaction, since a pooler in between gives a session to others. It is not waited for in the server, since who waits there
-// is in the way of indexes that are made concurrently.
-func (e *server) lock(ctx context.Context) (func(), error) {
-	conn, err := pgx.ConnectConfig(ctx, e.pool.Config().ConnConfig)
+// is in the way of indexes that are made concurrently, nor in a transaction, of which a pooler has few.
+func Lock(ctx context.Context, of *pgxpool.Pool, number int64) (unlock func(), err error) {
+	conn, err := pgx.ConnectConfig(ctx, of.Config().ConnConfig)
 	if err != nil {
 		return nil, &UnavailableError{Err: err}
 	}
-	unlock := func() { _ = conn.Close(context.WithoutCancel(ctx)) } // the end of the connection is that of the lock
-	tx, err := conn.Begin(ctx)
-	if err != nil {
-		unlock()
-		return nil, &UnavailableError{Err: err}
-	}
+	unlock = func() { _ = conn.Close(context.WithoutCancel(ctx)) } // the end of the connection is that of the lock
 	err = untilLocked(ctx, func() (ok bool, err error) {
-		err = tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", lockNumber).Scan(&ok)
-		return ok, err
-	})
-	if err == nil {
+		tx, err := conn.Begin(ctx)
+		if err != nil {
+			return false, &UnavailableError{Err: err}
+		}
+		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", number).Scan(&ok); err != nil {
+			return false, err
+		}
+		if !ok {
+			return false, tx.Rollback(ctx)
+		}
 		_, err = tx.Exec(ctx, "set local idle_in_transaction_session_timeout = 0")
-	}
+		return true, err
+	})
 	if err != nil {
 		unlock()
 		return nil, err

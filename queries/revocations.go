@@ -132,8 +132,11 @@ func ring(c chan<- struct{}) {
 // listen implements engine: a file tells nobody.
 func (e *file) listen(context.Context, string, func()) {}
 
-// listen implements engine with a connection of its own, which is opened again when it is lost.
+// listen implements engine with a connection of its own, which is opened again when it is lost. A pooler would give it to others, or nobody else the one that it has.
 func (e *server) listen(ctx context.Context, channel string, heard func()) {
+	if e.pooled {
+		return
+	}
 	for ctx.Err() == nil {
 		e.listenOnce(ctx, channel, heard)
 		select {

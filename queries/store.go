@@ -105,6 +105,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	if e, ok := e.(*server); ok && e.pooled {
+		cfg.Logger.InfoContext(ctx, "a pooler stands before the store: what other processes do is looked for, and not heard of at once")
+	}
 	schema := up
 	if cfg.Guest {
 		schema = ours

@@ -221,7 +221,7 @@ func TestUnavailable(t *testing.T) {
 		"no folder":    {"sqlite:" + filepath.Join(t.TempDir(), "none", "x.db"), true},
 		"a folder":     {"sqlite:" + t.TempDir(), true},
 		"no DSN":       {"s3cret", false},
-		"no types":     {"postgres://someone:s3cret@127.0.0.1:1/db?default_query_exec_mode=exec", false},
+		"no types":     {"postgres://someone:s3cret@127.0.0.1:1/db?default_query_exec_mode=simple_protocol", false},
 		"a broken DSN": {"postgres://someone:s3cret@h:port/db", false},
 	} {
 		t.Run(name, func(t *testing.T) {

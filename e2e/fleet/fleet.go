@@ -2,12 +2,11 @@
 package fleet
 
 import (
-	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -29,6 +28,17 @@ type Options struct {
 	Docs string
 	// Graceful gateways tell that they leave before they do, as the page has it. Others end at once, so that tests do.
 	Graceful bool
+	// Standby has PostgreSQL be two servers, of which the second follows the first and has what that says to be committed.
+	Standby bool
+	// Pooler is what a pgbouncer of PoolerConnections gives a connection for, session or transaction; empty: there is none.
+	Pooler            string
+	PoolerConnections int
+	// Pooled says that runners are behind it, too, and not gateways alone.
+	Pooled bool
+	// Databases are further lines of the option fairway, made when the servers run.
+	Databases func(f *Fleet) string
+	// Services are further ones of the gateways.
+	Services string
 }
 
 // Fleet is running until the test ends.
@@ -41,6 +51,8 @@ type Fleet struct {
 	Backend *Backend
 	Login   *Login
 	Server  *pgtest.Server
+	// Standby is its standby; nil: there is none.
+	Standby *pgtest.Server
 	// DSN is the address of the store.
 	DSN string
 }
@@ -51,7 +63,19 @@ func Start(t *testing.T, b *build.Builder, o Options) *Fleet {
 	f := &Fleet{Server: pgtest.For(t), Login: startLogin(t)}
 	f.Backend = startBackend(t, f.Login)
 	f.DSN = f.Server.DSN("postgres")
+	if o.Standby {
+		f.Standby = f.Server.Standby(t, true)
+		f.DSN = pgtest.DSNOf("postgres", f.Server, f.Standby)
+	}
 	env := environment(f.DSN)
+	behind := env
+	if o.Pooler != "" {
+		behind = append(slices.Clone(env), "DATABASE_URL="+f.Server.Pooler(t, o.Pooler, o.PoolerConnections).DSN("postgres")) // the last one counts
+	}
+	databases := ""
+	if o.Databases != nil {
+		databases = o.Databases(f)
+	}
 	blobs := filepath.Join(t.TempDir(), "blobs")
 	block := func(name, more string) string {
 		return "\t\tdatabase {env.DATABASE_URL}\n\t\tsecret {env.FAIRWAY_SECRET}\n\t\tblobs file://" + blobs + "\n\t\trunner off {\n\t\t\tname " + name + "\n\t\t\tslots 8\n\t\t\tlease 30s\n" + more + "\n\t\t}"
@@ -61,11 +85,14 @@ func Start(t *testing.T, b *build.Builder, o Options) *Fleet {
 		global = regexp.MustCompile(`shutdown_delay \w+`).ReplaceAllString(global, "shutdown_delay 0s")
 	}
 	f.Gateways = startGateways(t, b, o.Gateways, gateway.Options{
-		Global: global, Fairway: block("gateway", ""), Env: env, Site: "\tcontrol\n" + f.Services(), Stays: true,
+		Global: global, Fairway: block("gateway", "") + databases, Env: behind, Site: "\tcontrol\n" + f.Services() + o.Services, Stays: true,
 	})
+	if !o.Pooled {
+		behind = env
+	}
 	home := scriptsHome(t)
 	for i := range o.Runners {
-		f.Runners = append(f.Runners, gateway.StartRunner(t, b, block(fmt.Sprintf("r%d", i+1), fmt.Sprintf("\t\t\texecutor process {\n\t\t\t\tdirectory %s/%d\n\t\t\t}", home, i+1)), env))
+		f.Runners = append(f.Runners, gateway.StartRunner(t, b, block(fmt.Sprintf("r%d", i+1), fmt.Sprintf("\t\t\texecutor process {\n\t\t\t\tdirectory %s/%d\n\t\t\t}", home, i+1)), behind))
 	}
 	if t.Failed() {
 		t.FailNow()
@@ -146,12 +173,18 @@ func snippets(t *testing.T, docs string) (global, balancer string) {
 // SQL asks the store something and gives the rows as psql writes them.
 func (f *Fleet) SQL(t *testing.T, statement string) string {
 	t.Helper()
-	var complaints strings.Builder
-	cmd := exec.CommandContext(context.Background(), "psql", "-h", f.Server.Dir(), "-U", "postgres", "-tAXc", statement, "postgres") //nolint:gosec // ours
-	cmd.Stderr = &complaints
-	out, err := cmd.Output()
+	rows, err := f.Server.Ask(statement)
 	if err != nil {
-		t.Fatalf("%s: %v\n%s", statement, err, complaints.String())
+		t.Fatal(err)
 	}
-	return strings.TrimSpace(string(out))
+	return rows
+}
+
+// Promote has the standby lead, which is Server from then on. It has none of its own.
+func (f *Fleet) Promote(t *testing.T) {
+	t.Helper()
+	if err := f.Standby.Promote(); err != nil {
+		t.Fatal(err)
+	}
+	f.Server, f.Standby = f.Standby, nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -42,6 +43,14 @@ func (s *Shared) Database(t testing.TB) (dsn string) {
 		t.Fatal(err)
 	}
 	return server.DSN(name)
+}
+
+// Pooled makes an empty database for a test and gives its address, and that behind a Pooler of its own.
+func (s *Shared) Pooled(t testing.TB, mode string, connections int) (direct, behind string) {
+	t.Helper()
+	direct = s.Database(t)
+	name, _, _ := strings.Cut(strings.TrimPrefix(direct, "postgres://postgres@/"), "?")
+	return direct, s.server.Pooler(t, mode, connections).DSN(name)
 }
 
 // Stop stops the server, if a test wanted it.

@@ -53,6 +53,8 @@ func (e *examination) database(ctx context.Context, name string) []Finding {
 		return []Finding{{check, Failure, err.Error(), "make the file, or correct the address"}}
 	case err != nil:
 		return []Finding{{check, Failure, err.Error(), "see that it runs, that its address is right and that nothing is between; docs/sql.md has how it is written"}}
+	case found.Unready:
+		return []Finding{{check, Failure, found.Server + " is behind a pooler, and its address does not say so", "write default_query_exec_mode=exec among the options of the address (docs/sql.md)"}}
 	case !found.Migrated:
 		return []Finding{fine(check, "%s answers", found.Server)}
 	}
@@ -62,9 +64,12 @@ func (e *examination) database(ctx context.Context, name string) []Finding {
 // schema says what there is to do about migrations, by `fairway db` with a command.
 func schema(check, up string, found fairway.Examined) Finding {
 	is := fmt.Sprintf("%s, schema %d of %d", found.Server, found.Applied, found.Newest)
+	if found.Pooled {
+		is += ", behind a pooler"
+	}
 	switch {
 	case found.Standby && check == "store":
-		return Finding{check, Failure, is + ", which takes no changes: it is a standby", "write the address of the server that it follows"}
+		return Finding{check, Failure, is + ", which takes no changes: it is a standby", "write the address of the server that it follows, or those of both, of which the one that takes changes is chosen (docs/store.md)"}
 	case found.Applied > found.Newest && check == "store":
 		return Finding{check, Failure, is + ": a newer version of this program made it", "start that version, or restore a backup of before (docs/backups.md)"}
 	case found.Applied > found.Newest:

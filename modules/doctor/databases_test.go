@@ -151,6 +151,20 @@ func TestDatabase(t *testing.T) {
 	want(t, of(t, strings.ReplaceAll(raw, `,"migrations":"`+folder+`"`, "")).database(t.Context(), "jobs")[0], OK, "PostgreSQL", "answers")
 }
 
+// TestPooler: of a database behind a pooler its address has to say so, but for the store's.
+func TestPooler(t *testing.T) {
+	direct, dsn := server.Pooled(t, "transaction", 3)
+	migrate(t, dsn, 0)
+	t.Setenv("DOCTOR_STORE", dsn)
+	raw := `{"apps":{"fairway":{"databases":[{"dsn":"{env.DOCTOR_STORE}"},{"name":"other","dsn":"{env.DOCTOR_STORE}"},{"name":"said","dsn":"` + dsn + `&default_query_exec_mode=exec"}]}}}`
+	want(t, of(t, raw).store(t.Context())[0], OK, "behind a pooler")
+	want(t, of(t, raw).database(t.Context(), "other")[0], Failure, "default_query_exec_mode=exec")
+	want(t, of(t, raw).database(t.Context(), "said")[0], OK, "answers")
+	// Of several hosts one may be away.
+	t.Setenv("DOCTOR_STORE", strings.Replace(direct, "host=", "host=/nowhere,", 1)+"&target_session_attrs=read-write")
+	want(t, of(t, raw).store(t.Context())[0], OK, "schema")
+}
+
 // TestClock: what cannot be told from chance is no difference.
 func TestClock(t *testing.T) {
 	t.Parallel()

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/fairway-gateway/fairway/modules/control/mail"
+	"github.com/fairway-gateway/fairway/proxies/database/sqlpool"
 	"github.com/fairway-gateway/fairway/queries"
 )
 
@@ -39,6 +40,8 @@ type Examined struct {
 	queries.Examined
 	// Shared says that it is on a server, Migrated that migrations of it are known.
 	Shared, Migrated bool
+	// Unready says that a pooler stands before it, and that its address has to say so and does not.
+	Unready bool
 }
 
 // Examine asks a database how it is, by its name; "store": the store.
@@ -70,6 +73,7 @@ func (a *App) Examine(ctx context.Context, name string) (out Examined, err error
 		files = os.DirFS(folder)
 	}
 	out.Examined, err = queries.Examine(ctx, dsn, files)
+	out.Unready = name != "" && out.Pooled && !sqlpool.Pooled(dsn)
 	return out, err
 }
 

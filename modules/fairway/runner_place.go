@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
@@ -101,8 +100,9 @@ func (a *App) hidden(dsn string) []string {
 	if file, ok := strings.CutPrefix(dsn, "sqlite:"); ok {
 		file, _, _ = strings.Cut(file, "?")
 		out = append(out, file, file+"-wal", file+"-shm")
-	} else if socket := socketOf(dsn); socket != "" {
-		out = append(out, socket)
+	} else {
+		sockets, _ := queries.Sockets(dsn)
+		out = append(out, sockets...)
 	}
 	if a.blobs.address == "" {
 		out = append(out, a.blobs.directory)
@@ -131,23 +131,6 @@ func (a *App) hidden(dsn string) []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
-}
-
-// socketOf is the directory of the socket by which PostgreSQL is reached, or empty.
-func socketOf(dsn string) string {
-	if !queries.IsPostgres(dsn) {
-		return ""
-	}
-	u, err := url.Parse(dsn)
-	if err != nil {
-		return ""
-	}
-	for _, host := range []string{u.Query().Get("host"), u.Hostname()} {
-		if strings.HasPrefix(host, "/") {
-			return host
-		}
-	}
-	return ""
 }
 
 // configFiles are the files of the configuration that a command line names, or the one that is taken without a name.

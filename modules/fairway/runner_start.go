@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -247,13 +246,11 @@ func caddyVersion() string {
 
 // secretsOf are the secrets of a store's address, which no log of a script may have.
 func secretsOf(dsn string) []string {
-	u, err := url.Parse(dsn)
-	if err != nil || u.User == nil {
+	if !queries.IsPostgres(dsn) {
 		return nil
 	}
-	password, _ := u.User.Password()
-	if password == "" {
-		return nil
+	if _, password := queries.Sockets(dsn); password != "" {
+		return []string{password}
 	}
-	return []string{password}
+	return nil
 }

@@ -169,6 +169,30 @@ func TestManyOpen(t *testing.T) {
 	group.Wait()
 }
 
+// TestPooler opens the queue in many places at once behind a pgbouncer that has fewer connections: no lock is left there, and jobs are found, although nobody can
+// be told of them.
+func TestPooler(t *testing.T) {
+	t.Parallel()
+	s := runnertest.New(t, runnertest.Pooled(t, 3))
+	var group sync.WaitGroup
+	for range 6 {
+		group.Go(func() {
+			r, err := queue.OpenRiver(t.Context(), s.DSN, queue.RiverConfig{})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			r.Close()
+		})
+	}
+	group.Wait()
+	q, h := s.Queue(t), &heard{store: s.Store}
+	before := s.Execute(t, 2, "{}", nil)
+	listen(t, q, h)
+	h.await(t, before)
+	h.await(t, append(before, s.Execute(t, 20, "{}", nil)...))
+}
+
 // TestToldAtOnce wants jobs that a runner can have without River's leader, who would look at them once in five seconds.
 func TestToldAtOnce(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,6 @@ import (
 	"github.com/riverqueue/river/riverdriver/riverpgxv5"
 	"github.com/riverqueue/river/rivermigrate"
 
-	"github.com/fairway-gateway/fairway/internal/pgtypes"
 	"github.com/fairway-gateway/fairway/queries"
 	"github.com/fairway-gateway/fairway/queries/db"
 )
@@ -43,6 +42,8 @@ type RiverConfig struct {
 type River struct {
 	config RiverConfig
 	pool   *pgxpool.Pool
+	// pooled says that a pooler stands before the server, so that jobs are looked for and nobody tells of them.
+	pooled bool
 	insert *river.Client[pgx.Tx]
 }
 
@@ -78,7 +79,9 @@ func OpenRiver(ctx context.Context, dsn string, c RiverConfig) (_ *River, err er
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	pool, err := connect(ctx, dsn)
+	// Over these connections River looks for jobs and says that they are done; jobs are made over those of the store. Nothing is waited for here until it is on the disk:
+	// if PostgreSQL dies and forgets that a job was taken or done, it is taken again, and its attempt has been claimed.
+	pool, pooled, err := queries.Connect(ctx, dsn, map[string]string{"synchronous_commit": "off"})
 	if err != nil {
 		return nil, fmt.Errorf("the queue: %w", err)
 	}
@@ -95,25 +98,7 @@ func OpenRiver(ctx context.Context, dsn string, c RiverConfig) (_ *River, err er
 	if err != nil {
 		return nil, fmt.Errorf("the queue: %w", err)
 	}
-	return &River{config: c, pool: pool, insert: insert}, nil
-}
-
-// connect makes the connections over which River looks for jobs and says that they are done. Jobs are made over those of the store. Nothing is waited for there until it is on
-// the disk: if PostgreSQL dies and forgets that a job was taken or done, it is taken again, and its attempt has been claimed.
-func connect(ctx context.Context, dsn string) (*pgxpool.Pool, error) {
-	config, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
-		return nil, err
-	}
-	const setting = "synchronous_commit"
-	if params := config.ConnConfig.RuntimeParams; params[setting] == "" {
-		params[setting] = "off"
-	}
-	config.AfterConnect = func(_ context.Context, conn *pgx.Conn) error {
-		pgtypes.Register(conn.TypeMap())
-		return nil
-	}
-	return pgxpool.NewWithConfig(ctx, config)
+	return &River{config: c, pool: pool, pooled: pooled, insert: insert}, nil
 }
 
 // schema has River's tables be those of this version, or says that they are not.
@@ -136,21 +121,11 @@ func schema(ctx context.Context, pool *pgxpool.Pool, c RiverConfig) error {
 }
 
 func migrate(ctx context.Context, pool *pgxpool.Pool, log *slog.Logger) error {
-	// The lock has a connection of its own: some of River's migrations cannot be in one transaction.
-	conn, err := pool.Acquire(ctx)
+	unlock, err := queries.Lock(ctx, pool, lockOfMigrations)
 	if err != nil {
 		return err
 	}
-	defer conn.Release()
-	if _, err := conn.Exec(ctx, "select pg_advisory_lock($1)", int64(lockOfMigrations)); err != nil {
-		return err
-	}
-	defer func() {
-		// A connection that has the lock must not go back to the pool.
-		if _, err := conn.Exec(context.WithoutCancel(ctx), "select pg_advisory_unlock($1)", int64(lockOfMigrations)); err != nil {
-			_ = conn.Hijack().Close(context.WithoutCancel(ctx)) // that ends the lock, too
-		}
-	}()
+	defer unlock()
 	migrator, err := rivermigrate.New(riverpgxv5.New(pool), &rivermigrate.Config{Logger: log})
 	if err != nil {
 		return err
@@ -250,7 +225,7 @@ func (r *River) Listen(ctx context.Context, take func(context.Context, []uuid.UU
 		queues[name] = river.QueueConfig{MaxWorkers: r.config.Workers}
 	}
 	client, err := river.NewClient(riverpgxv5.New(r.pool), &river.Config{
-		Queues: queues, Workers: workers, Logger: r.config.Logger,
+		Queues: queues, Workers: workers, Logger: r.config.Logger, PollOnly: r.pooled,
 		FetchCooldown: r.config.Cooldown, CompletedJobRetentionPeriod: r.config.Keep,
 		// A job waits for a slot, however long that takes; if its process dies, runners look for attempts themselves.
 		JobTimeout: -1, RescueStuckJobsAfter: 24 * time.Hour,

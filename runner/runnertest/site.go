@@ -66,6 +66,13 @@ func Postgres(t testing.TB) string {
 	return server.Database(t) + "&pool_max_conns=8"
 }
 
+// Pooled is the address of a database of its own for the test, behind a pgbouncer that pools transactions in so many connections.
+func Pooled(t testing.TB, connections int) string {
+	t.Helper()
+	_, dsn := server.Pooled(t, "transaction", connections)
+	return dsn + "&pool_max_conns=8"
+}
+
 // New opens a store with a user and a script that is built.
 func New(t testing.TB, dsn string) *Site {
 	t.Helper()

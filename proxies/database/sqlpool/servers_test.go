@@ -15,16 +15,15 @@ import (
 // the role has for settings, and types that somebody made are known.
 func TestPooler(t *testing.T) {
 	t.Parallel()
-	direct := postgresDSN(t)
+	direct, behind := server.Pooled(t, "transaction", 2)
 	name, _, _ := strings.Cut(strings.TrimPrefix(direct, "postgres://postgres@/"), "?")
 	command(t, direct, "create type mood as enum ('fine'); alter database "+name+" set intervalstyle = 'postgres_verbose'; alter database "+name+" set bytea_output = 'escape'; alter database "+name+" set extra_float_digits = -4")
-	pooler := postgresServer(t).Pooler(t, "transaction", 2)
-	unsaid := open(t, pooler.DSN(name), Options{})
+	unsaid := open(t, behind, Options{})
 	if f := wantFailure(t, unsaid, upstream.Unreachable, query(t, unsaid, "select 1 as n")); !strings.Contains(f.Err.Error(), "unsupported startup parameter") {
 		t.Error(f.Err)
 	}
 	var all sync.WaitGroup
-	for _, dsn := range []string{direct, pooler.DSN(name)} {
+	for _, dsn := range []string{direct, behind} {
 		p := open(t, dsn+"&default_query_exec_mode=exec&pool_max_conns=4", Options{})
 		for range 8 {
 			all.Go(func() {
