@@ -128,7 +128,7 @@ func TestReadmeScript(t *testing.T) {
 			continue
 		}
 		for line := range strings.Lines(f.text) {
-			line = strings.Replace(strings.TrimPrefix(line, "$ "), "fairway login", "fairway login --url "+g.url+" --email ann@example.org", 1)
+			line = strings.Replace(strings.TrimPrefix(line, "$ "), "https://localhost:8443", g.url+" --email ann@example.org", 1)
 			cmd := exec.CommandContext(t.Context(), "sh", "-c", line)
 			cmd.Dir, cmd.Env, cmd.Stdin = s.dir, s.env, strings.NewReader(goodPassword+"\n")
 			printed, err := cmd.CombinedOutput()
