@@ -64,6 +64,7 @@ const (
 type quota struct {
 	user    uuid.UUID
 	limited bool
+	free    bool // nothing is counted, for anybody: it has not to be asked whether something may run
 	most    int
 	waiting *int // how many more may wait; nil: any number
 }
@@ -73,7 +74,7 @@ func (l Limits) of(user uuid.UUID, role string, own int64) quota {
 	case own >= 0:
 		return quota{user: user, limited: true, most: int(own)}
 	case l.PerUser == 0 || role == "ADMIN" || role == "SUPERADMIN":
-		return quota{user: user}
+		return quota{user: user, free: l.Global == 0}
 	}
 	return quota{user: user, limited: true, most: l.PerUser}
 }
@@ -252,7 +253,7 @@ func (s *Store) moveAll(ctx context.Context, q db.Querier, now time.Time, moves 
 	if len(moves) == 0 {
 		return nil, nil
 	}
-	byID, again := make(map[uuid.UUID]*movement, len(moves)), make([]map[string]any, 0, len(moves))
+	byID, again := make(map[uuid.UUID]*movement, len(moves)), make([]newAttempt, 0, len(moves))
 	for i := range moves {
 		m := &moves[i]
 		m.Reason = shorten(m.Reason)
@@ -263,14 +264,9 @@ func (s *Store) moveAll(ctx context.Context, q db.Querier, now time.Time, moves 
 			m.Noted = 1
 		}
 		byID[m.ID] = m
-		if m.Again == 0 {
-			continue
+		if m.Again > 0 {
+			again = append(again, newAttempt{m.ID, m.Delay})
 		}
-		id, err := uuid.NewV7()
-		if err != nil {
-			return nil, err
-		}
-		again = append(again, map[string]any{"id": id, "execution_id": m.ID, "available_at": sqlTime(now.Add(m.Delay))})
 	}
 	batch, err := batchOf(byID)
 	if err != nil {
@@ -293,10 +289,30 @@ func (s *Store) moveAll(ctx context.Context, q db.Querier, now time.Time, moves 
 	if err := addNotices(ctx, q, now, notices); err != nil {
 		return nil, err
 	}
-	if len(again) == 0 {
+	return s.makeAttempts(ctx, q, now, again)
+}
+
+// newAttempt is one that is to be made of an execution that counts it already, and may be taken after a while.
+type newAttempt struct {
+	Execution uuid.UUID
+	Delay     time.Duration
+}
+
+// makeAttempts makes attempts, and tells of them.
+func (s *Store) makeAttempts(ctx context.Context, q db.Querier, now time.Time, all []newAttempt) ([]Ready, error) {
+	if len(all) == 0 {
 		return nil, nil
 	}
-	if batch, err = batchOf(again); err != nil {
+	rows := make([]map[string]any, len(all))
+	for i, a := range all {
+		id, err := uuid.NewV7()
+		if err != nil {
+			return nil, err
+		}
+		rows[i] = map[string]any{"id": id, "execution_id": a.Execution, "available_at": sqlTime(now.Add(a.Delay))}
+	}
+	batch, err := batchOf(rows)
+	if err != nil {
 		return nil, err
 	}
 	made, err := q.InsertAttempts(ctx, db.InsertAttemptsParams{Now: now, Batch: batch})

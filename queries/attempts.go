@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,6 +95,9 @@ func (s *Store) Claim(ctx context.Context, r ClaimRequest) ([]Claimed, error) {
 var errNone = errors.New("there is none") //nolint:gochecknoglobals // a sentinel
 
 func claimSome(ctx context.Context, q db.Querier, now time.Time, r ClaimRequest) ([]Claimed, error) {
+	if short := tripsOf(q); short != nil && len(r.Attempts) == 0 && !slices.ContainsFunc(r.Queues, ofGateways) {
+		return claimWork(ctx, short, now, r)
+	}
 	lease, deadline := now.Add(r.Lease), now.Add(r.StartWithin)
 	var got []db.ClaimAttemptsRow
 	if len(r.Attempts) > 0 {
@@ -150,26 +154,38 @@ func (s *Store) startClaimed(ctx context.Context, q db.Querier, now time.Time, r
 	if len(starts) == 0 {
 		return nil
 	}
+	var begun map[uuid.UUID]bool
+	var err error
+	if short := tripsOf(q); short != nil {
+		begun, err = beginClaimed(ctx, q, short, now, r.Lease, starts)
+	} else {
+		begun, err = s.startFree(ctx, q, now, r.Lease, starts, ids)
+	}
+	for i := range claimed {
+		claimed[i].Started = begun[claimed[i].Attempt]
+	}
+	return err
+}
+
+// startFree starts those of which nobody else has locked the executions, and says which.
+func (s *Store) startFree(ctx context.Context, q db.Querier, now time.Time, lease time.Duration, starts []StartRequest, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
 	rows, err := q.LockFreeExecutions(ctx, idList(ids))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	locked := make(map[uuid.UUID]db.LockExecutionsRow, len(rows))
 	for _, row := range rows {
 		locked[row.ID] = db.LockExecutionsRow(row)
 	}
 	verdicts := make([]Verdict, len(starts))
-	if err := s.startThose(ctx, q, now, r.Lease, starts, locked, verdicts); err != nil {
-		return err
+	if err := s.startThose(ctx, q, now, lease, starts, locked, verdicts); err != nil {
+		return nil, err
 	}
 	begun := make(map[uuid.UUID]bool, len(starts))
 	for i, v := range verdicts {
 		begun[starts[i].Attempt] = v.Held
 	}
-	for i := range claimed {
-		claimed[i].Started = begun[claimed[i].Attempt]
-	}
-	return nil
+	return begun, nil
 }
 
 // Verdict is what the store says of an attempt to who holds it.
@@ -219,18 +235,24 @@ func (s *Store) Start(ctx context.Context, all []StartRequest, lease time.Durati
 	return out, nil
 }
 
+// startBatch is the start of an attempt in a batch.
+func startBatch(now time.Time, r StartRequest) map[string]any {
+	of := map[string]any{
+		"fence": r.Fence, "deadline_at": sqlTime(now.Add(max(r.Timeout, time.Millisecond))), "handle": strings.ReplaceAll(r.Handle, "\x00", " "), "token_hash": nil,
+	}
+	if r.TokenHash != nil {
+		of["token_hash"] = hex.EncodeToString(r.TokenHash)
+	}
+	return of
+}
+
 // startThose starts attempts whose executions are locked, and says which of them are held or to be stopped.
 func (s *Store) startThose(ctx context.Context, q db.Querier, now time.Time, lease time.Duration, all []StartRequest, locked map[uuid.UUID]db.LockExecutionsRow, out []Verdict) error {
 	starts, index := map[uuid.UUID]map[string]any{}, map[uuid.UUID]int{}
 	for i, r := range all {
 		switch e := locked[r.Execution]; e.Status {
 		case StatusReady, StatusRunning:
-			starts[r.Attempt] = map[string]any{
-				"fence": r.Fence, "deadline_at": sqlTime(now.Add(max(r.Timeout, time.Millisecond))), "handle": strings.ReplaceAll(r.Handle, "\x00", " "), "token_hash": nil,
-			}
-			if r.TokenHash != nil {
-				starts[r.Attempt]["token_hash"] = hex.EncodeToString(r.TokenHash)
-			}
+			starts[r.Attempt] = startBatch(now, r)
 			index[r.Attempt] = i
 		case StatusCancelling:
 			out[i].Stop = OutcomeCancelled // whether it is held is for the caller to ask

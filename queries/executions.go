@@ -19,7 +19,8 @@ import (
 	"github.com/fairway-gateway/fairway/queries/db"
 )
 
-// Statuses of an execution. It begins with StatusPending, and moves along these edges alone, whatever a statement says:
+// Statuses of an execution. It begins with StatusPending, or with StatusReady and a StatusPending before it that lasted no time, and moves along these edges
+// alone, whatever a statement says:
 //
 //	from PENDING:    READY, CANCELLING, CANCELLED
 //	from READY:      READY (another attempt), RUNNING, FAILED, CANCELLING
@@ -157,16 +158,24 @@ func (s *Store) CreateExecutions(ctx context.Context, l Limits, all []NewExecuti
 		if err != nil {
 			return err
 		}
-		fresh := map[uuid.UUID]int{}
+		fresh, first := map[uuid.UUID]int{}, []newAttempt(nil)
 		for i := range all {
-			one, err := insertExecution(ctx, q, now, &all[i], users[all[i].User].waiting)
+			has := users[all[i].User]
+			one, err := insertExecution(ctx, q, now, &all[i], has)
 			if err != nil {
 				return err
 			}
-			if !one.Existing {
+			switch {
+			case one.Existing:
+			case has.free:
+				first = append(first, newAttempt{Execution: one.ID})
+			default:
 				fresh[one.ID] = i
 			}
 			made = append(made, one)
+		}
+		if _, err := s.makeAttempts(ctx, q, now, first); err != nil || len(fresh) == 0 {
+			return err
 		}
 		ready, err := s.admit(ctx, q, now, l, users, len(all)+admitAtOnce)
 		for _, r := range ready {
@@ -239,15 +248,15 @@ func CheckJSON(text json.RawMessage) error {
 	return plain(string(text))
 }
 
-// insertExecution writes one that waits; full is how many more may wait, below 0: any.
-func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExecution, full *int) (Created, error) {
+// insertExecution writes one that waits, or one that is ready and wants its attempt, where nobody has to be asked whether it may run.
+func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExecution, of quota) (Created, error) {
 	if n.Key != nil {
 		old, err := q.GetExecutionByKey(ctx, db.GetExecutionByKeyParams{UserID: &n.User, IdempotencyKey: n.Key})
 		if !errors.Is(err, sql.ErrNoRows) {
 			return existing(old, n, err)
 		}
 	}
-	if full != nil {
+	if full := of.waiting; full != nil {
 		if *full == 0 {
 			return Created{}, ErrQueueFull
 		}
@@ -258,7 +267,9 @@ func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExe
 			return Created{}, err
 		}
 	}
+	begin := beginning(of.free, now)
 	row, err := q.InsertExecution(ctx, db.InsertExecutionParams{
+		Status: begin.status, Attempt: begin.attempt, DispatchedAt: begin.dispatched,
 		ID: n.ID, ScriptID: &n.Script, ScriptVersion: &n.Version, UserID: &n.User, Params: n.Params, ParamsKey: n.ParamsKey,
 		Queue: n.Queue, Priority: n.Priority, MaxAttempts: int64(n.MaxAttempts), RetryOn: words(n.RetryOn), RetryDelayMs: milliseconds(n.RetryDelay),
 		TimeoutMs: max(1, milliseconds(n.Timeout)), IdempotencyKey: n.Key, BodyHash: n.BodyHash, IsPluginExecution: n.IsPlugin, RerunOf: n.RerunOf, Now: now,
@@ -271,6 +282,21 @@ func insertExecution(ctx context.Context, q db.Querier, now time.Time, n *NewExe
 		err = WriteArrival(ctx, q, now, *n.Arrival, ArrivalStarted, "", &row.ID)
 	}
 	return Created{Execution: row}, err
+}
+
+// first is how an execution begins.
+type first struct {
+	status     string
+	attempt    int64
+	dispatched *time.Time
+}
+
+// beginning is how one begins that may run at once, or waits for admission.
+func beginning(ready bool, now time.Time) first {
+	if ready {
+		return first{StatusReady, 1, &now}
+	}
+	return first{status: StatusPending}
 }
 
 func existing(old db.Execution, n *NewExecution, err error) (Created, error) {
@@ -323,16 +349,24 @@ const moveTries = 5
 
 // move runs a transaction that moves executions, at one time.
 func (s *Store) move(ctx context.Context, f func(q db.Querier, now time.Time) error) error {
-	for try := 1; ; try++ {
-		var counted db.Querier
-		err := s.inTx(ctx, func(q db.Querier) error {
+	var counted db.Querier
+	err := s.again(ctx, func() error {
+		return s.inTx(ctx, func(q db.Querier) error {
 			counted = s.counting(q)
 			return f(counted, s.clock.Now())
 		})
-		if err == nil {
-			s.committed(counted)
-			s.changed()
-		}
+	})
+	if err == nil {
+		s.committed(counted)
+		s.changed()
+	}
+	return err
+}
+
+// again runs a transaction, again where the database ended it since another was in its way.
+func (s *Store) again(ctx context.Context, transaction func() error) error {
+	for try := 1; ; try++ {
+		err := transaction()
 		pg, ok := errors.AsType[*pgconn.PgError](err)
 		if !ok || pg.Code != "40P01" && pg.Code != "40001" || try == moveTries {
 			return err

@@ -59,38 +59,31 @@ func (s *Store) appendLog(ctx context.Context, h Holder, chunks []LogChunk) erro
 	if len(chunks) == 0 {
 		return nil
 	}
-	lines, size := 0, 0
 	for i, c := range chunks {
 		if c.Lines < 1 || c.Seq != chunks[0].Seq+int64(i) {
 			return errors.New("chunks have lines, and follow each other")
 		}
-		lines, size = lines+c.Lines, size+len(c.Data)
 	}
-	return s.move(ctx, func(q db.Querier, now time.Time) error {
-		last, err := q.AddLogLines(ctx, db.AddLogLinesParams{ID: h.Execution, Lines: int64(lines), Bytes: int64(size)})
-		if err != nil {
-			return err
-		}
-		before := chunks[0].Seq - 1
-		number, err := q.AdvanceLog(ctx, db.AdvanceLogParams{ID: h.Attempt, ExecutionID: h.Execution, Fence: h.Fence, Before: before, Last: before + int64(len(chunks))})
-		if err != nil {
-			return err
-		}
-		if len(number) == 0 {
-			return whyNot(ctx, q, h)
-		}
-		line := last - int64(lines)
-		for _, c := range chunks {
-			if err := q.InsertLogChunk(ctx, db.InsertLogChunkParams{
-				ExecutionID: h.Execution, Attempt: number[0], Seq: c.Seq, FirstID: line + 1, LastID: line + int64(c.Lines),
-				FirstAt: c.First, LastAt: c.Last, Data: c.Data, Now: now,
-			}); err != nil {
-				return err
-			}
-			line += int64(c.Lines)
-		}
-		return nil
-	})
+	err := s.again(ctx, func() error { return s.engine.appendChunks(ctx, s.clock.Now(), h, chunks) })
+	if errors.Is(err, errNotNext) {
+		return whyNot(ctx, s.queries(), h)
+	}
+	if err != nil {
+		return err
+	}
+	if s.observer != nil {
+		s.observer.Logged(extent(chunks))
+	}
+	s.changed()
+	return nil
+}
+
+// extent says how many lines chunks have, and how many bytes.
+func extent(chunks []LogChunk) (lines, bytes int64) {
+	for _, c := range chunks {
+		lines, bytes = lines+int64(c.Lines), bytes+int64(len(c.Data))
+	}
+	return lines, bytes
 }
 
 // whyNot says why chunks of an attempt's log are not kept.

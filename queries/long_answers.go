@@ -79,7 +79,9 @@ func (s *Store) BeginLongAnswer(ctx context.Context, n NewLongAnswer) (Holder, e
 }
 
 func (s *Store) beginLongAnswer(ctx context.Context, q db.Querier, now time.Time, n *NewLongAnswer) (Holder, error) {
+	begin := beginning(true, now)
 	in := db.InsertExecutionParams{
+		Status: begin.status, Attempt: begin.attempt, DispatchedAt: begin.dispatched,
 		ID: n.ID, UserID: n.User, Params: n.Params, Queue: GatewayQueue(n.Service, n.Route), MaxAttempts: 1, TimeoutMs: max(1, milliseconds(n.Timeout)), Now: now,
 		Executor: ExecutorGateway, Service: n.Service, Route: n.Route, AnswerAt: n.At,
 	}
@@ -97,7 +99,7 @@ func (s *Store) beginLongAnswer(ctx context.Context, q db.Querier, now time.Time
 	if err := q.InsertLongAnswer(ctx, db.InsertLongAnswerParams{ExecutionID: n.ID, Caller: n.Caller, TokenHash: n.TokenHash, Request: n.Request, Now: now}); err != nil {
 		return Holder{}, err
 	}
-	ready, err := s.moveAll(ctx, q, now, []movement{{ID: n.ID, Was: StatusPending, Status: StatusReady, Again: 1}})
+	ready, err := s.makeAttempts(ctx, q, now, []newAttempt{{Execution: n.ID}})
 	if err != nil {
 		return Holder{}, err
 	}

@@ -100,6 +100,9 @@ func (c *counted) InsertExecution(ctx context.Context, p db.InsertExecutionParam
 	row, err := c.Querier.InsertExecution(ctx, p)
 	if err == nil {
 		c.moved[StatusPending]++
+		if row.Status == StatusReady {
+			c.moved[StatusReady]++
+		}
 	}
 	return row, err
 }

@@ -23,7 +23,7 @@ func longAnswerSteps() []step {
 	return []step{
 		{"", func(ctx context.Context, q db.Querier) (any, error) {
 			for _, id := range []uuid.UUID{id, other} {
-				if _, err := q.InsertExecution(ctx, db.InsertExecutionParams{ID: id, Params: []byte("{}"), Queue: queue, MaxAttempts: 1, TimeoutMs: 1, Now: now, Executor: "gateway", Service: "s", Route: "GET /"}); err != nil {
+				if _, err := q.InsertExecution(ctx, db.InsertExecutionParams{ID: id, Status: StatusPending, Params: []byte("{}"), Queue: queue, MaxAttempts: 1, TimeoutMs: 1, Now: now, Executor: "gateway", Service: "s", Route: "GET /"}); err != nil {
 					return nil, err
 				}
 			}
@@ -93,7 +93,7 @@ func executionSteps() []step {
 	name, queue := "e-"+script.String(), "q-"+script.String()
 	insert := func(i int) db.InsertExecutionParams {
 		return db.InsertExecutionParams{
-			ID: ids[i], ScriptID: &script, ScriptVersion: new(int64(1)), UserID: &user, Params: []byte(`{"a" :1.0}`), Queue: queue, Priority: int64(i), MaxAttempts: 1, TimeoutMs: 1000, Now: now,
+			ID: ids[i], Status: StatusPending, ScriptID: &script, ScriptVersion: new(int64(1)), UserID: &user, Params: []byte(`{"a" :1.0}`), Queue: queue, Priority: int64(i), MaxAttempts: 1, TimeoutMs: 1000, Now: now,
 			IdempotencyKey: index(byte(i)), BodyHash: index(1),
 		}
 	}

@@ -77,6 +77,8 @@ type engine interface {
 	// list runs a statement that reads, and has each read every row of it.
 	list(ctx context.Context, s rows.Statement, each func(scan func(...any) error) error) error
 	dialect() rows.Dialect
+	// appendChunks writes chunks of a log, all or none; errNotNext: none.
+	appendChunks(ctx context.Context, now time.Time, h Holder, chunks []LogChunk) error
 	// clock asks what time it is; zero: the same as here.
 	clock(ctx context.Context) (time.Time, error)
 	// maintain makes partitions, and drops or deletes what was kept for long enough.

@@ -294,10 +294,10 @@ func (q *Queries) GetLimit(ctx context.Context, id uuid.UUID) (GetLimitRow, erro
 
 const insertExecution = `-- name: InsertExecution :one
 insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority,
-	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at)
-values ($1, $2, $3, $4, 'PENDING', '', 0, $5, $6, 'null', '', 0, $7, $8,
-	0, $9, $10, $11, $12, $13, $14, $15, $16, 0, 0,
-	$17, $17, $17, $18, $19, $20, $21)
+	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at, dispatched_at)
+values ($1, $2, $3, $4, $5, '', 0, $6, $7, 'null', '', 0, $8, $9,
+	$10, $11, $12, $13, $14, $15, $16, $17, $18, 0, 0,
+	$19, $19, $19, $20, $21, $22, $23, $24)
 on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
 returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at
 `
@@ -307,10 +307,12 @@ type InsertExecutionParams struct {
 	ScriptID          *uuid.UUID      `db:"script_id"`
 	ScriptVersion     *int64          `db:"script_version"`
 	UserID            *uuid.UUID      `db:"user_id"`
+	Status            string          `db:"status"`
 	Params            json.RawMessage `db:"params"`
 	ParamsKey         string          `db:"params_key"`
 	Queue             string          `db:"queue"`
 	Priority          int64           `db:"priority"`
+	Attempt           int64           `db:"attempt"`
 	MaxAttempts       int64           `db:"max_attempts"`
 	RetryOn           string          `db:"retry_on"`
 	RetryDelayMs      int64           `db:"retry_delay_ms"`
@@ -324,6 +326,7 @@ type InsertExecutionParams struct {
 	Service           string          `db:"service"`
 	Route             string          `db:"route"`
 	AnswerAt          string          `db:"answer_at"`
+	DispatchedAt      *time.Time      `db:"dispatched_at"`
 }
 
 // No row: the user has one with this idempotency key.
@@ -333,10 +336,12 @@ func (q *Queries) InsertExecution(ctx context.Context, arg InsertExecutionParams
 		arg.ScriptID,
 		arg.ScriptVersion,
 		arg.UserID,
+		arg.Status,
 		arg.Params,
 		arg.ParamsKey,
 		arg.Queue,
 		arg.Priority,
+		arg.Attempt,
 		arg.MaxAttempts,
 		arg.RetryOn,
 		arg.RetryDelayMs,
@@ -350,6 +355,7 @@ func (q *Queries) InsertExecution(ctx context.Context, arg InsertExecutionParams
 		arg.Service,
 		arg.Route,
 		arg.AnswerAt,
+		arg.DispatchedAt,
 	)
 	var i Execution
 	err := row.Scan(

@@ -1,10 +1,10 @@
 -- name: InsertExecution :one
 -- No row: the user has one with this idempotency key.
 insert into executions (id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority,
-	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at)
-values (sqlc.arg(id), sqlc.narg(script_id), sqlc.narg(script_version), sqlc.narg(user_id), 'PENDING', '', 0, sqlc.arg(params), sqlc.arg(params_key), cast('null' as blob), '', 0, sqlc.arg(queue), sqlc.arg(priority),
-	0, sqlc.arg(max_attempts), sqlc.arg(retry_on), sqlc.arg(retry_delay_ms), sqlc.arg(timeout_ms), sqlc.narg(idempotency_key), sqlc.narg(body_hash), sqlc.arg(is_plugin_execution), sqlc.narg(rerun_of), 0, 0,
-	sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), sqlc.arg(executor), sqlc.arg(service), sqlc.arg(route), sqlc.arg(answer_at))
+	attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, updated_at, executor, service, route, answer_at, dispatched_at)
+values (sqlc.arg(id), sqlc.narg(script_id), sqlc.narg(script_version), sqlc.narg(user_id), sqlc.arg(status), '', 0, sqlc.arg(params), sqlc.arg(params_key), cast('null' as blob), '', 0, sqlc.arg(queue), sqlc.arg(priority),
+	sqlc.arg(attempt), sqlc.arg(max_attempts), sqlc.arg(retry_on), sqlc.arg(retry_delay_ms), sqlc.arg(timeout_ms), sqlc.narg(idempotency_key), sqlc.narg(body_hash), sqlc.arg(is_plugin_execution), sqlc.narg(rerun_of), 0, 0,
+	sqlc.arg(now), sqlc.arg(now), sqlc.arg(now), sqlc.arg(executor), sqlc.arg(service), sqlc.arg(route), sqlc.arg(answer_at), sqlc.narg(dispatched_at))
 on conflict (user_id, idempotency_key) where idempotency_key is not null do nothing
 returning id, script_id, script_version, user_id, status, reason, progress, params, params_key, results, results_key, results_size, queue, priority, attempt, max_attempts, retry_on, retry_delay_ms, timeout_ms, idempotency_key, body_hash, is_plugin_execution, rerun_of, last_log, log_bytes, created_at, queued_at, dispatched_at, started_at, ended_at, updated_at, deleted_at, said, executor, service, route, answer_at;
 
