@@ -18,35 +18,81 @@ const (
 	refillAfter = 20 * time.Millisecond
 )
 
-// ahead has keepers that were started before there is an attempt for them: none until one was started, and none after a while without. There is one,
+// waiting is a keeper that waits for an attempt.
+type waiting struct {
+	*line
+	berth *berth // nil: the attempt makes its own
+	ready bool   // it had waited when it was taken
+}
+
+// place gives its berth away.
+func (w *waiting) place() *berth {
+	if w == nil {
+		return nil
+	}
+	b := w.berth
+	w.berth = nil
+	return b
+}
+
+// ahead has keepers that were started before there is an attempt for them, and berths: none until one was started, and none after a while without. There is one,
 // or two where starts come faster than keepers. nil has none.
 type ahead struct {
 	stage bool          // they start their stages, too
 	idle  time.Duration // aheadFor, but for tests
+	berth func() (*berth, error)
 
 	mu      sync.Mutex
-	waiting []*line
+	waiting []*waiting
 	want    int
 	last    *time.Timer // ends them all
 	closed  bool
 	filling sync.WaitGroup
 }
 
-// take gives one, and says whether it waits already; nil: there is none.
-func (a *ahead) take() (l *line, ready bool) {
+// take gives one; nil: there is none.
+func (a *ahead) take() *waiting {
 	if a == nil {
-		return nil, false
+		return nil
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	for len(a.waiting) > 0 {
-		l := a.waiting[0]
-		a.waiting = slices.Delete(a.waiting, 0, 1)
-		if _, ended, _ := l.now(); !ended {
-			return l, l.waits()
-		}
+	a.forget()
+	if len(a.waiting) == 0 {
+		return nil
 	}
-	return nil, false
+	w := a.waiting[0]
+	a.waiting = slices.Delete(a.waiting, 0, 1)
+	w.ready = w.waits()
+	return w
+}
+
+// put gives one back that was not needed; nil: none.
+func (a *ahead) put(w *waiting) {
+	if w == nil {
+		return
+	}
+	a.mu.Lock()
+	closed := a.closed || a.want == 0
+	if !closed {
+		a.waiting = append(a.waiting, w)
+	}
+	a.mu.Unlock()
+	if closed {
+		w.place().leave()
+		w.leave()
+	}
+}
+
+// forget forgets those that have ended. The lock is held.
+func (a *ahead) forget() {
+	a.waiting = slices.DeleteFunc(a.waiting, func(w *waiting) bool {
+		_, ended, _ := w.now()
+		if ended {
+			w.place().leave()
+		}
+		return ended
+	})
 }
 
 // started says that an attempt was started, by one of them that was ready or not: it is time to have another one wait.
@@ -76,10 +122,7 @@ func (a *ahead) started(byOne bool) {
 func (a *ahead) fill() {
 	for {
 		a.mu.Lock()
-		a.waiting = slices.DeleteFunc(a.waiting, func(l *line) bool {
-			_, ended, _ := l.now()
-			return ended
-		})
+		a.forget()
 		enough := a.closed || len(a.waiting) >= a.want
 		if enough {
 			a.mu.Unlock()
@@ -88,7 +131,8 @@ func (a *ahead) fill() {
 		// Under the lock, so that nobody starts more than are wanted.
 		l, err := startKeeper(nil, a.stage)
 		if err == nil {
-			a.waiting = append(a.waiting, l)
+			b, _ := a.berth() // the attempt makes its own, or says why it cannot
+			a.waiting = append(a.waiting, &waiting{line: l, berth: b})
 		}
 		a.mu.Unlock()
 		if err != nil {
@@ -100,11 +144,12 @@ func (a *ahead) fill() {
 // end ends all that wait, until the next start.
 func (a *ahead) end() {
 	a.mu.Lock()
-	waiting := a.waiting
+	all := a.waiting
 	a.waiting, a.want = nil, 0
 	a.mu.Unlock()
-	for _, l := range waiting {
-		l.leave()
+	for _, w := range all {
+		w.place().leave()
+		w.leave()
 	}
 }
 

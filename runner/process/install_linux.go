@@ -33,19 +33,18 @@ func (e *Executor) install(ctx context.Context, build, file string, log func(str
 	if err != nil {
 		return err
 	}
-	job := filepath.Join(build, "job")
-	if err := e.makeDirectory(job); err != nil {
+	job, err := e.enter(filepath.Join(build, "job"), nil)
+	if err != nil {
 		return err
 	}
-	in := func(name string) string { return filepath.Join(job, name) }
-	for _, name := range []string{keeper.Box, keeper.Work, keeper.Temp} {
-		if err := os.Mkdir(in(name), 0o700); err != nil {
-			return fmt.Errorf("make the directory of pip: %w", err)
-		}
+	defer job.close()
+	if err = e.furnish(job); err == nil {
+		err = job.write(keeper.FileParams, []byte(strings.Join(wanted, "\n")+"\n"))
 	}
-	if err := os.WriteFile(in(keeper.FileParams), []byte(strings.Join(wanted, "\n")+"\n"), 0o600); err != nil {
-		return fmt.Errorf("write what pip is to install: %w", err)
+	if err != nil {
+		return err
 	}
+	in := job.file
 	site := in(keeper.Work + "/" + nameSite)
 	spec := &keeper.Spec{
 		Argv: []string{
@@ -64,6 +63,7 @@ func (e *Executor) install(ctx context.Context, build, file string, log func(str
 		Write:     []string{in(keeper.Box)},
 		TCP:       []uint16{port, 53},
 		UDP:       true,
+		User:      job.id,
 		Limits:    executor.Limits{Memory: 2 << 30, Disk: 4 << 30, Timeout: 15 * time.Minute}.WithDefaults(),
 	}
 	log("Installing " + strings.Join(wanted, ", "))
@@ -74,7 +74,7 @@ func (e *Executor) install(ctx context.Context, build, file string, log func(str
 	if err := os.Rename(site, final); err != nil {
 		return fmt.Errorf("put the packages in place: %w", err)
 	}
-	return errors.Join(settle(final), removeAll(job))
+	return errors.Join(settle(final), removeAll(job.directory))
 }
 
 // indexPort is the port of an index.
@@ -95,14 +95,10 @@ func indexPort(index string) (uint16, error) {
 }
 
 // finish runs something to its end, tells what it says, and says why it failed.
-func (e *Executor) finish(ctx context.Context, directory string, spec *keeper.Spec, log func(string)) error {
-	lock, err := acquire(filepath.Join(directory, keeper.FileLock))
-	if err != nil {
-		return err
-	}
-	job := e.run(filepath.Base(directory), directory)
-	job.line, err = e.launch(directory, lock, spec, nil)
-	lock.Close()
+func (e *Executor) finish(ctx context.Context, b *berth, spec *keeper.Spec, log func(string)) (err error) {
+	job := e.run(filepath.Base(b.directory), b.directory)
+	job.line, err = e.launch(b, spec, nil)
+	b.close() // it is the keeper's, for whose end is looked by the lock
 	if err != nil {
 		return err
 	}

@@ -59,26 +59,23 @@ func (e *Executor) probe() (missing string, err error) {
 	if err := writePlain(secret, []byte("secret")); err != nil {
 		return "", err
 	}
-	for _, name := range []string{keeper.Box, keeper.Work} {
-		if err := os.Mkdir(filepath.Join(directory, name), 0o700); err != nil {
-			return "", fmt.Errorf("try the isolation: %w", err)
-		}
-	}
-	lock, err := acquire(filepath.Join(directory, keeper.FileLock))
+	b, err := e.enter(directory, nil)
 	if err != nil {
 		return "", err
 	}
-	spec := &keeper.Spec{
-		Directory: filepath.Join(directory, keeper.Work),
-		Stdin:     os.DevNull,
-		Measured:  filepath.Join(directory, keeper.Box),
-		Read:      keeper.System(),
-		Write:     []string{filepath.Join(directory, keeper.Box)},
-		Limits:    executor.Limits{}.WithDefaults(),
-		Probe:     &keeper.Probe{Secret: secret},
+	if err = e.furnish(b); err == nil {
+		_, err = e.launch(b, &keeper.Spec{
+			Directory: b.file(keeper.Work),
+			Stdin:     os.DevNull,
+			Measured:  b.file(keeper.Box),
+			Read:      keeper.System(),
+			Write:     []string{b.file(keeper.Box)},
+			User:      b.id,
+			Limits:    executor.Limits{}.WithDefaults(),
+			Probe:     &keeper.Probe{Secret: secret},
+		}, nil)
 	}
-	_, err = e.launch(directory, lock, spec, nil)
-	lock.Close()
+	b.close()
 	if err != nil {
 		return "", err
 	}

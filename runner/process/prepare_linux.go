@@ -55,13 +55,18 @@ func exists(path string) bool {
 }
 
 // link makes the files of the script visible in the directory where it starts, in which it may make others.
-func (p *prepared) link(work string) error {
+func (p *prepared) link(b *berth) error {
 	entries, err := os.ReadDir(p.code)
 	if err != nil {
 		return fmt.Errorf("read the script's files: %w", err)
 	}
 	for _, entry := range entries {
-		if err := os.Symlink(filepath.Join(p.code, entry.Name()), filepath.Join(work, entry.Name())); err != nil {
+		name := filepath.Join(keeper.Work, entry.Name())
+		err := os.Symlink(filepath.Join(p.code, entry.Name()), b.file(name))
+		if err == nil {
+			err = b.give(name)
+		}
+		if err != nil {
 			return fmt.Errorf("link the script's files: %w", err)
 		}
 	}

@@ -42,7 +42,8 @@ func open(options Options, cgroups bool) (executor.Executor, error) {
 		return nil, &executor.LevelError{Level: options.Level, Missing: missing}
 	}
 	e.users = e.userLocks()
-	for _, name := range []string{"", "attempts", "scripts"} {
+	e.ahead.berth = e.berthAhead
+	for _, name := range []string{"", "attempts", "scripts", nameAhead} {
 		if err := e.makeDirectory(filepath.Join(options.Directory, name)); err != nil {
 			return nil, err
 		}
@@ -52,6 +53,9 @@ func open(options Options, cgroups bool) (executor.Executor, error) {
 		return nil, fmt.Errorf("find the executor's directory: %w", err)
 	}
 	if err := e.reachable(); err != nil {
+		return nil, err
+	}
+	if err := e.clear(); err != nil {
 		return nil, err
 	}
 	if missing, err := e.probe(); err != nil {

@@ -4,11 +4,8 @@ package process
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -34,52 +31,47 @@ func (e *Executor) Start(_ context.Context, attempt executor.Attempt) (executor.
 		}
 		return nil, err
 	}
-	if err := e.makeDirectory(directory); err != nil {
-		return nil, err
-	}
-	lock, err := acquire(filepath.Join(directory, keeper.FileLock))
-	if errors.Is(err, heldError{}) {
-		return begun, nil
-	}
+	waiting := e.ahead.take()
+	b, err := e.enter(directory, waiting.place())
 	if err != nil {
+		e.ahead.put(waiting)
+		if errors.Is(err, heldError{}) {
+			return begun, nil
+		}
 		return nil, err
 	}
-	defer lock.Close()
+	defer b.close()
 	for _, name := range []string{keeper.FileState, keeper.FileExit} {
-		if _, err := os.Stat(filepath.Join(directory, name)); err == nil {
+		if _, err := os.Stat(b.file(name)); err == nil {
+			e.ahead.put(waiting)
 			return begun, nil
 		}
 	}
-	spec, err := e.spec(directory, attempt, script)
+	spec, err := e.spec(b, attempt, script)
 	if err != nil {
+		e.ahead.put(waiting)
 		return nil, err
 	}
-	if begun.line, err = e.launch(directory, lock, spec, e.ahead); err != nil {
+	if begun.line, err = e.launch(b, spec, waiting); err != nil {
 		return nil, err
 	}
+	e.ahead.started(waiting != nil && begun.line == waiting.line && waiting.ready)
 	return begun, nil
 }
 
 // spec is what the keeper of an attempt is to do.
-func (e *Executor) spec(directory string, attempt executor.Attempt, script *prepared) (*keeper.Spec, error) {
-	in := func(name string) string { return filepath.Join(directory, name) }
-	// There may be parts of a start that was cut off.
-	if err := removeAll(in(keeper.Box)); err != nil {
+func (e *Executor) spec(b *berth, attempt executor.Attempt, script *prepared) (*keeper.Spec, error) {
+	if err := e.furnish(b); err != nil {
 		return nil, err
-	}
-	for _, name := range []string{keeper.Box, keeper.Work, keeper.Temp} {
-		if err := os.Mkdir(in(name), 0o700); err != nil {
-			return nil, fmt.Errorf("make the attempt's directory: %w", err)
-		}
 	}
 	params := attempt.Params
 	if len(params) == 0 {
 		params = []byte("{}")
 	}
-	if err := os.WriteFile(in(keeper.FileParams), params, 0o600); err != nil {
-		return nil, fmt.Errorf("write the parameters: %w", err)
+	if err := b.write(keeper.FileParams, params); err != nil {
+		return nil, err
 	}
-	if err := script.link(in(keeper.Work)); err != nil {
+	if err := script.link(b); err != nil {
 		return nil, err
 	}
 	argv, err := script.argv(attempt.Script.Command, e.options.Python)
@@ -88,12 +80,13 @@ func (e *Executor) spec(directory string, attempt executor.Attempt, script *prep
 	}
 	spec := &keeper.Spec{
 		Argv:      argv,
-		Env:       e.environment(directory, attempt, script),
-		Directory: in(keeper.Work),
-		Stdin:     in(keeper.FileParams),
-		Measured:  in(keeper.Box),
-		Read:      slices.Concat(keeper.System(), e.options.Read, []string{"/proc/self", script.directory, in(keeper.FileParams)}),
-		Write:     []string{in(keeper.Box)},
+		Env:       e.environment(b, attempt, script),
+		Directory: b.file(keeper.Work),
+		Stdin:     b.file(keeper.FileParams),
+		Measured:  b.file(keeper.Box),
+		Read:      slices.Concat(keeper.System(), e.options.Read, []string{"/proc/self", script.directory, b.file(keeper.FileParams)}),
+		Write:     []string{b.file(keeper.Box)},
+		User:      b.id,
 		TCP:       e.options.Connect,
 		Limits:    attempt.Limits.WithDefaults(),
 	}
@@ -105,10 +98,9 @@ func (e *Executor) spec(directory string, attempt executor.Attempt, script *prep
 }
 
 // environment is all variables of a script, of which none is the runner's.
-func (e *Executor) environment(directory string, attempt executor.Attempt, script *prepared) []string {
-	in := func(name string) string { return filepath.Join(directory, name) }
+func (e *Executor) environment(b *berth, attempt executor.Attempt, script *prepared) []string {
 	variables := map[string]string{
-		"PATH": e.options.Path, "HOME": in(keeper.Work), "TMPDIR": in(keeper.Temp), "LANG": "C.UTF-8", "PWD": in(keeper.Work),
+		"PATH": e.options.Path, "HOME": b.file(keeper.Work), "TMPDIR": b.file(keeper.Temp), "LANG": "C.UTF-8", "PWD": b.file(keeper.Work),
 		// Lines of Python come when they are printed; it has nowhere to keep what it compiles.
 		"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": "1",
 		// Libraries would start a thread for each processor of the machine.
@@ -126,9 +118,9 @@ func (e *Executor) environment(directory string, attempt executor.Attempt, scrip
 		executor.EnvNumber:    strconv.Itoa(attempt.Number),
 		executor.EnvScript:    attempt.Script.Slug,
 		executor.EnvCode:      script.code,
-		executor.EnvWork:      in(keeper.Work),
-		executor.EnvParams:    in(keeper.FileParams),
-		executor.EnvResults:   in(keeper.Results),
+		executor.EnvWork:      b.file(keeper.Work),
+		executor.EnvParams:    b.file(keeper.FileParams),
+		executor.EnvResults:   b.file(keeper.Results),
 	})
 	list := make([]string, 0, len(variables))
 	for name, value := range variables {
@@ -140,47 +132,37 @@ func (e *Executor) environment(directory string, attempt executor.Attempt, scrip
 	return list
 }
 
-// launch gives an attempt its user, and a keeper the attempt with its locks: one that waits, if there is one, or else a new one.
-func (e *Executor) launch(directory string, lock *os.File, spec *keeper.Spec, from *ahead) (*line, error) {
-	said, err := os.OpenFile(filepath.Join(directory, keeper.FileErrors), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
+// launch gives an attempt with its locks to a keeper: the one that waits, or else a new one.
+func (e *Executor) launch(b *berth, spec *keeper.Spec, waiting *waiting) (*line, error) {
+	said, err := os.OpenFile(b.file(keeper.FileErrors), os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("start the keeper: %w", err)
 	}
 	defer said.Close()
-	user := said // none
-	if e.root {
-		leased, id, err := e.lease()
-		if err != nil {
-			return nil, err
-		}
-		defer leased.Close()
-		user, spec.User = leased, id
-		if err := e.give(directory, id); err != nil {
-			return nil, err
-		}
+	user := b.user
+	if user == nil {
+		user = said
 	}
-	if err := e.strict(spec, directory); err != nil {
+	if err := e.strict(spec, b.directory); err != nil {
 		return nil, err
 	}
-	if err := keeper.WriteFile(filepath.Join(directory, keeper.FileSpec), spec); err != nil {
+	if err := keeper.WriteFile(b.file(keeper.FileSpec), spec); err != nil {
 		return nil, err
 	}
 	hand := func(to *line) error {
-		err := keeper.Give(to.file, directory, lock, user, said)
+		err := keeper.Give(to.file, b.directory, b.lock, user, said)
 		if err != nil {
 			_ = to.process.Kill() // it is waited for
 		}
 		return err
 	}
-	waiting, ready := from.take()
-	begun := waiting != nil && hand(waiting) == nil && waiting.took()
+	begun := waiting != nil && hand(waiting.line) == nil && waiting.took()
 	if waiting != nil && !begun { // it has ended, maybe just after it had begun
-		_, err := os.Stat(filepath.Join(directory, keeper.FileState))
+		_, err := os.Stat(b.file(keeper.FileState))
 		begun = err == nil
 	}
-	from.started(begun && ready)
 	if begun {
-		return waiting, nil
+		return waiting.line, nil
 	}
 	fresh, err := startKeeper(said, spec.Root == "")
 	if err != nil {
@@ -188,55 +170,4 @@ func (e *Executor) launch(directory string, lock *os.File, spec *keeper.Spec, fr
 	}
 	// If it ends before it takes it the attempt was never begun, which its directory says.
 	return fresh, hand(fresh)
-}
-
-// give gives what a script may touch to its user.
-func (e *Executor) give(directory string, user uint32) error {
-	root, err := os.OpenRoot(directory)
-	if err != nil {
-		return fmt.Errorf("give the attempt's directory to its user: %w", err)
-	}
-	defer root.Close()
-	id := int(user)
-	err = fs.WalkDir(root.FS(), keeper.Box, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		return root.Lchown(path, id, id)
-	})
-	if params := root.Lchown(keeper.FileParams, id, id); !errors.Is(params, fs.ErrNotExist) {
-		err = errors.Join(err, params)
-	}
-	if err != nil {
-		return fmt.Errorf("give the attempt's directory to its user: %w", err)
-	}
-	return nil
-}
-
-// lease finds a user of whom nothing runs. The file stays locked as long as the keeper lives.
-func (e *Executor) lease() (*os.File, uint32, error) {
-	var random [4]byte
-	_, _ = rand.Read(random[:])
-	if err := os.MkdirAll(e.users, 0o700); err != nil {
-		return nil, 0, fmt.Errorf("find a user for the script: %w", err)
-	}
-	first := binary.LittleEndian.Uint32(random[:])
-	for i := range e.options.Users {
-		id := e.options.FirstUser + (first%e.options.Users+i)%e.options.Users
-		lock, err := acquire(e.userFile(id))
-		if errors.Is(err, heldError{}) {
-			continue
-		}
-		if err != nil {
-			return nil, 0, err
-		}
-		// Something may be left where a keeper was killed.
-		keeper.KillUser(id)
-		return lock, id, nil
-	}
-	return nil, 0, fmt.Errorf("all of the %d users from %d on are taken", e.options.Users, e.options.FirstUser)
-}
-
-func (e *Executor) userFile(id uint32) string {
-	return filepath.Join(e.users, strconv.FormatUint(uint64(id), 10))
 }
