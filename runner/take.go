@@ -122,14 +122,16 @@ func (r *Runner) claimFor(ctx context.Context, told []uuid.UUID) ([]*attempt, er
 	}
 	if len(got) < len(told) {
 		others := slices.DeleteFunc(slices.Clone(told), func(id uuid.UUID) bool {
-			return slices.ContainsFunc(got, func(a *attempt) bool { return a.Attempt == id })
+			return r.holds(id) // these, or who looks by itself was faster
 		})
-		rest, err := r.claim(ctx, queries.ClaimRequest{Attempts: others[:min(len(others), len(told)-len(got))]})
-		if err != nil {
-			rest = nil // what was claimed is there, and the others are looked for
-			r.Logger.WarnContext(ctx, "executions could not be taken", slog.Any("error", err))
+		if others = others[:min(len(others), len(told)-len(got))]; len(others) > 0 {
+			rest, err := r.claim(ctx, queries.ClaimRequest{Attempts: others})
+			if err != nil {
+				rest = nil // what was claimed is there, and the others are looked for
+				r.Logger.WarnContext(ctx, "executions could not be taken", slog.Any("error", err))
+			}
+			got = append(got, rest...)
 		}
-		got = append(got, rest...)
 	}
 	out := make([]*attempt, len(told))
 	copy(out, got)
