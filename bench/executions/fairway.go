@@ -258,6 +258,9 @@ func firstLine(ctx context.Context, set settings) (Result, error) {
 	if err := s.built(ctx); err != nil {
 		return Result{}, errors.Join(err, end())
 	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	news := s.store.WatchExecutions(ctx, time.Second)
 	var took []time.Duration
 	for range set.count {
 		begun := time.Now()
@@ -265,7 +268,7 @@ func firstLine(ctx context.Context, set settings) (Result, error) {
 		if err != nil {
 			return Result{}, errors.Join(err, end())
 		}
-		if err := s.line(ctx, made.ID); err != nil {
+		if err := s.line(ctx, made.ID, news); err != nil {
 			return Result{}, errors.Join(err, end())
 		}
 		took = append(took, time.Since(begun))
@@ -279,15 +282,17 @@ func firstLine(ctx context.Context, set settings) (Result, error) {
 // script says something, which is the first line.
 const script = "#!/bin/sh\necho first\n"
 
-// line waits for the first line of a log, asking again and again.
-func (s *site) line(ctx context.Context, id uuid.UUID) error {
+// line waits for the first line of a log as the API does for who follows it: it reads the log when it is told that something has happened, and now and then.
+func (s *site) line(ctx context.Context, id uuid.UUID, news <-chan struct{}) error {
 	for {
 		chunks, err := s.store.ReadLog(ctx, id, 0, time.Time{}, 1)
 		if err != nil || len(chunks) > 0 {
 			return err
 		}
-		if err := pause(ctx, 500*time.Microsecond); err != nil {
-			return err
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
