@@ -81,8 +81,14 @@ func TestBegins(t *testing.T) {
 			attempt int64
 			ok      bool
 		}{
-			{StatusPending, 0, true}, {StatusReady, 1, true},
-			{StatusPending, 1, false}, {StatusReady, 0, false}, {StatusReady, 2, false}, {StatusRunning, 1, false}, {StatusFinished, 1, false}, {StatusCancelled, 0, false},
+			{StatusPending, 0, true},
+			{StatusReady, 1, true},
+			{StatusPending, 1, false},
+			{StatusReady, 0, false},
+			{StatusReady, 2, false},
+			{StatusRunning, 1, false},
+			{StatusFinished, 1, false},
+			{StatusCancelled, 0, false},
 		} {
 			err := s.inTx(t.Context(), func(q db.Querier) error {
 				now := time.Now().UTC()

@@ -92,7 +92,7 @@ func eachEngine(t *testing.T, test func(t *testing.T, dsn string)) {
 
 // storeMigrations are those of the store, in order.
 func storeMigrations() []string {
-	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00009_user_clients.sql", "00010_scripts.sql", "00011_executions.sql", "00012_partitions.sql", "00013_said.sql", "00014_events.sql", "00015_schedules.sql", "00016_long_answers.sql", "00017_webhooks.sql", "00018_arrivals.sql", "00019_schedule_events.sql", "00020_purges.sql", "00021_pods.sql", "00022_removal.sql"}
+	return []string{"00001_sessions.sql", "00002_users.sql", "00003_tokens.sql", "00004_outbox.sql", "00005_recovery.sql", "00006_lists.sql", "00007_idempotency.sql", "00008_refusals.sql", "00009_user_clients.sql", "00010_scripts.sql", "00011_executions.sql", "00012_partitions.sql", "00013_said.sql", "00014_events.sql", "00015_schedules.sql", "00016_long_answers.sql", "00017_webhooks.sql", "00018_arrivals.sql", "00019_schedule_events.sql", "00020_purges.sql", "00021_pods.sql", "00022_removal.sql", "00023_begun_ready.sql"}
 }
 
 // TestDBOfStore migrates the store to and fro, and as its page says.
