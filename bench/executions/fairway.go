@@ -305,7 +305,7 @@ func (s *site) ended(ctx context.Context, id uuid.UUID) error {
 		case err != nil:
 			return err
 		case e.Status == queries.StatusFinished:
-			return pause(ctx, 20*time.Millisecond)
+			return pause(ctx, 100*time.Millisecond)
 		case queries.Ended(e.Status):
 			return fmt.Errorf("it is %s: %s", e.Status, e.Reason)
 		}

@@ -151,7 +151,7 @@ func start(ctx context.Context, set settings) (Result, error) {
 			return Result{}, err
 		}
 		starts = append(starts, (<-w.begun).Sub(begun))
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return Result{}, err
 		}
 		begun = time.Now()
@@ -159,7 +159,7 @@ func start(ctx context.Context, set settings) (Result, error) {
 			return Result{}, err
 		}
 		processes = append(processes, time.Since(begun))
-		if err := pause(ctx, 20*time.Millisecond); err != nil {
+		if err := pause(ctx, 100*time.Millisecond); err != nil {
 			return Result{}, err
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -63,15 +64,21 @@ func keep(staged bool) int {
 	if staged {
 		k.ahead, _ = startStage() // it is tried again when it is needed
 	}
+	// Not ignored: the script would inherit that.
+	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGPIPE)
+	asked := make(chan os.Signal, 4)
+	signal.Notify(asked, unix.SIGTERM, unix.SIGINT)
 	rehearseKeeper()
+	// Until the script has begun nothing is collected: that would take longer than all that is to be done.
+	percent := debug.SetGCPercent(-1)
 	say(SaidReady)
 	var err error
-	if k.directory, err = given(); err != nil {
+	if k.directory, err = given(); err != nil || len(asked) > 0 {
 		return 0
 	}
 	k.exit.Started = time.Now().UTC()
 	k.exit.Code = -1
-	if err = k.run(); err != nil {
+	if err = k.run(asked, percent); err != nil {
 		k.exit.Outcome, k.exit.Reason = executor.Refused, err.Error()
 	}
 	k.exit.Ended = time.Now().UTC()
@@ -91,7 +98,7 @@ func keep(staged bool) int {
 func (k *keeping) file(name string) string { return filepath.Join(k.directory, name) }
 
 // run is the whole life of a script. An error says why it never began.
-func (k *keeping) run() error {
+func (k *keeping) run(asked <-chan os.Signal, percent int) error {
 	if err := ReadFile(k.file(FileSpec), &k.spec); err != nil {
 		return err
 	}
@@ -99,10 +106,6 @@ func (k *keeping) run() error {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("adopt what loses its parent: %w", err)
 	}
-	asked := make(chan os.Signal, 4)
-	signal.Notify(asked, unix.SIGTERM, unix.SIGINT)
-	// Not ignored: the script would inherit that.
-	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP, unix.SIGPIPE)
 	if err := WriteFile(k.file(FileState), State{Pid: os.Getpid()}); err != nil {
 		return err
 	}
@@ -118,7 +121,9 @@ func (k *keeping) run() error {
 	}
 	defer file.Close()
 	k.output = &output{file: file, most: k.spec.Limits.Output}
-	if err := k.start(); err != nil {
+	err = k.start()
+	debug.SetGCPercent(percent)
+	if err != nil {
 		return err
 	}
 	go k.reap()

@@ -4,8 +4,10 @@ package keeper
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
-	"os/signal"
+	"runtime"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -27,12 +29,12 @@ func rehearseKeeper() {
 	if !idle(keeperLine) {
 		return
 	}
-	signal.Notify(make(chan os.Signal, 1), unix.SIGHUP)
 	rehearseSpec()
 	_, _ = json.Marshal(State{})
 	_, _ = json.Marshal(executor.Exit{Started: time.Now()})
 	_, _ = os.ReadFile(os.DevNull)
 	descendants(os.Getpid())
+	runtime.GC()
 }
 
 // rehearseStage does what a stage will do before it becomes the script, but for what cannot be undone. It gives rules that it will need; nil: there is no
@@ -41,6 +43,8 @@ func rehearseStage() *ruleset {
 	if !idle(stageAsk) {
 		return nil
 	}
+	rehearseSpec()
+	unmap()
 	rehearseSpec()
 	for _, same := range []bool{true, false} {
 		_, _ = assemble(policy{sameUser: same, ask: same})
@@ -53,5 +57,22 @@ func rehearseSpec() {
 	text, err := json.Marshal(Spec{Argv: []string{""}, Env: []string{""}, Read: []string{""}, TCP: []uint16{1}, Probe: &Probe{}})
 	if err == nil {
 		_ = json.Unmarshal(text, &Spec{})
+	}
+}
+
+// unmap has the pages of this program be mapped anew when they are needed again. There are thousands which were needed until now, and execve, for which the
+// script waits, would have to unmap each.
+func unmap() {
+	text, err := os.ReadFile("/proc/self/maps")
+	if err != nil {
+		return
+	}
+	for line := range strings.Lines(string(text)) {
+		var from, to uintptr
+		var mode string
+		// Of code nothing is lost, which is as it is in the file. What a linker has relocated would be.
+		if n, _ := fmt.Sscanf(line, "%x-%x %s", &from, &to, &mode); n == 3 && strings.Contains(line, " /") && mode == "r-xp" {
+			_, _, _ = unix.Syscall(unix.SYS_MADVISE, from, to-from, unix.MADV_DONTNEED)
+		}
 	}
 }

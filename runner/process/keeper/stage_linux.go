@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -31,6 +32,7 @@ const exitStage = 125
 // does. It returns if there is no script.
 func stage(waits bool) {
 	runtime.LockOSThread()
+	debug.SetGCPercent(-1) // it does not live for long
 	for fd := stageReport; fd <= stageAsk; fd++ {
 		unix.CloseOnExec(fd)
 	}
