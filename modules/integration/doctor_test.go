@@ -36,6 +36,7 @@ func TestDoctor(t *testing.T) {
 	}
 	_, legacy, _ := strings.Cut(freeAddress(t), ":")
 	g := startGateway(t, strings.Replace(string(shipped), "https://localhost:8443", "http://localhost", 1), "LEGACY_PORT="+legacy)
+	g.waitReady(t, `"store":"ok"`)
 	s := dbShell{dir: filepath.Dir(g.config), env: g.env}
 	before := dbShell{dir: s.dir, env: append(append([]string{}, g.env...), "XDG_DATA_HOME="+t.TempDir(), "LEGACY_PORT=1")}
 	for _, shell := range []dbShell{before, s} {
