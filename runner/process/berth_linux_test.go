@@ -7,9 +7,12 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/fairway-gateway/fairway/runner/executor"
 	"github.com/fairway-gateway/fairway/runner/executor/executortest"
 	"github.com/fairway-gateway/fairway/runner/process"
+	"github.com/fairway-gateway/fairway/runner/process/keeper"
 )
 
 // berths are the directories that wait for attempts.
@@ -87,5 +90,31 @@ func TestLifeBerthsOfTheDead(t *testing.T) {
 	}
 	if left := berths(t, p); len(left) != 1 || left[0] != waits[0] {
 		t.Errorf("%v are left of %v", left, waits)
+	}
+}
+
+// TestLifeFailedStart has a keeper go on waiting where an attempt cannot be started.
+func TestLifeFailedStart(t *testing.T) {
+	t.Parallel()
+	p := open(t, nil)
+	waits := process.Fill(p.Executor, 1)
+	if err := os.MkdirAll(filepath.Join(p.dir, "runs", "attempts", "a", keeper.FileErrors), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	script := executortest.Script("v", map[string]string{"main.sh": "#!/bin/sh\necho one"})
+	if err := p.Prepare(t.Context(), script, nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.Start(t.Context(), executor.Attempt{ID: "a", Execution: "x-a", Number: 1, Script: script}); err == nil {
+		t.Fatal("an attempt was started without a place for what its keeper says")
+	}
+	if diff := cmp.Diff(waits, process.Waiting(p.Executor)); diff != "" {
+		t.Errorf("those who wait: %s", diff)
+	}
+	if exit, text := executortest.End(t, p.shell("b", "echo two", executor.Limits{})); exit.Outcome != executor.Succeeded || text != "two\n" {
+		t.Errorf("%+v %q", exit, text)
+	}
+	if keeperOf(t, p, "b") != waits[0] {
+		t.Errorf("%d has the next attempt, and %d waited", keeperOf(t, p, "b"), waits[0])
 	}
 }

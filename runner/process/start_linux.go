@@ -53,6 +53,7 @@ func (e *Executor) Start(_ context.Context, attempt executor.Attempt) (executor.
 		return nil, err
 	}
 	if begun.line, err = e.launch(b, spec, waiting); err != nil {
+		e.ahead.put(waiting) // if it was told to end it is forgotten there
 		return nil, err
 	}
 	e.ahead.started(waiting != nil && begun.line == waiting.line && waiting.ready)
