@@ -368,11 +368,16 @@ func (s *Store) again(ctx context.Context, transaction func() error) error {
 	for try := 1; ; try++ {
 		err := transaction()
 		pg, ok := errors.AsType[*pgconn.PgError](err)
-		if !ok || pg.Code != "40P01" && pg.Code != "40001" || try == moveTries {
+		if !ok || pg.Code != "40P01" && pg.Code != "40001" && !repartitioned(pg) || try == moveTries {
 			return err
 		}
 		s.log.DebugContext(ctx, "a transaction is tried again", slog.Int("try", try), slog.Any("error", err))
 	}
+}
+
+// repartitioned says that a row was written to a partition from which another one just took its week: it goes to that one now.
+func repartitioned(err *pgconn.PgError) bool {
+	return err.Code == "23514" && err.ConstraintName == "" && strings.Contains(err.Message, "violates partition constraint")
 }
 
 // idList writes ids for a statement.

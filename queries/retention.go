@@ -65,9 +65,7 @@ func (s *Store) maintainEvery(ctx context.Context) {
 		if ctx.Err() != nil {
 			return
 		}
-		if done != (Maintained{}) {
-			s.log.InfoContext(ctx, "the store was maintained", slog.Int("made", done.Made), slog.Int("dropped", done.Dropped), slog.Int64("deleted", done.Deleted), slog.Int64("executions", done.Executions))
-		}
+		s.tellMaintained(ctx, done)
 		switch {
 		case codeOf(err) == "42501":
 			// Somebody else migrates, and is to call it too; until then all is in the partitions that there are.
@@ -81,6 +79,13 @@ func (s *Store) maintainEvery(ctx context.Context) {
 		case <-tick.C:
 		case <-s.kept:
 		}
+	}
+}
+
+// tellMaintained says what was done, if anything was.
+func (s *Store) tellMaintained(ctx context.Context, done Maintained) {
+	if done != (Maintained{}) {
+		s.log.InfoContext(ctx, "the store was maintained", slog.Int("made", done.Made), slog.Int("dropped", done.Dropped), slog.Int64("deleted", done.Deleted), slog.Int64("executions", done.Executions))
 	}
 }
 
@@ -169,25 +174,45 @@ func (a appended) partitionTime(name string) (time.Time, bool) {
 	return t, err == nil
 }
 
+// tryAlone and waitAlone take the lock of partitions, or say that somebody else has it.
+const (
+	tryAlone  = "select pg_try_advisory_xact_lock($1)"
+	waitAlone = "select pg_advisory_xact_lock($1) is not null"
+)
+
+// partitions implements engine.
+func (e *server) partitions(ctx context.Context, now time.Time, lock string) (made int, err error) {
+	conn, err := e.pool.Acquire(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Release()
+	week := now.UTC().Truncate(partitionWidth)
+	for _, table := range (Retention{}).tables() {
+		for i := range partitionsAhead + 1 {
+			did, err := alone(ctx, conn.Conn(), lock, func(tx pgx.Tx) (bool, error) { return table.make(ctx, tx, week.Add(time.Duration(i)*partitionWidth)) })
+			if err != nil {
+				return made, fmt.Errorf("a partition of %s: %w", table.name, err)
+			}
+			if did {
+				made++
+			}
+		}
+	}
+	return made, nil
+}
+
 // maintain implements engine.
-func (e *server) maintain(ctx context.Context, now time.Time, r Retention) (Maintained, error) {
-	var done Maintained
+func (e *server) maintain(ctx context.Context, now time.Time, r Retention) (done Maintained, err error) {
+	if done.Made, err = e.partitions(ctx, now, tryAlone); err != nil {
+		return done, err
+	}
 	conn, err := e.pool.Acquire(ctx)
 	if err != nil {
 		return done, err
 	}
 	defer conn.Release()
 	for _, table := range r.tables() {
-		week := now.UTC().Truncate(partitionWidth)
-		for i := range partitionsAhead + 1 {
-			made, err := alone(ctx, conn.Conn(), func(tx pgx.Tx) (bool, error) { return table.make(ctx, tx, week.Add(time.Duration(i)*partitionWidth)) })
-			if err != nil {
-				return done, fmt.Errorf("a partition of %s: %w", table.name, err)
-			}
-			if made {
-				done.Made++
-			}
-		}
 		if table.keep <= 0 {
 			continue
 		}
@@ -196,7 +221,7 @@ func (e *server) maintain(ctx context.Context, now time.Time, r Retention) (Main
 			return done, err
 		}
 		for _, t := range old {
-			dropped, err := alone(ctx, conn.Conn(), func(tx pgx.Tx) (bool, error) { return table.drop(ctx, tx, t) })
+			dropped, err := alone(ctx, conn.Conn(), tryAlone, func(tx pgx.Tx) (bool, error) { return table.drop(ctx, tx, t) })
 			if err != nil {
 				return done, fmt.Errorf("a partition of %s: %w", table.name, err)
 			}
@@ -208,12 +233,12 @@ func (e *server) maintain(ctx context.Context, now time.Time, r Retention) (Main
 	return done, nil
 }
 
-// alone runs something in a transaction, if nobody else does such a thing, and waits for the locks of tables for a short while only:
+// alone runs something in a transaction, if nobody else does such a thing or when that is over, and waits for the locks of tables for a short while only:
 // whoever wants to write waits behind it.
-func alone(ctx context.Context, conn *pgx.Conn, f func(pgx.Tx) (bool, error)) (did bool, err error) {
+func alone(ctx context.Context, conn *pgx.Conn, lock string, f func(pgx.Tx) (bool, error)) (did bool, err error) {
 	err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
 		var mine bool
-		if err := tx.QueryRow(ctx, "select pg_try_advisory_xact_lock($1)", int64(lockOfPartitions)).Scan(&mine); err != nil || !mine {
+		if err := tx.QueryRow(ctx, lock, int64(lockOfPartitions)).Scan(&mine); err != nil || !mine {
 			return err
 		}
 		if _, err := tx.Exec(ctx, "set local lock_timeout = '2s'"); err != nil {
@@ -300,6 +325,9 @@ func (a appended) drop(ctx context.Context, tx pgx.Tx, week time.Time) (bool, er
 	_, err := tx.Exec(ctx, "insert into retention (name, kept_since) values ($1, $2) on conflict (name) do update set kept_since = greatest(retention.kept_since, excluded.kept_since)", a.name, end)
 	return err == nil, err
 }
+
+// partitions implements engine: a file has none.
+func (e *file) partitions(context.Context, time.Time, string) (int, error) { return 0, nil }
 
 // maintain implements engine.
 func (e *file) maintain(ctx context.Context, now time.Time, r Retention) (Maintained, error) {

@@ -3,6 +3,7 @@ package queries
 import (
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -153,4 +154,51 @@ func TestIDAt(t *testing.T) {
 	if before.String() >= id.String() || after.String() <= id.String() {
 		t.Error(before, id, after)
 	}
+}
+
+// TestPartitionsBeforeUse has a store that keeps what it says have its partitions before somebody writes.
+func TestPartitionsBeforeUse(t *testing.T) {
+	t.Parallel()
+	dsn := shared.Database(t)
+	keep := DefaultRetention()
+	s, err := Open(t.Context(), Config{DSN: dsn, Retention: &keep})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	run1(t, s, Limits{}, execution(aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")))
+	for _, table := range keep.tables() {
+		var n int
+		if err := s.engine.(*server).pool.QueryRow(t.Context(), "select count(*) from "+table.name+"_rest").Scan(&n); err != nil || n > 0 {
+			t.Errorf("%d rows of %s are in no week, %v", n, table.name, err)
+		}
+	}
+}
+
+// TestPartitionsBeside makes partitions while executions are made, whose rows are in the default ones until then.
+func TestPartitionsBeside(t *testing.T) {
+	t.Parallel()
+	s := openStore(t, shared.Database(t))
+	sc := aScript(t, s, create(t, s, aUser("a@x.org")).ID, "one")
+	var all sync.WaitGroup
+	begun := make(chan struct{}, 4)
+	for range 4 {
+		all.Go(func() {
+			for i := range 100 {
+				if _, err := s.CreateExecution(t.Context(), Limits{}, execution(sc)); err != nil {
+					t.Error(err)
+				}
+				if i == 10 {
+					begun <- struct{}{}
+				}
+			}
+		})
+	}
+	for range 4 {
+		<-begun
+	}
+	if _, err := s.Maintain(t.Context(), DefaultRetention()); err != nil {
+		t.Error(err)
+	}
+	all.Wait()
 }

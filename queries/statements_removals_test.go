@@ -19,7 +19,7 @@ func removalSteps() []step {
 	list := idList([]uuid.UUID{id})
 	return []step{
 		{"", func(ctx context.Context, q db.Querier) (any, error) {
-			if _, err := q.InsertExecution(ctx, db.InsertExecutionParams{ID: id, Params: []byte("{}"), ParamsKey: key, Queue: "@s", MaxAttempts: 1, TimeoutMs: 1, Now: now, Executor: "gateway"}); err != nil {
+			if _, err := q.InsertExecution(ctx, db.InsertExecutionParams{ID: id, Status: StatusPending, Params: []byte("{}"), ParamsKey: key, Queue: "@s", MaxAttempts: 1, TimeoutMs: 1, Now: now, Executor: "gateway"}); err != nil {
 				return nil, err
 			}
 			for _, m := range []movement{{Was: "PENDING", Status: "READY", Again: 1}, {Was: "READY", Status: "FAILED", Ends: 1}} {

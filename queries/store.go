@@ -81,6 +81,8 @@ type engine interface {
 	appendChunks(ctx context.Context, now time.Time, h Holder, chunks []LogChunk) error
 	// clock asks what time it is; zero: the same as here.
 	clock(ctx context.Context) (time.Time, error)
+	// partitions makes those of this week and the ones to come, alone by a lock.
+	partitions(ctx context.Context, now time.Time, lock string) (made int, err error)
 	// maintain makes partitions, and drops or deletes what was kept for long enough.
 	maintain(ctx context.Context, now time.Time, r Retention) (Maintained, error)
 	ping(ctx context.Context) error
@@ -123,6 +125,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err := s.setClock(ctx); err != nil {
 		e.close()
 		return nil, &UnavailableError{Err: err}
+	}
+	if !cfg.Guest && cfg.Retention != nil {
+		// Before anybody writes: what is just being written to a partition that another takes rows from is refused.
+		made, _ := e.partitions(ctx, s.clock.Now(), waitAlone) // it is tried again, and what is in the way is told then
+		s.tellMaintained(ctx, Maintained{Made: made})
 	}
 	background, stop := context.WithCancel(context.WithoutCancel(ctx))
 	s.stop = stop

@@ -41,7 +41,7 @@ func startKeeper(errs *os.File, stage bool) (*line, error) {
 	defer keepers.Close()
 	process, err := os.StartProcess("/proc/self/exe", keeper.Arguments(stage), &os.ProcAttr{
 		Dir:   "/",
-		Env:   []string{"GOMAXPROCS=2", "GOGC=50"},
+		Env:   []string{"GOMAXPROCS=2"},
 		Files: []*os.File{null, errs, errs, keepers},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	})

@@ -11,7 +11,6 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -69,8 +68,6 @@ func keep(staged bool) int {
 	asked := make(chan os.Signal, 4)
 	signal.Notify(asked, unix.SIGTERM, unix.SIGINT)
 	rehearseKeeper()
-	// Until the script has begun nothing is collected: that would take longer than all that is to be done.
-	percent := debug.SetGCPercent(-1)
 	say(SaidReady)
 	var err error
 	if k.directory, err = given(); err != nil || len(asked) > 0 {
@@ -78,7 +75,7 @@ func keep(staged bool) int {
 	}
 	k.exit.Started = time.Now().UTC()
 	k.exit.Code = -1
-	if err = k.run(asked, percent); err != nil {
+	if err = k.run(asked); err != nil {
 		k.exit.Outcome, k.exit.Reason = executor.Refused, err.Error()
 	}
 	k.exit.Ended = time.Now().UTC()
@@ -98,7 +95,7 @@ func keep(staged bool) int {
 func (k *keeping) file(name string) string { return filepath.Join(k.directory, name) }
 
 // run is the whole life of a script. An error says why it never began.
-func (k *keeping) run(asked <-chan os.Signal, percent int) error {
+func (k *keeping) run(asked <-chan os.Signal) error {
 	if err := ReadFile(k.file(FileSpec), &k.spec); err != nil {
 		return err
 	}
@@ -121,9 +118,7 @@ func (k *keeping) run(asked <-chan os.Signal, percent int) error {
 	}
 	defer file.Close()
 	k.output = &output{file: file, most: k.spec.Limits.Output}
-	err = k.start()
-	debug.SetGCPercent(percent)
-	if err != nil {
+	if err := k.start(); err != nil {
 		return err
 	}
 	go k.reap()

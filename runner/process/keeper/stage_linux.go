@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"syscall"
@@ -32,7 +31,6 @@ const exitStage = 125
 // does. It returns if there is no script.
 func stage(waits bool) {
 	runtime.LockOSThread()
-	debug.SetGCPercent(-1) // it does not live for long
 	for fd := stageReport; fd <= stageAsk; fd++ {
 		unix.CloseOnExec(fd)
 	}

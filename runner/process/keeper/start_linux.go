@@ -119,7 +119,11 @@ func (w *waitingStage) tell(stdin, spec *os.File) error {
 
 // forkStage starts this program as a stage or an init, which is told who its parent is.
 func forkStage(verb string, files []uintptr, attributes *syscall.SysProcAttr) (int, error) {
-	pid, err := syscall.ForkExec(program, []string{Name, verb, strconv.Itoa(os.Getpid())}, &syscall.ProcAttr{Env: []string{"GOMAXPROCS=1"}, Files: files, Sys: attributes}) //nolint:gosec // it is this program
+	env := []string{"GOMAXPROCS=1"}
+	if verb != verbInit {
+		env = append(env, "GOGC=off") // it will be the script soon
+	}
+	pid, err := syscall.ForkExec(program, []string{Name, verb, strconv.Itoa(os.Getpid())}, &syscall.ProcAttr{Env: env, Files: files, Sys: attributes}) //nolint:gosec // it is this program
 	if err != nil {
 		return 0, fmt.Errorf("start the stage: %w", err)
 	}
