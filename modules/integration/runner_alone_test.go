@@ -287,8 +287,8 @@ func TestRunnersPage(t *testing.T) {
 			}
 			// The role is the test's own, since all tests share a server; whoever types the password has no terminal here.
 			line = strings.NewReplacer("role runner", "role "+address.User.Username(), "password runner", "password "+address.User.Username()).Replace(line)
-			cmd := exec.CommandContext(t.Context(), "sh", "-ec", line)
-			cmd.Dir, cmd.Stdin, cmd.SysProcAttr = filepath.Dir(g.config), strings.NewReader(strings.Repeat(runnerPassword+"\n", 2)), &syscall.SysProcAttr{Setsid: true}
+			cmd := exec.CommandContext(t.Context(), "setsid", "--wait", "sh", "-ec", line)
+			cmd.Dir, cmd.Stdin = filepath.Dir(g.config), strings.NewReader(strings.Repeat(runnerPassword+"\n", 2))
 			cmd.Env = append(append([]string{}, g.env...), "DATABASE_URL="+owner, "PATH="+filepath.Dir(binary)+string(filepath.ListSeparator)+os.Getenv("PATH"))
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%s: %v\n%s", line, err, out)

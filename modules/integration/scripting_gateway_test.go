@@ -2,6 +2,7 @@ package integration_test
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,6 +26,15 @@ func TestLocalAuthority(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := userShell(t)
+	// The certificate may come a moment later than its authority's.
+	if err := waitFor(func() error {
+		if c := s.call(t, goodPassword+"\n", "login", "--url", url, "--email", "ann@example.org"); strings.Contains(c.err, "tls: internal error") {
+			return errors.New(c.err)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	if c := s.call(t, goodPassword+"\n", "login", "--url", url, "--email", "ann@example.org"); c.code != 1 || !strings.Contains(c.err, "can be given by --ca") || strings.Contains(c.err, goodPassword) {
 		t.Errorf("%+v", c)
 	}

@@ -230,6 +230,7 @@ func TestDatabaseDown(t *testing.T) {
 	store := startGateway(t, siteWith("\tfairway {\n\t\tdatabase sqlite:/nowhere/at/all.db\n\t}", "\thealth\n"))
 	store.get(t, "/ready").wantJSON(t, http.StatusServiceUnavailable, `{"status":"not ready","checks":{"config":"ok","databases":{"store":"failed"}}}`)
 	made := startGateway(t, siteWith("\tfairway {\n\t\tdatabase\n\t}", "\thealth\n"))
+	made.waitReady(t, `"store":"ok"`)
 	made.get(t, "/ready").wantJSON(t, http.StatusOK, `{"status":"ready","checks":{"config":"ok","databases":{"store":"ok"}}}`)
 	metrics := (&gateway{t: t, url: "http://" + made.admin}).get(t, "/metrics").body
 	if line := `fairway_database_connections{database="store",state="idle"}`; !strings.Contains(metrics, line) {

@@ -28,7 +28,7 @@ func page(t *testing.T) string {
 // TestPage runs the script of docs/containers.md, whose log and results are the block that follows it.
 func TestPage(t *testing.T) {
 	t.Parallel()
-	example := regexp.MustCompile("(?s)```sh\n(.*?)```\n.*?```text\n(.*?)```\n").FindStringSubmatch(page(t))
+	example := regexp.MustCompile("(?s)```sh\n(#!.*?)```\n.*?```text\n(.*?)```\n").FindStringSubmatch(page(t))
 	if example == nil {
 		t.Fatal("there is no example")
 	}
