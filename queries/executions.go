@@ -7,9 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -342,89 +340,4 @@ func missing(err error) error {
 		return &MissingError{Err: err}
 	}
 	return err
-}
-
-// moveTries is how often a transaction is begun anew that the database ended since another was in its way.
-const moveTries = 5
-
-// move runs a transaction that moves executions, at one time.
-func (s *Store) move(ctx context.Context, f func(q db.Querier, now time.Time) error) error {
-	var counted db.Querier
-	err := s.again(ctx, func() error {
-		return s.inTx(ctx, func(q db.Querier) error {
-			counted = s.counting(q)
-			return f(counted, s.clock.Now())
-		})
-	})
-	if err == nil {
-		s.committed(counted)
-		s.changed()
-	}
-	return err
-}
-
-// again runs a transaction, again where the database ended it since another was in its way.
-func (s *Store) again(ctx context.Context, transaction func() error) error {
-	for try := 1; ; try++ {
-		err := transaction()
-		pg, ok := errors.AsType[*pgconn.PgError](err)
-		if !ok || pg.Code != "40P01" && pg.Code != "40001" && !repartitioned(pg) || try == moveTries {
-			return err
-		}
-		s.log.DebugContext(ctx, "a transaction is tried again", slog.Int("try", try), slog.Any("error", err))
-	}
-}
-
-// repartitioned says that a row was written to a partition from which another one just took its week: it goes to that one now.
-func repartitioned(err *pgconn.PgError) bool {
-	return err.Code == "23514" && err.ConstraintName == "" && strings.Contains(err.Message, "violates partition constraint")
-}
-
-// idList writes ids for a statement.
-func idList(ids []uuid.UUID) string {
-	b := make([]byte, 0, 2+39*len(ids))
-	b = append(b, '[')
-	for i, id := range ids {
-		if i > 0 {
-			b = append(b, ',')
-		}
-		b = append(b, '"')
-		b = append(b, id.String()...)
-		b = append(b, '"')
-	}
-	return string(append(b, ']'))
-}
-
-// batchOf writes parameters of a statement, by the ids of what they are for, or in a list.
-func batchOf(of any) (string, error) {
-	text, err := json.Marshal(of)
-	if err != nil {
-		return "", fmt.Errorf("what is to be written: %w", err)
-	}
-	return string(text), nil
-}
-
-// sqlTime is a time within a batch, such as both engines read it and SQLite sorts it.
-func sqlTime(t time.Time) string { return t.UTC().Truncate(time.Microsecond).Format(sqlTimeLayout) }
-
-const sqlTimeLayout = "2006-01-02 15:04:05.999999999-07:00"
-
-func words(of []Outcome) string {
-	b := make([]byte, 0, 10*len(of))
-	for i, o := range of {
-		if i > 0 {
-			b = append(b, ' ')
-		}
-		b = append(b, o...)
-	}
-	return string(b)
-}
-
-// outcomes reads what words wrote.
-func outcomes(words string) []Outcome {
-	var out []Outcome
-	for w := range strings.FieldsSeq(words) {
-		out = append(out, Outcome(w))
-	}
-	return out
 }
